@@ -1,0 +1,263 @@
+"""Reach the daemon, and start it where there is none. Shared by runner, command line and forwarder.
+
+Liveness is a held `flock`, never a pid file. Starters serialise on a second lock, which the child
+inherits and lets go when it is ready; so a starter need not wait, and twenty of them start one
+daemon. Imports only what a warm `ao-record` can afford: `_socket` instead of `socket` (which would
+drag in `selectors` and `enum`), no `subprocess`.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+
+import _socket
+
+from ao_lsp import __version__, paths, protocol
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+READY_FD, START_LOCK_FD = 98, 99
+"""Where a started daemon finds the readiness pipe and the start lock."""
+
+REPLY_TIMEOUT_S = 5.0
+START_TIMEOUT_S = 30.0
+
+# What of the starter's environment a daemon may see: it outlives the starter and serves others, so
+# nothing that belongs to one project or shell.
+_KEPT = ("HOME", "PATH", "USER", "LOGNAME", "LANG", "TMPDIR", "TZ", "SYSTEMROOT")
+
+# `-c` puts "" first on sys.path; it is taken off before anything of ours is imported, so that a
+# `queue.py` in the user's folder cannot shadow the standard library.
+_BOOT = "import sys; del sys.path[0]; from ao_lsp.server.daemon import main; main()"
+
+
+class DaemonUnavailable(Exception):
+    """No daemon could be reached or started; the message says why and what to do."""
+
+
+def server_python() -> str:
+    """The interpreter that has the server's packages: where `ao-record` was installed."""
+    return os.environ.get("AO_SERVER_PYTHON") or sys.executable
+
+
+def preamble(role: str, **more: Any) -> bytes:
+    """The first line of a connection. `role` is record, cli, lsp or web."""
+    try:
+        cwd = os.getcwd()
+    except OSError:
+        cwd = "/"
+    return protocol.line(
+        {
+            "ao": protocol.WIRE,
+            "role": role,
+            "version": __version__,
+            "pid": os.getpid(),
+            "cwd": cwd,
+            "python": sys.executable,
+            **more,
+        }
+    )
+
+
+def connect() -> _socket.socket | None:
+    """A connected socket without a preamble yet; None where no daemon listens.
+
+    Raises:
+        paths.UnsafeDirectory: someone else could have put the socket there.
+    """
+    folder = paths.runtime_dir()
+    if not os.path.isdir(folder):
+        return None
+    paths.secure_dir(folder)
+    sock = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM)
+    try:
+        sock.connect(paths.socket_path())
+    except OSError:
+        sock.close()
+        return None
+    return sock
+
+
+def read_line(sock: _socket.socket, limit: int = 1 << 16) -> bytes:
+    """The reply to a preamble, without what follows it; b"" where the peer hung up."""
+    received = bytearray()
+    while not received.endswith(b"\n"):
+        # One byte at a time: whatever follows the line belongs to somebody else.
+        piece = sock.recv(1)
+        if not piece or len(received) > limit:
+            return b""
+        received += piece
+    return bytes(received)
+
+
+def start_without_waiting() -> None:
+    """Have a daemon started, unless someone is at it; return at once, whatever happens.
+
+    For the runner: the program must not wait for us, and its events are spooled meanwhile.
+    """
+    try:
+        paths.secure_dir(paths.runtime_dir())
+        lock = _try_start_lock()
+        if lock is None:
+            return
+        try:
+            sock = connect()
+            if sock is not None:
+                sock.close()
+                return
+            _spawn(lock, None)
+        finally:
+            os.close(lock)
+    except Exception:  # fail open: recording is worth less than the program
+        return
+
+
+def open_session(role: str, timeout: float = START_TIMEOUT_S, **more: Any) -> tuple[_socket.socket, dict[str, Any]]:
+    """A connection after both preambles, and the daemon's reply; starts a daemon where none is.
+
+    Raises:
+        DaemonUnavailable: none could be started, or it refuses us.
+    """
+    deadline = time.monotonic() + timeout
+    while True:
+        session = _try_session(role, more)
+        if session is not None:
+            return session
+        _start_and_wait(deadline)
+        if time.monotonic() > deadline:
+            raise DaemonUnavailable(f"no answer from the daemon within {timeout:.0f} s; see {_log_path()}")
+
+
+def existing_session(role: str, **more: Any) -> tuple[_socket.socket, dict[str, Any]] | None:
+    """Like `open_session`, but never starts a daemon: None where there is none."""
+    return _try_session(role, more)
+
+
+def _try_session(role: str, more: dict[str, Any]) -> tuple[_socket.socket, dict[str, Any]] | None:
+    try:
+        sock = connect()
+    except paths.UnsafeDirectory as error:
+        raise DaemonUnavailable(str(error)) from None
+    if sock is None:
+        return None
+    try:
+        sock.settimeout(REPLY_TIMEOUT_S)
+        sock.sendall(preamble(role, **more))
+        answer = read_line(sock)
+        sock.settimeout(None)
+    except TimeoutError:
+        sock.close()
+        raise DaemonUnavailable(
+            f"the daemon does not answer; see {_log_path()}, or stop it with: ao-server stop"
+        ) from None
+    except OSError:
+        sock.close()
+        return None
+    if not answer:  # it was about to leave: try again
+        sock.close()
+        return None
+    reply = protocol.loads(answer)
+    if reply.get("ok"):
+        return sock, reply
+    sock.close()
+    if reply.get("code") == "RETIRING":
+        return None
+    raise DaemonUnavailable(f"the daemon refuses: {reply.get('message') or reply.get('code')}")
+
+
+def _try_start_lock() -> int | None:
+    from fcntl import LOCK_EX, LOCK_NB, flock
+
+    lock = os.open(paths.start_lock_path(), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        flock(lock, LOCK_EX | LOCK_NB)
+    except OSError:
+        os.close(lock)
+        return None
+    return lock
+
+
+def _start_and_wait(deadline: float) -> None:
+    """Start a daemon, or wait for whoever does. Returns when a new attempt to connect is due."""
+    try:
+        paths.secure_dir(paths.runtime_dir())
+        lock = _try_start_lock()
+    except (OSError, paths.UnsafeDirectory) as error:
+        raise DaemonUnavailable(str(error)) from None
+    if lock is None:
+        # Polling, because a blocking flock would ignore the deadline.
+        time.sleep(0.02)
+        return
+    try:
+        sock = connect()
+        if sock is not None:
+            sock.close()
+            return
+        ready, report = os.pipe()
+        try:
+            try:
+                _spawn(lock, report)
+            finally:
+                os.close(report)
+            said = _read_report(ready, deadline)
+        finally:
+            os.close(ready)
+    finally:
+        os.close(lock)
+    if said.startswith("ERR"):
+        raise DaemonUnavailable(said[3:].strip())
+    if not said:
+        raise DaemonUnavailable(f"the daemon did not start; see {_log_path()}")
+    if said == "BUSY":  # one holds the lock and is about to listen or to leave
+        time.sleep(0.02)
+
+
+def _read_report(fd: int, deadline: float) -> str:
+    import select
+
+    said = b""
+    while True:
+        left = deadline - time.monotonic()
+        if left <= 0 or not select.select([fd], [], [], left)[0]:
+            raise DaemonUnavailable(f"the daemon did not become ready in time; see {_log_path()}")
+        piece = os.read(fd, 4096)
+        said += piece
+        if not piece:
+            return said.decode("utf-8", "replace")
+
+
+def _spawn(lock: int, report: int | None) -> None:
+    """Start the daemon as nobody's child: a program that waits for its children must not meet it.
+
+    The shell puts it in the background and ends; only the shell is our child, and is reaped here.
+    """
+    log = _log_path()
+    os.makedirs(os.path.dirname(log), 0o700, exist_ok=True)
+    actions: list[Any] = [
+        (os.POSIX_SPAWN_OPEN, 0, "/dev/null", os.O_RDONLY, 0),
+        (os.POSIX_SPAWN_OPEN, 1, "/dev/null", os.O_WRONLY, 0),
+        (os.POSIX_SPAWN_OPEN, 2, log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600),
+        (os.POSIX_SPAWN_DUP2, lock, START_LOCK_FD),
+    ]
+    if report is not None:
+        actions.append((os.POSIX_SPAWN_DUP2, report, READY_FD))
+    arguments = ["sh", "-c", '"$@" &', "sh", server_python(), "-c", _BOOT]
+    environment = {
+        name: value
+        for name, value in os.environ.items()
+        if name in _KEPT or name.startswith(("XDG_", "LC_", "AO_"))
+    }
+    environment.pop("AO_PLAN", None)
+    try:
+        pid = os.posix_spawn("/bin/sh", arguments, environment, file_actions=actions, setsid=True)
+    except NotImplementedError:  # a libc without POSIX_SPAWN_SETSID
+        pid = os.posix_spawn("/bin/sh", arguments, environment, file_actions=actions, setpgroup=0)
+    os.waitpid(pid, 0)
+
+
+def _log_path() -> str:
+    return os.path.join(paths.log_dir(), "server.log")

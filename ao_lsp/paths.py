@@ -1,0 +1,126 @@
+"""Where sockets, the database, caches and logs live. Imports the standard library only.
+
+`AO_HOME` moves everything below one folder (tests, CI, containers). Without it the XDG base
+directories decide. Nothing here creates a folder but `secure_dir`.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+
+from ao_lsp.protocol import WIRE
+
+# sun_path holds 108 bytes on Linux and 104 on macOS, one of them the final NUL; a socket is first
+# bound under a longer, private name (".<pid>"), so some room is kept.
+_SUN_PATH_ROOM = 90
+
+
+class UnsafeDirectory(Exception):
+    """A folder that others could write to, or that is not ours, where only we may write."""
+
+
+def _home() -> str | None:
+    home = os.environ.get("AO_HOME")
+    return os.path.abspath(home) if home else None
+
+
+def _base(name: str, xdg: str, default: str) -> str:
+    home = _home()
+    if home:
+        return os.path.join(home, name)
+    base = os.environ.get(xdg) or os.path.join(os.path.expanduser("~"), default)
+    return os.path.join(base, "ao")
+
+
+def runtime_dir() -> str:
+    """Sockets and locks: `$XDG_RUNTIME_DIR/ao`, else `/tmp/ao-<uid>`."""
+    home = _home()
+    if home:
+        folder = os.path.join(home, "run")
+        if len(os.fsencode(folder)) + len("/p1.sock.4194304") <= _SUN_PATH_ROOM:
+            return folder
+        # A path too long for a socket gets a short twin that depends on nothing but AO_HOME.
+        from zlib import crc32
+
+        return f"/tmp/ao-{os.getuid()}-{crc32(os.fsencode(home)):08x}"
+    xdg = os.environ.get("XDG_RUNTIME_DIR")
+    return os.path.join(xdg, "ao") if xdg else f"/tmp/ao-{os.getuid()}"
+
+
+def cache_dir() -> str:
+    """What can be made again: rewritten bytecode and logs."""
+    return _base("cache", "XDG_CACHE_HOME", ".cache")
+
+
+def data_dir() -> str:
+    """What must not be lost: the database, spooled events, replay plans."""
+    return _base("data", "XDG_DATA_HOME", os.path.join(".local", "share"))
+
+
+def socket_path() -> str:
+    """The daemon's socket. One daemon per user and wire version."""
+    return os.path.join(runtime_dir(), f"p{WIRE}.sock")
+
+
+def lock_path() -> str:
+    """Held (flock) by the daemon for life. Never unlinked."""
+    return os.path.join(runtime_dir(), f"p{WIRE}.lock")
+
+
+def start_lock_path() -> str:
+    """Held (flock) by whoever starts a daemon until it is ready."""
+    return os.path.join(runtime_dir(), f"p{WIRE}.start")
+
+
+def pyc_dir() -> str:
+    """Rewritten bytecode."""
+    return os.path.join(cache_dir(), "pyc")
+
+
+def log_dir() -> str:
+    """`server.log` and `rewrite.log`."""
+    return os.path.join(cache_dir(), "logs")
+
+
+def spool_dir() -> str:
+    """Events of runs that found no daemon, one file a stream (see docs/wire.md)."""
+    return os.path.join(data_dir(), "spool")
+
+
+def plan_dir() -> str:
+    """Replay plans, one file a rerun; the runner that uses one removes it."""
+    return os.path.join(data_dir(), "plans")
+
+
+def edit_dir() -> str:
+    """The files in which an editor's user edits an output; saving one stores the edit."""
+    return os.path.join(data_dir(), "edits")
+
+
+def database() -> str:
+    """The SQLite database of runs, calls and edits."""
+    return os.path.join(data_dir(), "ao.db")
+
+
+def secure_dir(path: str) -> str:
+    """Make `path` (and its parents) a folder that only we can enter, and return it.
+
+    Raises:
+        UnsafeDirectory: it is a link, not a folder, someone else's, or open to others.
+        OSError: it cannot be made.
+    """
+    parent = os.path.dirname(path)
+    if not os.path.isdir(parent):
+        os.makedirs(parent, 0o700, exist_ok=True)
+    try:
+        os.mkdir(path, 0o700)
+    except FileExistsError:
+        pass
+    found = os.lstat(path)
+    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid() or found.st_mode & 0o077:
+        raise UnsafeDirectory(
+            f"{path} must be a folder of yours that nobody else can enter "
+            f"(chmod 700 {path}), or set AO_HOME to another place"
+        )
+    return path
