@@ -1,0 +1,168 @@
+"""Which API answers which path, in whose shape errors are told, and the failures that can be asked for.
+
+No sockets here: `Service.respond` takes a request and says what to send, and how to misbehave.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Literal
+
+from . import anthropic_api, openai_api, openai_responses
+from .api import Event, Exchange, Json, RequestError, digest
+
+FAILURES = {
+    "fail-STATUS": "that HTTP status, in the API's own shape: fail-500, fail-401, fail-529",
+    "rate-limit-then-ok": "429 at first; the answer when the same request comes again",
+    "fail-drop": "the connection is closed without an answer",
+    "fail-cut": "half the answer, then the connection is closed",
+    "fail-hang": "no answer for as long as the client waits",
+    "fail-stall": "half the answer, then nothing for as long as the client waits",
+    "fail-event": "half the stream, then an event that tells of an error (not streamed: status 500)",
+    "fail-garbage": "status 200 and a body that no parser reads",
+}
+"""Model names that ask for a failure, and which one."""
+
+
+@dataclass(frozen=True)
+class Response:
+    """What to send for one request."""
+
+    status: int
+    body: bytes = b""
+    events: tuple[bytes, ...] = ()
+    """Server-sent events, to be sent in place of `body` one by one; empty: no stream."""
+    headers: Mapping[str, str] = field(default_factory=dict)
+    fault: Literal["", "drop", "cut", "hang", "stall"] = ""
+    """How to send it badly, see `FAILURES`."""
+    request: Json | None = None
+    """The request's body, for the log."""
+
+
+@dataclass(frozen=True)
+class _Api:
+    """How an API speaks where it is not an answer."""
+
+    error: Callable[[int, str, str | None, str | None], Json]
+    stream_error: Callable[[str], Event]
+    id_header: str
+
+
+_CHAT = _Api(openai_api.error, openai_api.stream_error, "x-request-id")
+_RESPONSES = replace(_CHAT, stream_error=openai_responses.stream_error)
+_ANTHROPIC = _Api(anthropic_api.error, anthropic_api.stream_error, "request-id")
+
+
+class Service:
+    """Answers requests; any number of threads may ask at once."""
+
+    def __init__(self) -> None:
+        self._posts: dict[str, tuple[_Api, Callable[[Json], Exchange]]] = {
+            "/v1/chat/completions": (_CHAT, openai_api.chat),
+            "/v1/responses": (_RESPONSES, openai_responses.Responses()),
+            "/v1/embeddings": (_CHAT, openai_api.embeddings),
+            "/v1/messages": (_ANTHROPIC, anthropic_api.messages),
+            "/v1/messages/count_tokens": (_ANTHROPIC, anthropic_api.count_tokens),
+        }
+        self._limited: set[str] = set()
+        self._lock = threading.Lock()
+
+    def respond(self, method: str, path: str, headers: Mapping[str, str], body: bytes) -> Response:
+        """The answer to one request.
+
+        Args:
+            method: `GET` or `POST`.
+            path: with or without a query, which is not looked at.
+            headers: by name in lower case.
+            body: as received.
+        """
+        path = path.partition("?")[0].rstrip("/")
+        anthropic = "anthropic-version" in headers or path.startswith("/v1/messages")
+        api, post = self._posts.get(path, (_ANTHROPIC if anthropic else _CHAT, None))
+        request: Json | None = None
+        try:
+            if method == "POST" and post is not None:
+                request = _parsed(body)
+                self._fail(request)
+                answer = _post(post, request)
+            else:
+                answer = _models(method, path, anthropic)
+        except RequestError as problem:
+            told = api.error(problem.status, problem.message, problem.param, problem.code)
+            response = Response(problem.status, json.dumps(told).encode(), request=request)
+            if problem.status == 429:
+                response = replace(response, headers={"retry-after-ms": "10", "retry-after": "1"})
+        else:
+            response = _sent(answer, api, request)
+        name = f"req_{digest(request or {}, path)}"
+        return replace(response, headers={**response.headers, api.id_header: name})
+
+    def _fail(self, request: Json) -> None:
+        model = request.get("model")
+        if model == "rate-limit-then-ok":
+            name = digest(request)
+            with self._lock:
+                again = name in self._limited
+                (self._limited.discard if again else self._limited.add)(name)
+            if not again:
+                raise RequestError(429, "Rate limit reached. Please try again.", code="rate_limit_exceeded")
+        elif isinstance(model, str) and (status := re.fullmatch(r"fail-([45]\d\d)", model)):
+            raise RequestError(int(status[1]), f"Failed, as the model name '{model}' asks for.", "model", model)
+        elif model == "fail-event" and not request.get("stream"):
+            raise RequestError(500, "Failed, as the model name 'fail-event' asks for.", "model", "fail-event")
+
+
+def _models(method: str, path: str, anthropic: bool) -> Exchange:
+    name = path.removeprefix("/v1/models").lstrip("/")
+    if method != "GET" or not path.startswith("/v1/models") or "/" in name:
+        raise RequestError(404, f"Invalid URL ({method} {path})", code="unknown_url")
+    if anthropic:
+        return Exchange(anthropic_api.model(name) if name else anthropic_api.models())
+    return Exchange(openai_api.model(name) if name else openai_api.models())
+
+
+def _parsed(body: bytes) -> Json:
+    try:
+        request = json.loads(body)
+    except ValueError as error:
+        raise RequestError(400, f"We could not parse the JSON body of your request: {error}") from None
+    if not isinstance(request, dict):
+        raise RequestError(400, "The body of a request has to be a JSON object.")
+    return request
+
+
+def _post(post: Callable[[Json], Exchange], request: Json) -> Exchange:
+    try:
+        return post(request)
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        # What is checked by name has its own message; this is for all that is not.
+        raise RequestError(400, f"A field of the request has the wrong shape: {error!r}") from error
+
+
+def _sent(answer: Exchange, api: _Api, request: Json | None) -> Response:
+    """An answer as bytes, streamed where the request says so and the API can."""
+    model = (request or {}).get("model")
+    faults: dict[object, Literal["drop", "cut", "hang", "stall"]] = {
+        "fail-drop": "drop",
+        "fail-cut": "cut",
+        "fail-hang": "hang",
+        "fail-stall": "stall",
+    }
+    events = answer.events if (request or {}).get("stream") else ()
+    if events and model == "fail-event":
+        events = [*events[: len(events) // 2], api.stream_error("Overloaded, as the model name 'fail-event' asks for.")]
+    body = json.dumps(answer.body, ensure_ascii=False).encode()
+    chunks = tuple(map(_event, events))
+    if model == "fail-garbage":
+        body, chunks = b"<html>502</html>", (b"data: <html>502</html>\n\n",) if chunks else ()
+    return Response(200, body, chunks, fault=faults.get(model, ""), request=request)
+
+
+def _event(event: Event) -> bytes:
+    name, data = event
+    text = data if isinstance(data, str) else json.dumps(data, ensure_ascii=False)
+    return (f"event: {name}\n" if name else "").encode() + f"data: {text}\n\n".encode()
