@@ -245,6 +245,9 @@ def _spawn(lock: int, report: int | None) -> None:
     ]
     if report is not None:
         actions.append((os.POSIX_SPAWN_DUP2, report, READY_FD))
+    else:
+        # A descriptor of that number that the program passes to its children is not for the daemon.
+        actions.append((os.POSIX_SPAWN_OPEN, READY_FD, "/dev/null", os.O_WRONLY, 0))
     arguments = ["sh", "-c", '"$@" &', "sh", server_python(), "-c", _BOOT]
     environment = {
         name: value
