@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 WIRE = 1
 """Version of everything in this file; a daemon serves exactly one."""
 
+MAX_LINE = 1 << 16
+"""A longer preamble is a fault of the peer."""
+
 MAX_FRAME = 1 << 30
 """A longer frame is a fault of the peer, not a message."""
 
@@ -141,6 +144,21 @@ class Frames:
             payload = bytes(buffer[8 + head_length : end])
             del buffer[:end]
             yield head, payload
+
+    def take_line(self) -> bytes | None:
+        """The line that precedes the frames (a preamble), without its end; None while it is incomplete.
+
+        Raises:
+            ProtocolError: it does not end.
+        """
+        end = self._buffer.find(b"\n")
+        if end < 0:
+            if len(self._buffer) > MAX_LINE:
+                raise ProtocolError("the preamble does not end")
+            return None
+        line = bytes(self._buffer[:end])
+        del self._buffer[: end + 1]
+        return line
 
     def __len__(self) -> int:
         """Bytes that wait for the rest of their frame."""

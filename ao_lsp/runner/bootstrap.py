@@ -1,0 +1,31 @@
+"""Runs as a script in the user's interpreter, where `ao_lsp` need not be installed.
+
+Makes the package importable by its folder alone: nothing is added to `sys.path`, so nothing else of
+the environment that holds `ao-record` can be imported by the program. Its arguments are those of
+`ao-record`, preceded by `--server-python PATH`.
+"""
+
+import os
+import sys
+
+
+def _package() -> None:
+    if "ao_lsp" in sys.modules:
+        return
+    # What `importlib.util.spec_from_file_location` would do, without importing it.
+    external = sys.modules["_frozen_importlib_external"]
+    bootstrap = sys.modules["_frozen_importlib"]
+    folder = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+    spec = external.spec_from_file_location(
+        "ao_lsp", os.path.join(folder, "__init__.py"), submodule_search_locations=[folder]
+    )
+    module = bootstrap.module_from_spec(spec)
+    sys.modules["ao_lsp"] = module
+    spec.loader.exec_module(module)
+
+
+if __name__ == "__main__":
+    _package()
+    from ao_lsp.runner.main import main
+
+    main(handed_over=True)

@@ -1,0 +1,177 @@
+"""One recorded call, from its request to the end of its response."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+
+import _thread
+
+from ao_lsp.runner import endpoints, places, secrets
+from ao_lsp.runner.keys import request_hash
+from ao_lsp.runner.replay import site_key
+from ao_lsp.taint import escrow
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from ao_lsp.runner.recorder import Recorder
+    from ao_lsp.runner.replay import Entry
+
+
+class Call:
+    """What the transports report to. Its methods never raise; a call is over once, whatever is
+    reported later.
+
+    `entry` is the recording to serve or to send in place of what the program sends, or None.
+    `refused`: the policy forbids a call that has no recording.
+    """
+
+    def __init__(self, recorder: Recorder, transport: str, method: str, url: str, kind: str) -> None:
+        self.id = os.urandom(6).hex()
+        self.transport = transport
+        self.entry: Entry | None = None
+        self.refused = False
+        self._recorder = recorder
+        self._method = method
+        self._url = url
+        self._kind = kind
+        self._started = time.time()
+        self._clock = time.perf_counter()
+        self._first_byte: float | None = None
+        self._status: int | None = None
+        self._headers: list[list[str]] = []
+        self._chunks: list[list[float]] = []
+        self._pieces: list[bytes] = []
+        self._escrow = escrow.ACTIVE_TAINT.get()
+        self._over = _thread.allocate_lock()
+
+    def start(self, headers: list[tuple[str, str]], body: bytes) -> None:
+        """The request is known: decide what happens to it, and say that it has begun."""
+        host, path, query = _split(self._url)
+        stack = places.stack()
+        site = stack[0] if stack else None
+        lineage = _lineage()
+        hashed = request_hash(self._method, host, path, query, body)
+        plan = self._recorder.plan
+        if plan is not None:
+            entry = plan.match(hashed, site_key(site), lineage)
+            if entry is not None and entry.action != "live":
+                self.entry = entry
+            self.refused = self.entry is None and entry is None and self._recorder.refuses(site, self._url)
+        inputs = escrow.inputs_of_call()
+        action = self.entry.action if self.entry else "live"
+        self._recorder.post(
+            {
+                "type": "call.start",
+                "at": self._started,
+                "call": self.id,
+                "kind": self._kind,
+                "transport": self.transport,
+                "method": self._method,
+                "url": secrets.clean_url(self._url),
+                "endpoint": path,
+                "headers": secrets.clean_headers(headers),
+                "request_hash": hashed,
+                "site": site,
+                "stack": stack,
+                "lineage": lineage,
+                "thread": _thread_name(),
+                "task": _task_name(),
+                "inputs": [{"call": call, "evidence": "tracked", "path": []} for call in sorted(inputs)],
+                "origin": {"replay": "replayed", "edited": "edited"}.get(action, "live"),
+                "source_call": self.entry.call if self.entry else None,
+                "input_edited": action == "input",
+            },
+            request=self.entry.request if self.entry and action == "input" else body,
+        )
+
+    # -- the response
+
+    def answered(self, status: int, headers: list[tuple[str, str]]) -> None:
+        """The head of the response is there. From now on what the program gets is this call's."""
+        self._status = status
+        self._headers = secrets.clean_headers(headers)
+        if status < 400:
+            escrow.produced(self.id, self._escrow)
+
+    def received(self, chunk: bytes) -> None:
+        """A piece of the response's body has arrived."""
+        now = time.perf_counter() - self._clock
+        if self._first_byte is None:
+            self._first_byte = now
+        self._pieces.append(chunk)
+        self._chunks.append([len(chunk), round(now, 6)])
+
+    def finished(self, complete: bool = True) -> None:
+        """The response has ended; `complete` is False where the program stopped reading it."""
+        failed = self._status is None or self._status >= 400
+        self._end("error" if failed else "ok", None, complete)
+
+    def failed(self, error: BaseException) -> None:
+        """No response, or none to its end."""
+        name = type(error).__name__
+        cancelled = name in ("CancelledError", "Cancelled", "GeneratorExit", "KeyboardInterrupt")
+        said = {"type": name, "message": str(error)[:2000]}
+        self._end("cancelled" if cancelled else "error", said, False)
+
+    def _end(self, status: str, error: dict[str, Any] | None, complete: bool) -> None:
+        if not self._over.acquire(blocking=False):
+            return
+        self._recorder.post(
+            {
+                "type": "call.end",
+                "call": self.id,
+                "status": status,
+                "http_status": self._status,
+                "headers": self._headers,
+                "error": error,
+                "first_byte": self._first_byte,
+                "ended": round(time.perf_counter() - self._clock, 6),
+                "chunks": self._chunks,
+                "complete": complete,
+            },
+            response=b"".join(self._pieces),
+        )
+
+
+def kind_of(method: str, url: str) -> str | None:
+    """Which kind of call a request is; None where it is none."""
+    return endpoints.kind_of(method, _split(url)[1])
+
+
+def _split(url: str) -> tuple[str, str, str]:
+    """Host (without port), path and query of a URL."""
+    rest = url.partition("://")[2] or url
+    address, _, query = rest.partition("#")[0].partition("?")
+    authority, slash, path = address.partition("/")
+    host = authority.rpartition("@")[2]
+    host = host[: host.find("]") + 1] if host.startswith("[") else host.partition(":")[0]
+    return host, slash + path or "/", query
+
+
+def _lineage() -> str:
+    """Which strand of a concurrent program this is, by names that are the same in every run: those
+    of the thread (workers of a pool are interchangeable) and of the task."""
+    thread = _thread_name() or ""
+    pool, separator, worker = thread.rpartition("_")
+    if separator and worker.isdigit():
+        thread = pool
+    return f"{thread}/{_task_name() or ''}"
+
+
+def _thread_name() -> str | None:
+    threading = sys.modules.get("threading")
+    # Not `current_thread()`: that would register a thread which the program does not know of.
+    thread = threading._active.get(_thread.get_ident()) if threading is not None else None
+    return thread.name if thread is not None else None
+
+
+def _task_name() -> str | None:
+    asyncio = sys.modules.get("asyncio")
+    if asyncio is None or asyncio._get_running_loop() is None:
+        return None
+    task = asyncio.current_task()
+    return task.get_name() if task is not None else None

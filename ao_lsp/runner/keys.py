@@ -1,0 +1,28 @@
+"""What makes two requests the same request: the key of a replay."""
+
+from __future__ import annotations
+
+
+def request_hash(method: str, host: str, path: str, query: str, body: bytes) -> str:
+    """blake2b-128 of what decides the answer. Left out: the port (a model server on loopback gets
+    another one each time), headers (they name the client, carry keys and idempotency numbers), and
+    the order of JSON keys and of query parameters."""
+    from hashlib import blake2b
+
+    digest = blake2b(digest_size=16)
+    for part in (method.upper(), host.lower(), path, "&".join(sorted(query.split("&")))):
+        digest.update(part.encode("utf-8", "replace"))
+        digest.update(b"\0")
+    digest.update(_canonical(body))
+    return digest.hexdigest()
+
+
+def _canonical(body: bytes) -> bytes:
+    if body[:1] not in (b"{", b"["):
+        return body
+    import json
+
+    try:
+        return json.dumps(json.loads(body), sort_keys=True, separators=(",", ":")).encode("ascii")
+    except (ValueError, RecursionError):
+        return body

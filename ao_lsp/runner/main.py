@@ -1,0 +1,47 @@
+"""The entry point of `ao-record`."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from ao_lsp.runner.options import USAGE, UsageError, parse
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import NoReturn
+
+
+def main(handed_over: bool = False) -> NoReturn:
+    """Run `ao-record` with the process's arguments. Does not return (launch.py says how it ends)."""
+    arguments = sys.argv[1:]
+    if not handed_over and arguments[:1] in (["--help"], ["-h"]):
+        sys.stdout.write(USAGE)
+        raise SystemExit(0)
+    if not handed_over and arguments[:1] in (["--version"], ["-V"]):
+        from ao_lsp import __version__
+
+        sys.stdout.write(f"ao-record {__version__} (python {sys.version.split()[0]})\n")
+        raise SystemExit(0)
+    try:
+        options = parse(arguments)
+    except UsageError as error:
+        sys.stderr.write(f"ao-record: {error}\n\n{USAGE}")
+        raise SystemExit(2) from None
+    if not handed_over:
+        from ao_lsp.runner import interpreter
+
+        python = interpreter.choose(options)
+        if options.flags or not interpreter.is_this_one(python):
+            try:
+                interpreter.hand_over(python, options, arguments)
+            except OSError as error:
+                sys.stderr.write(f"ao-record: cannot run {python}: {error.strerror}\n")
+                raise SystemExit(127) from None
+    if options.server_python:
+        os.environ.pop("AO_SERVER_PYTHON", None)
+    from ao_lsp.runner.launch import launch
+    from ao_lsp.runner.recorder import Recorder
+
+    recorder = Recorder.start(options)
+    launch(options, recorder.ended)

@@ -1,0 +1,83 @@
+"""Where in the user's code a call was made."""
+
+from __future__ import annotations
+
+import sys
+from itertools import islice
+
+from ao_lsp.taint import scope
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from types import CodeType, FrameType
+    from typing import Any, TypedDict
+
+    class Place(TypedDict):
+        file: str
+        line: int
+        end_line: int | None
+        column: int | None
+        end_column: int | None
+        function: str
+
+
+MAX_DEPTH = 20
+
+_users: dict[str, bool] = {}
+_lines: dict[str, list[bytes]] = {}
+
+
+def is_users(code: CodeType, module: str) -> bool:
+    """Whether `code`, of the module named so, is the user's."""
+    file = code.co_filename
+    known = _users.get(file)
+    if known is None:
+        known = file in scope.FILES or (
+            not file.startswith("<") and file.endswith(".py") and scope.is_users(module, file)
+        )
+        _users[file] = known
+    return known
+
+
+def stack() -> list[Place]:
+    """The frames of the user's code that are running in this thread, innermost first."""
+    found: list[Place] = []
+    frame: FrameType | None = sys._getframe()
+    while frame is not None and len(found) < MAX_DEPTH:
+        if is_users(frame.f_code, frame.f_globals.get("__name__") or ""):
+            found.append(place(frame.f_code, frame.f_lasti, frame.f_lineno))
+        frame = frame.f_back
+    return found
+
+
+def place(code: CodeType, instruction: int, line: int | None = None) -> Place:
+    """The expression that `code` is at. Columns count code points; the compiler counts bytes."""
+    position: tuple[Any, ...] = (line, None, None, None)
+    if sys.version_info >= (3, 11):
+        position = next(islice(code.co_positions(), instruction // 2, None), position)
+    start, end, column, end_column = position
+    start = start or line or code.co_firstlineno
+    return {
+        "file": code.co_filename,
+        "line": start,
+        "end_line": end,
+        "column": _code_points(code.co_filename, start, column),
+        "end_column": _code_points(code.co_filename, end, end_column),
+        "function": code.co_qualname if sys.version_info >= (3, 11) else code.co_name,
+    }
+
+
+def _code_points(file: str, line: int | None, byte: int | None) -> int | None:
+    if line is None or byte is None:
+        return None
+    lines = _lines.get(file)
+    if lines is None:
+        try:
+            with open(file, "rb") as handle:
+                lines = handle.read().splitlines()
+        except OSError:
+            lines = []
+        _lines[file] = lines
+    if not 0 < line <= len(lines):
+        return byte
+    return len(lines[line - 1][:byte].decode("utf-8", "replace"))

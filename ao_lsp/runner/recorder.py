@@ -1,0 +1,207 @@
+"""The recorder of this process: says when the run begins and ends, and makes its calls known."""
+
+from __future__ import annotations
+
+import atexit
+import os
+import sys
+import time
+
+from ao_lsp.runner import secrets
+from ao_lsp.runner.outbox import Outbox
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from ao_lsp.runner.calls import Call
+    from ao_lsp.runner.options import Options
+    from ao_lsp.runner.places import Place
+    from ao_lsp.runner.replay import Plan
+
+
+class Recorder:
+    """Records one run. Nothing here raises into the program."""
+
+    def __init__(self, options: Options, plan: Plan | None) -> None:
+        self.plan = plan
+        self._options = options
+        self._run: str = plan.header["run"] if plan else os.urandom(6).hex()
+        self._outbox = Outbox(self._run, os.urandom(4).hex())
+        self._process = os.getpid()
+        self._outcome: dict[str, Any] = {"exit_code": 0, "status": "finished", "error": None}
+        self._parent: str | None = None
+        self._known_child = False
+
+    @classmethod
+    def start(cls, options: Options) -> Recorder:
+        """Begin to record the run that `options` describe: install the hooks, tell the daemon."""
+        plan = _plan(options)
+        recorder = cls(options, plan)
+        if options.taint:
+            from ao_lsp.taint import hook, scope
+
+            for item in options.rewrite:
+                scope.add(item)
+            hook.install(_log)
+        from ao_lsp.runner import transports
+
+        transports.install(recorder)
+        # The first registered is the last that is called: after the program's own.
+        atexit.register(recorder._finish)
+        os.register_at_fork(after_in_child=recorder._forked)
+        recorder._outbox.open(recorder._first_event())
+        return recorder
+
+    def _first_event(self) -> dict[str, Any]:
+        options, header = self._options, self.plan.header if self.plan else {}
+        try:
+            cwd = os.getcwd()
+        except OSError:
+            cwd = ""
+        program = options.program if options.kind == "script" else f"-{options.kind[0]}"
+        return {
+            "type": "run.start",
+            "run": self._run,
+            "session": header.get("session") or self._run,
+            "name": options.name or header.get("name"),
+            "argv": [program, *options.arguments],
+            "target": {"kind": options.kind, "value": options.program},
+            "options": options.own(),
+            "cwd": cwd,
+            "python": sys.executable,
+            "python_version": sys.version.split()[0],
+            "env": secrets.environment(),
+            "pid": self._process,
+            "parent_run": header.get("parent_run"),
+            "fork_call": header.get("fork_call"),
+        }
+
+    def post(self, event: dict[str, Any], **parts: bytes) -> None:
+        """Queue an event of this run."""
+        if self._parent is not None and not self._known_child:
+            self._known_child = True
+            self._outbox.post(
+                {"type": "process.start", "run": self._run, "pid": os.getpid(), "parent_stream": self._parent}
+            )
+        self._outbox.post(event, **parts)
+
+    def call(self, transport: str, method: str, url: str) -> Call | None:
+        """A call of a model that is about to be made; None where the request is another one."""
+        from ao_lsp.runner import calls
+
+        kind = calls.kind_of(method, url)
+        return None if kind is None else calls.Call(self, transport, method, url, kind)
+
+    def note(self, message: str) -> None:
+        """Something the recorder could not do."""
+        self.post({"type": "run.note", "level": "warning", "message": message})
+
+    def refuses(self, site: Place | None, url: str) -> bool:
+        """Whether a rerun must not make this call, for which it has no recording."""
+        policy = self._options.policy or (self.plan.policy if self.plan else "live")
+        if policy == "ask":
+            return not _ask(site, url)
+        return policy == "strict"
+
+    def ended(self, error: BaseException | None) -> None:
+        """The main program has ended, by `error` or by itself."""
+        if isinstance(error, SystemExit):
+            code = error.code
+            self._outcome["exit_code"] = code if isinstance(code, int) else 0 if code is None else 1
+            self._outcome["status"] = "failed" if self._outcome["exit_code"] else "finished"
+        elif error is not None:
+            self._outcome = {"exit_code": 1, "status": "failed", "error": _described(error)}
+            if isinstance(error, KeyboardInterrupt):
+                self._outcome["exit_code"] = 130
+
+    def _finish(self) -> None:
+        if os.getpid() != self._process:
+            return
+        tracking = sys.modules.get("ao_lsp.taint.escrow")
+        for lost in tracking.LOST[:10] if tracking is not None else ():
+            self.note(f"tracking lost {lost}")
+        self._outbox.finish({"type": "run.end", "at": time.time(), **self._outcome})
+        if self._options.json:
+            _write_outcome(self._options.json, {"run": self._run, **self._outcome})
+
+    def _forked(self) -> None:
+        self._parent = self._outbox.stream
+        self._known_child = False
+        self._outbox.forked(os.urandom(4).hex())
+
+
+def _plan(options: Options) -> Plan | None:
+    path = os.environ.pop("AO_PLAN", None)
+    if not path:
+        return None
+    from ao_lsp.runner import replay
+
+    try:
+        plan = replay.load(path)
+    except (OSError, ValueError) as error:
+        sys.stderr.write(f"ao-record: the replay plan cannot be read ({error}); make a new one with: ao rerun\n")
+        raise SystemExit(1) from None
+    try:
+        os.unlink(path)
+    except OSError:
+        pass
+    options.policy = options.policy or plan.policy
+    return plan
+
+
+def _described(error: BaseException) -> dict[str, Any]:
+    """An uncaught exception: its type, text, and the innermost line of the user's code."""
+    from ao_lsp.runner import places
+
+    try:
+        message = str(error)[:2000]
+    except Exception:
+        message = ""
+    found: dict[str, Any] = {"type": type(error).__name__, "message": message, "file": None, "line": None}
+    trace = error.__traceback__
+    while trace is not None:
+        code = trace.tb_frame.f_code
+        if places.is_users(code, trace.tb_frame.f_globals.get("__name__") or ""):
+            found["file"], found["line"] = code.co_filename, trace.tb_lineno
+        trace = trace.tb_next
+    return found
+
+
+def _ask(site: Place | None, url: str) -> bool:
+    """Ask on the terminal whether a call may be made; no terminal means no."""
+    where = f"{site['file']}:{site['line']}" if site else "?"
+    try:
+        with open("/dev/tty", "r+b", buffering=0) as terminal:
+            question = f"ao-record: no recording for the call at {where} to {secrets.clean_url(url)}. Make it? [y/N] "
+            terminal.write(question.encode())
+            return terminal.readline().strip().lower() in (b"y", b"yes")
+    except OSError:
+        return False
+
+
+def _write_outcome(where: str, outcome: dict[str, Any]) -> None:
+    from ao_lsp import protocol
+
+    line = protocol.line(outcome)
+    try:
+        if where.isdigit():
+            os.write(int(where), line)
+        else:
+            with open(where, "ab") as handle:
+                handle.write(line)
+    except OSError as error:
+        sys.stderr.write(f"ao-record: cannot write {where}: {error.strerror}\n")
+
+
+def _log(message: str) -> None:
+    """One line in the rewrite log; a log that cannot be written is no reason to say anything."""
+    from ao_lsp import paths
+
+    try:
+        folder = paths.log_dir()
+        os.makedirs(folder, 0o700, exist_ok=True)
+        with open(os.path.join(folder, "rewrite.log"), "a", encoding="utf-8", errors="replace") as handle:
+            handle.write(f"{time.strftime('%Y-%m-%d %H:%M:%S')} {os.getpid()} {message}\n")
+    except OSError:
+        pass

@@ -1,0 +1,106 @@
+"""What a rerun does with a call: decided from the plan alone, by a pure function of call and plan.
+
+A plan is what the daemon made of a recorded run (docs/wire.md): one entry a recorded call, in the
+order in which they were made. The transports only obey.
+"""
+
+from __future__ import annotations
+
+from ao_lsp import protocol
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from ao_lsp.runner.places import Place
+
+
+class Entry:
+    """One recorded call of a plan."""
+
+    __slots__ = ("action", "call", "chunks", "headers", "lineage", "request", "request_hash", "response", "site",
+                 "status", "used")  # fmt: skip
+
+    def __init__(self, header: dict[str, Any], parts: dict[str, bytes]) -> None:
+        self.call: str = header["call"]
+        self.action: str = header["action"]
+        self.request_hash: str = header["request_hash"]
+        self.site = site_key(header.get("site"))
+        self.lineage: str = header.get("lineage") or ""
+        self.status: int = header.get("http_status") or 0
+        self.headers: list[tuple[str, str]] = [(name, value) for name, value in header.get("headers") or ()]
+        self.chunks: list[int] = [length for length, _ in header.get("chunks") or ()]
+        self.response = parts.get("response", b"")
+        self.request = parts.get("request", b"")
+        self.used = False
+
+    def pieces(self) -> list[bytes]:
+        """The response cut up as it had arrived; as one piece where that is not known to fit."""
+        if sum(self.chunks) != len(self.response):
+            return [self.response] if self.response else []
+        found, start = [], 0
+        for length in self.chunks:
+            found.append(self.response[start : start + length])
+            start += length
+        return found
+
+
+def site_key(site: Place | dict[str, Any] | None) -> tuple[str, str]:
+    """What of a call site lasts: its file and function. Lines move with every edit above them."""
+    return (site["file"], site["function"]) if site else ("", "")
+
+
+class Plan:
+    """The entries of a plan, and which of them have been used. `header` is the plan's first frame."""
+
+    def __init__(self, header: dict[str, Any], entries: list[Entry]) -> None:
+        self.header = header
+        self.policy: str = header.get("policy") or "live"
+        self._entries = entries
+
+    def match(self, request_hash: str, site: tuple[str, str], lineage: str) -> Entry | None:
+        """The recording of this call, used up by being returned; None where there is none.
+
+        The same request at the same place in the same task comes first, then at the same place, then
+        anywhere. A call that has to go live may have another request than it had: it is known by its
+        place then, so that it does not take the recording of another call.
+        """
+        free = [entry for entry in self._entries if not entry.used]
+        same = [entry for entry in free if entry.request_hash == request_hash]
+        here = [entry for entry in same if entry.site == site]
+        candidates = [entry for entry in here if entry.lineage == lineage] or here or same
+        if not candidates:
+            candidates = [
+                entry
+                for entry in free
+                if entry.action in ("live", "input", "edited") and entry.site == site and entry.lineage == lineage
+            ][:1]
+            # An output was edited for the request that it answered; another one gets another answer.
+            candidates = [entry for entry in candidates if entry.action == "live"]
+        if not candidates:
+            return None
+        candidates[0].used = True
+        return candidates[0]
+
+
+def load(path: str) -> Plan:
+    """The plan in the file `path`.
+
+    Raises:
+        OSError: it cannot be read.
+        protocol.ProtocolError: it is no plan.
+    """
+    frames = protocol.Frames()
+    with open(path, "rb") as handle:
+        frames.feed(handle.read())
+    header: dict[str, Any] | None = None
+    entries = []
+    for head, payload in frames:
+        message = protocol.loads(head)
+        if header is None:
+            header = message
+        else:
+            entries.append(Entry(message, protocol.parts_of(message, payload)))
+    if header is None or header.get("plan") != 1:
+        raise protocol.ProtocolError(f"{path} is no replay plan")
+    return Plan(header, entries)

@@ -1,0 +1,54 @@
+"""What must never reach the disk, and what of the environment may."""
+
+from __future__ import annotations
+
+import os
+
+REMOVED = "[removed]"
+
+# A header, query parameter or variable whose name holds one of these carries a secret, or may.
+_SECRET = ("auth", "key", "token", "secret", "cookie", "credential", "password", "passwd", "signature", "session")
+_SECRET_PARAMETERS = frozenset({"sig", "code", "pass", "pwd"})
+
+# Variables that decide what a program does and hold no secret. All others stay out of the record;
+# a rerun takes them from the environment it is started in.
+_KEPT = frozenset({"VIRTUAL_ENV", "TZ", "LANG"})
+_KEPT_PREFIXES = ("PYTHON", "LC_")
+_KEPT_ENDINGS = ("_BASE_URL", "_API_BASE", "_ENDPOINT", "_API_VERSION", "_MODEL")
+
+
+def is_secret(name: str) -> bool:
+    """Whether something of this name may be a secret."""
+    lowered = name.lower()
+    return lowered in _SECRET_PARAMETERS or any(part in lowered for part in _SECRET)
+
+
+def clean_headers(headers: list[tuple[str, str]]) -> list[list[str]]:
+    """`[name, value]` pairs, the values of secrets removed."""
+    return [[name, REMOVED if is_secret(name) else value] for name, value in headers]
+
+
+def clean_url(url: str) -> str:
+    """`url` without user, password and the values of secret parameters."""
+    scheme, separator, rest = url.partition("://")
+    if separator:
+        authority, slash, path = rest.partition("/")
+        url = scheme + separator + authority.rpartition("@")[2] + slash + path
+    address, mark, query = url.partition("?")
+    if not mark:
+        return url
+    pairs = []
+    for pair in query.split("&"):
+        name, equals, _ = pair.partition("=")
+        pairs.append(name + equals + REMOVED if equals and is_secret(name) else pair)
+    return address + mark + "&".join(pairs)
+
+
+def environment() -> dict[str, str]:
+    """The part of the environment that is recorded."""
+    return {
+        name: clean_url(value) if "://" in value else value
+        for name, value in os.environ.items()
+        if (name in _KEPT or name.startswith(_KEPT_PREFIXES) or name.endswith(_KEPT_ENDINGS))
+        and not is_secret(name.removesuffix("_MODEL"))
+    }

@@ -1,0 +1,102 @@
+"""Patches a transport library when, and only when, the program imports it.
+
+One seam per library, applied after its import and taken back by `uninstall()`. A library newer than
+we know, without the names that a seam needs, stays as it is, and the log says so.
+"""
+
+from __future__ import annotations
+
+import sys
+
+from ao_lsp.taint import state
+from ao_lsp.taint.frames import unseen
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from importlib.machinery import ModuleSpec
+    from types import ModuleType
+    from typing import Any
+
+    from ao_lsp.runner.recorder import Recorder
+
+    Undo = Callable[[], None]
+
+# The library, and the module here that knows its seam: imported only when the library is.
+_SEAMS = {"httpx": "httpx_seam", "httpx2": "httpx_seam"}
+
+_recorder: Recorder | None = None
+_undo: list[Undo] = []
+_searching: set[str] = set()
+
+
+class Finder:
+    """Sees the import of a transport library."""
+
+    @staticmethod
+    def find_spec(name: str, path: Sequence[str] | None = None, target: ModuleType | None = None) -> ModuleSpec | None:
+        if name not in _SEAMS or name in _searching:
+            return None
+        _searching.add(name)
+        try:
+            # Whoever would have found it finds it: another hook, an alias, a zip file.
+            for finder in sys.meta_path:
+                find = getattr(finder, "find_spec", None)
+                spec: ModuleSpec | None = find(name, path, target) if find is not None else None
+                if spec is not None:
+                    if spec.loader is not None:
+                        _patch_after(spec.loader, name)
+                    return spec
+        finally:
+            _searching.discard(name)
+        return None
+
+
+def _patch_after(loader: Any, name: str) -> None:
+    execute = loader.exec_module
+
+    @unseen
+    def exec_module(module: ModuleType) -> None:
+        execute(module)
+        del loader.exec_module  # the loader is as it was
+        _patch(name, module)
+
+    try:
+        loader.exec_module = exec_module
+    except AttributeError:
+        _note(f"{name}: its loader takes no attribute; its calls are not recorded")
+
+
+def _patch(name: str, module: ModuleType) -> None:
+    if _recorder is None:
+        return
+    try:
+        from importlib import import_module
+
+        seam = import_module(f"ao_lsp.runner.transports.{_SEAMS[name]}")
+        _undo.append(seam.patch(module, _recorder))
+        state.go_live()
+    except Exception as error:
+        _note(f"{name} {getattr(module, '__version__', '')}: its calls are not recorded: {error!r}")
+
+
+def _note(message: str) -> None:
+    if _recorder is not None:
+        _recorder.note(message)
+
+
+def install(recorder: Recorder) -> None:
+    """Record the calls of every transport library that is imported from now on."""
+    global _recorder
+    _recorder = recorder
+    sys.meta_path.insert(0, Finder)
+
+
+def uninstall() -> None:
+    """Take everything back: libraries are as they were imported."""
+    global _recorder
+    _recorder = None
+    if Finder in sys.meta_path:
+        sys.meta_path.remove(Finder)
+    while _undo:
+        _undo.pop()()

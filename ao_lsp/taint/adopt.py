@@ -1,0 +1,217 @@
+"""Put origins onto what came out of library code.
+
+The rule is that only what the library made is tagged, never what it handed through:
+
+- an object that has origins already keeps them;
+- a value that nobody else holds was just made: it is tagged;
+- a small int or a one-character string is shared by the interpreter, so it tells nothing; unless it
+  is the very object that went in, a private copy is tagged;
+- any other value that somebody else holds was selected (a table's entry, a default): no tag;
+- a fresh container is entered, and its leaves are treated so;
+- a plain data object keeps its fields apart; any other object stands for what it was made from.
+
+`derived` says that the source is known to be made of tagged stuff only (`json.loads`, a match, a
+response): then whatever is found is tagged, shared or not.
+"""
+
+from __future__ import annotations
+
+from ao_lsp.taint import escrow, reach, scope
+from ao_lsp.taint.kinds import (
+    AsyncGeneratorType,
+    BuiltinFunctionType,
+    CoroutineType,
+    FunctionType,
+    GeneratorType,
+    MethodType,
+    ModuleType,
+)
+from ao_lsp.taint.table import HOLDER, PASSED, SOURCE, TAINT, VALUE_TYPES, mark, unshared, watch
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Collection
+    from typing import Any
+
+    from ao_lsp.taint.table import Origins
+
+_MAX_DEPTH = 12
+
+# Objects that carry by identity what is handed to them, or that serve many calls at once: tagging
+# one of them would put one call's origins on everything that passes through later.
+_SERVICES = ("Client", "Session", "Logger", "Executor", "Pool", "Thread", "Process", "Loop", "Lock", "Queue", "Event")
+_SERVICE_PACKAGES = frozenset(
+    {"asyncio", "_asyncio", "threading", "_thread", "concurrent", "queue", "_queue", "logging", "multiprocessing",
+     "contextvars", "_contextvars", "selectors", "socket", "_socket", "ssl", "_ssl", "functools", "weakref", "types",
+     "typing", "abc", "anyio", "trio", "sniffio"}
+)  # fmt: skip
+_NEVER = frozenset(
+    {type, FunctionType, MethodType, BuiltinFunctionType, ModuleType, property, staticmethod, classmethod}
+)
+
+
+_RUNNING = frozenset({GeneratorType, CoroutineType, AsyncGeneratorType})
+
+
+class _Adoption:
+    """One result being tagged."""
+
+    __slots__ = ("derived", "inputs", "origins")
+
+    def __init__(self, origins: Origins, derived: bool, inputs: Collection[Any]) -> None:
+        self.origins = origins
+        self.derived = derived
+        self.inputs = inputs
+
+    def value(self, value: Any, alone: bool, given: bool = False) -> Any:
+        """A plain value; `given`: known to be no default."""
+        if id(value) in TAINT:
+            return value
+        if not (alone or self.derived):
+            if not (given or _is_interpreters(value)) or reach.holds(self.inputs, value):
+                return value
+        return mark(value, self.origins, alone)
+
+    def part(self, part: Any, alone: bool, depth: int, given: bool = False) -> Any:
+        """Something that a fresh object holds; `alone`: nobody else does."""
+        if type(part) in VALUE_TYPES:
+            return self.value(part, alone, given)
+        if alone and depth < _MAX_DEPTH and id(part) not in TAINT:
+            return self.whole(part, depth + 1)
+        return part
+
+    # In the loops below, `unshared` is told how many hold the part besides its argument: the
+    # container, the loop's variable and, where there is one, the copy that is looped over.
+
+    def whole(self, made: Any, depth: int = 0) -> Any:
+        """A fresh object that is no plain value."""
+        cls = type(made)
+        if cls is list:
+            for index in range(len(made)):
+                part = made[index]
+                alone = unshared(part, 2)
+                made[index] = self.part(part, alone, depth)
+        elif cls is tuple:
+            parts = list(made)
+            changed = False
+            for index in range(len(parts)):
+                part = parts[index]
+                alone = unshared(part, 3)
+                parts[index] = self.part(part, alone, depth)
+                changed = changed or parts[index] is not part
+            if changed:
+                return tuple(parts)
+        elif issubclass(cls, dict):
+            self.mapping(made, depth)
+        elif issubclass(cls, (set, frozenset, list, tuple)):
+            # Taking elements out and in again could change the order of iteration, or call methods
+            # of a subclass: what is unshared is tagged where it stands.
+            for part in reach.parts_of(made) or ():
+                if unshared(part, 3):
+                    self.part(part, True, depth)
+        elif reach.is_data(cls):
+            fields = reach.fields_of(made) or {}
+            given = _given_fields(made)
+            for name in list(fields):
+                part = fields[name]
+                alone = unshared(part, 2)
+                if alone or self.derived or name in given or type(part) not in VALUE_TYPES:
+                    fields[name] = self.part(part, alone, depth, name in given)
+            watch(made, self.origins, HOLDER)
+        elif cls not in _NEVER and not is_service(cls):
+            # What runs code may come out with constants of that code, too.
+            watch(made, self.origins, HOLDER if cls in _RUNNING and not self.derived else SOURCE)
+        return made
+
+    def mapping(self, made: dict[Any, Any], depth: int) -> None:
+        renamed = False
+        pairs: list[tuple[Any, Any]] = []
+        for key in list(dict.keys(made)):
+            part = dict.__getitem__(made, key)
+            alone = unshared(part, 2)
+            new = self.part(part, alone, depth)
+            if new is not part:
+                dict.__setitem__(made, key, new)
+            alone = unshared(key, 3)
+            name = self.value(key, alone) if type(key) in VALUE_TYPES else key
+            renamed = renamed or name is not key
+            pairs.append((name, new))
+        if renamed and type(made) is dict:  # the order stays, only the key objects change
+            made.clear()
+            made.update(pairs)
+
+
+def _is_interpreters(value: Any) -> bool:
+    """Whether CPython would share this value however it was made."""
+    cls = type(value)
+    if cls is int:
+        return -5 <= value <= 256
+    return (cls is str or cls is bytes) and len(value) == 1
+
+
+def _given_fields(made: object) -> Collection[str]:
+    """The fields of a model that were given, as opposed to defaults: pydantic remembers them."""
+    try:
+        given = object.__getattribute__(made, "__pydantic_fields_set__")
+    except AttributeError:
+        return ()
+    return given if type(given) is set else ()
+
+
+def is_service(cls: type) -> bool:
+    """Whether instances carry by identity, or serve many calls at once."""
+    if cls.__module__.partition(".")[0] in _SERVICE_PACKAGES:
+        return True
+    return any(base.__name__.endswith(_SERVICES) for base in cls.__mro__)
+
+
+def _stands_for_itself(cls: type) -> bool:
+    """Whether an object that somebody else holds too may be entered: a library's, not the user's; no
+    container, which may hold more than what came out."""
+    return cls.__module__ not in scope.MODULES and not issubclass(cls, (dict, list, tuple, set, frozenset))
+
+
+def adopt(result: Any, origins: Origins, derived: bool = False, inputs: Collection[Any] = ()) -> Any:
+    """`result` of a library call, tagged by the rules above; possibly a private copy or, for a
+    tuple, an equal one. Call it on the call's expression itself, so that its holders can be counted."""
+    if not origins or result is None or result is True or result is False:
+        return result
+    alone = unshared(result, PASSED)
+    try:
+        adoption = _Adoption(origins, derived, inputs)
+        if type(result) in VALUE_TYPES:
+            return adoption.value(result, alone)
+        if id(result) in TAINT:
+            return result
+        if alone or (derived and _stands_for_itself(type(result))):
+            return adoption.whole(result)
+    except Exception as error:
+        escrow.lost("a result's origins", error)
+    return result
+
+
+def tag_fresh(made: Any, origins: Origins) -> Any:
+    """`adopt` for an object that is known to be fresh, whoever holds it by now."""
+    try:
+        return _Adoption(origins, True, ()).whole(made)
+    except Exception as error:
+        escrow.lost("a result's origins", error)
+        return made
+
+
+def blame(error: BaseException, origins: Origins) -> None:
+    """An error that library code raised over tagged input quotes it (`invalid literal: 'abc'`).
+    Errors of built-in types take no weak reference, so what they say is tagged instead."""
+    if not origins or not isinstance(error, Exception) or isinstance(error, (StopIteration, StopAsyncIteration)):
+        return
+    try:
+        watch(error, origins, SOURCE)
+        if id(error) in TAINT:
+            return
+        said = BaseException.__dict__["args"].__get__(error)
+        for index in range(len(said)):
+            part = said[index]
+            if unshared(part, 2):
+                mark(part, origins, True)
+    except Exception as fault:
+        escrow.lost("an error's origins", fault)

@@ -1,0 +1,326 @@
+"""What a call in rewritten code calls.
+
+`f(x)` becomes `callee(f)(x)`. Code of the user's is called directly: its arguments carry their
+origins by themselves. So is what needs no help (models.NATIVE). Any other function comes back bound
+into a helper that collects the origins of the arguments, calls it under the escrow and tags what it
+returns. The helpers are unseen (frames.py), so the function finds the user's frame as its caller.
+"""
+
+from __future__ import annotations
+
+import itertools
+
+from _functools import partial
+
+from ao_lsp.taint import escrow, flow, json_models, models, ops, scope
+from ao_lsp.taint.adopt import adopt, blame
+from ao_lsp.taint.characters import characters
+from ao_lsp.taint.escrow import ACTIVE_TAINT, Escrow
+from ao_lsp.taint.frames import unseen
+from ao_lsp.taint.kinds import BuiltinFunctionType, CoroutineType, FunctionType, MethodType, ModuleType
+from ao_lsp.taint.reach import fields_of, reach
+from ao_lsp.taint.table import NOTHING, SOURCE, TAINT, origins_of, union, watch
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from ao_lsp.taint.table import Origins
+
+_LRU_CACHE = type(__import__("_functools")._lru_cache_wrapper)
+_MethodWrapper = type("".__str__)
+
+
+def is_users(function: object) -> bool:
+    """Whether calling `function` runs the user's code first, with the arguments as they are: a
+    function of the user's, however it is bound or wrapped."""
+    for _ in range(20):
+        cls = type(function)
+        if cls is FunctionType:
+            if function.__code__.co_filename in scope.FILES:  # type: ignore[attr-defined]  # narrowed by identity
+                return True
+            # a library's decorator around it, made with functools.wraps
+            function = (fields_of(function) or {}).get("__wrapped__")
+        elif cls is MethodType:
+            function = function.__func__  # type: ignore[attr-defined]  # likewise
+        elif cls is partial:
+            function = function.func  # type: ignore[attr-defined]  # likewise
+        elif (wrapped := (fields_of(function) or {}).get("__wrapped__")) is not None:
+            function = wrapped  # functools.lru_cache and its like
+        else:
+            return _calls_users(function)
+    return False
+
+
+def _calls_users(value: object) -> bool:
+    """Whether an object or class of the user's is called."""
+    if isinstance(value, type):
+        return value.__module__ in scope.MODULES and _constructed_by_user(value)
+    if type(value).__module__ not in scope.MODULES:
+        return False
+    method = _lookup(type(value), "__call__")
+    return type(method) is FunctionType and is_users(method)
+
+
+def _lookup(cls: type, name: str) -> Any:
+    for base in cls.__mro__:
+        if name in base.__dict__:
+            return base.__dict__[name]
+    return None
+
+
+def _constructed_by_user(cls: type) -> bool:
+    """Whether making an instance of this class of the user's runs no library code that would change
+    what it is given: plain classes, data classes, named tuples, exceptions."""
+    if type(cls).__call__ is not type.__call__:
+        return False  # Enum and others look something up
+    for name in ("__new__", "__init__"):
+        maker = _lookup(cls, name)
+        if isinstance(maker, staticmethod):
+            maker = maker.__func__
+        if type(maker) is not FunctionType:
+            continue  # object's, an exception's, a built-in type's
+        if maker.__code__.co_filename not in scope.FILES and maker.__module__ not in scope.MODULES:
+            return name == "__new__" and issubclass(cls, tuple)
+    return not issubclass(cls, (str, bytes, int, float, complex))
+
+
+# -- calling library code
+
+
+@unseen
+def library(function: Any, /, *args: Any, **kwargs: Any) -> Any:
+    """A call into library code, which may make recorded calls."""
+    name = _name(function)
+    if name in _SPAWNING:
+        args = tuple(map(flow.as_task, args))
+    origins, derived = _inputs(function, args, kwargs)
+    held = Escrow(origins)
+    token = ACTIVE_TAINT.set(held)
+    try:
+        result = [function(*args, **kwargs)]
+    except BaseException as error:
+        blame(error, held.origins)
+        raise
+    finally:
+        ACTIVE_TAINT.reset(token)
+    if held.outputs:
+        return adopt(result.pop(), held.outputs, True)
+    if not origins or _gives_callback(args, kwargs):
+        return result.pop()
+    return adopt(result.pop(), origins, derived or name in _DERIVING, (args, kwargs))
+
+
+@unseen
+def native(function: Any, /, *args: Any, **kwargs: Any) -> Any:
+    """A call of a compiled function, which makes no recorded call of its own."""
+    if not TAINT:
+        return function(*args, **kwargs)
+    origins, derived = _inputs(function, args, kwargs)
+    if not origins:
+        return function(*args, **kwargs)
+    try:
+        result = [function(*args, **kwargs)]
+    except BaseException as error:
+        blame(error, origins)
+        raise
+    if _gives_callback(args, kwargs):
+        return result.pop()
+    return adopt(result.pop(), origins, derived, (args, kwargs))
+
+
+def _inputs(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Origins, bool]:
+    """The origins of what goes in, and whether the receiver stands for what it was made from."""
+    if not TAINT:
+        return NOTHING, False
+    try:
+        values: list[Any] = [*args, *kwargs.values()]
+        if type(function) is partial:
+            values += [*function.args, *function.keywords.values()]
+        # A task's coroutine brings its own origins along, they are no input of what runs it.
+        values = [value for value in values if type(value) is not CoroutineType]
+        origins = reach(values)
+        receiver = getattr(function, "__self__", None)
+        if receiver is None or type(receiver) is ModuleType:
+            return origins, False
+        entry = TAINT.get(id(receiver))
+        return union(origins, reach((receiver,))), entry is not None and entry[2] == SOURCE
+    except Exception as error:
+        escrow.lost("the inputs of a call", error)
+        return NOTHING, False
+
+
+def _gives_callback(args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
+    """Whether the user's code is handed to the library: then what comes back may be what that code
+    returned, and that knows its own origins."""
+    return any(_is_function(value) and is_users(value) for value in (*args, *kwargs.values()))
+
+
+def _is_function(value: object) -> bool:
+    return type(value) in (FunctionType, MethodType, partial, _LRU_CACHE)
+
+
+def _name(function: Any) -> str:
+    function = getattr(function, "__func__", function)
+    return f"{getattr(function, '__module__', '')}.{getattr(function, '__qualname__', '')}"
+
+
+# Python functions of the standard library that run what they are given in a task of its own.
+_SPAWNING = frozenset(
+    f"asyncio.{name}"
+    for name in (
+        "base_events.BaseEventLoop.create_task runners.run runners.Runner.run taskgroups.TaskGroup.create_task "
+        "tasks.as_completed tasks.create_task tasks.ensure_future tasks.gather tasks.run_coroutine_threadsafe "
+        "tasks.shield tasks.wait tasks.wait_for"
+    ).split()
+)
+
+# Functions whose result is made of nothing but their input, shared leaves and all.
+_DERIVING = frozenset(
+    {
+        "ast.literal_eval",
+        "json.load",
+        "json.decoder.JSONDecoder.decode",
+        "re.findall",
+        "re.split",
+        "yaml.load",
+        "yaml.safe_load",
+        "tomllib.loads",
+    }
+)
+
+
+# -- functions whose models need what stands above
+
+
+@unseen
+def apply_to_elements(function: Any, callback: Any, /, *args: Any) -> Any:
+    """`map`, `starmap`: the callback is called as rewritten code would call it."""
+    return function(callee(callback), *(characters(value) for value in args))
+
+
+@unseen
+def next_of(function: Any, iterator: Any, /, *default: Any) -> Any:
+    carried = flow.iterate(iterator)
+    return function(iterator if type(carried) is not flow.CarriedIterator else carried, *default)
+
+
+@unseen
+def attribute_of(function: Any, value: Any, name: Any, /, *default: Any) -> Any:
+    return function(ops.attribute(value), name, *default)
+
+
+@unseen
+def reduce_elements(function: Any, callback: Any, values: Any, /, *initial: Any) -> Any:
+    return function(callee(callback), characters(values), *initial)
+
+
+@unseen
+def substitute(function: Any, /, *args: Any, **kwargs: Any) -> Any:
+    """`re.sub` and `Pattern.sub`: what a callback returned is in the result."""
+    texts: list[Any] = []
+
+    @unseen
+    def replacement(match: Any) -> Any:
+        made = callback(match)
+        texts.append(made)
+        return made
+
+    named = function.__name__ in ("sub", "subn") and type(function) is FunctionType
+    position = 1 if named else 0
+    given = kwargs.get("repl", args[position] if len(args) > position else None)
+    if not callable(given):
+        return library(function, *args, **kwargs)
+    callback = callee(given)
+    if "repl" in kwargs:
+        kwargs = {**kwargs, "repl": replacement}
+    else:
+        args = (*args[:position], replacement, *args[position + 1 :])
+    result = [function(*args, **kwargs)]
+    subject = kwargs.get("string", args[position + 1] if len(args) > position + 1 else None)
+    origins = union(origins_of(subject), reach(texts))
+    return adopt(result.pop(), origins, True) if origins else result.pop()
+
+
+@unseen
+def substitute_template(function: Any, /, *args: Any, **kwargs: Any) -> Any:
+    """`string.Template.substitute`: only what the template names is in the result."""
+    result = [function(*args, **kwargs)]
+    if not TAINT:
+        return result.pop()
+    template = function.__self__
+    given = {**(args[0] if args and type(args[0]) is dict else {}), **kwargs}
+    names = {
+        match.group("named") or match.group("braced") for match in template.pattern.finditer(template.template)
+    }
+    used = [value for name, value in given.items() if name in names]
+    return adopt(result.pop(), union(origins_of(template.template), reach(used)), True)
+
+
+_FUNCTIONS = {
+    **models.FUNCTIONS,
+    **dict.fromkeys(models.NATIVE),
+    getattr: attribute_of,
+    next: next_of,
+    models.reduce: reduce_elements,
+}
+_TYPES = {**models.TYPES, **dict.fromkeys((map, filter, itertools.starmap), apply_to_elements)}
+_NAMED = {
+    **{f"configparser.RawConfigParser.{name}": models.absorb for name in ("read_dict", "read_string", "set")},
+    "json.dumps": json_models.dumps,
+    "json.loads": json_models.loads,
+    "re.sub": substitute,
+    "re.subn": substitute,
+    "string.Template.substitute": substitute_template,
+    "string.Template.safe_substitute": substitute_template,
+}
+
+
+def callee(function: Any) -> Any:
+    """What rewritten code calls in place of `function`; never raises."""
+    cls = type(function)
+    try:
+        if cls is FunctionType:
+            if function.__code__.co_filename in scope.FILES or is_users(function):
+                return function
+            return partial(_NAMED.get(_name(function), library), function)
+        if cls is MethodType:
+            inner = function.__func__
+            if type(inner) is FunctionType and inner.__code__.co_filename in scope.FILES or is_users(inner):
+                return function
+            return partial(_NAMED.get(_name(function), library), function)
+        if cls is BuiltinFunctionType:
+            return _compiled(function)
+        if cls is _MethodWrapper:
+            return function  # `super().__init__`: what it stores is stored by identity
+        if isinstance(function, type):
+            if function in _TYPES:
+                model = _TYPES[function]
+                return function if model is None else partial(model, function)
+            if function.__module__ in ("itertools", "collections") or is_users(function):
+                return function
+            return partial(library, function)
+        if is_users(function):
+            return function
+        return partial(library, function)
+    except Exception as error:
+        escrow.lost("a call", error)
+        return function
+
+
+def _compiled(function: Any) -> Any:
+    receiver = function.__self__
+    if receiver is None or type(receiver) is ModuleType:
+        if function in _FUNCTIONS:
+            model = _FUNCTIONS[function]
+            return function if model is None else partial(model, function)
+        return partial(native, function)
+    methods = models.METHODS.get(type(receiver))
+    if methods is not None:
+        model = methods.get(function.__name__)
+        return function if model is None else partial(model, function)
+    if type(receiver) in models.ABSORBERS:
+        return partial(models.ABSORBING.get(function.__name__, native), function)
+    if function.__name__ in ("sub", "subn") and type(receiver).__module__ == "re":
+        return partial(substitute, function)
+    return partial(native, function)

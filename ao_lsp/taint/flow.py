@@ -1,0 +1,306 @@
+"""Library code that runs in pieces: iterators, awaitables, context managers.
+
+A generator, a stream or a coroutine made by library code runs after the call that made it has
+returned, whenever the user's code iterates, awaits or enters it. Then the escrow has to stand, and
+what comes out has to be tagged. What the user's own code made needs nothing: its values know.
+
+The wrappers here are classes, because the frame of a generator cannot be hidden (frames.py).
+"""
+
+from __future__ import annotations
+
+import sys
+from ao_lsp.taint import scope
+from ao_lsp.taint.adopt import adopt, blame
+from ao_lsp.taint.characters import characters
+from ao_lsp.taint.escrow import ACTIVE_TAINT, Escrow
+from ao_lsp.taint.frames import unseen, unseen_methods
+from ao_lsp.taint.kinds import AsyncGeneratorType, CoroutineType, GeneratorType
+from ao_lsp.taint.state import LIVE
+from ao_lsp.taint.table import NOTHING, SOURCE, TAINT, VALUE_TYPES, watch
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+_HEAP_TYPE = 1 << 9  # Py_TPFLAGS_HEAPTYPE
+
+
+def _is_librarys(value: object) -> bool:
+    """Whether `value` is made by code that may make recorded calls while it is iterated, awaited or
+    entered: neither the user's own nor the language's."""
+    cls = type(value)
+    if cls is GeneratorType:
+        return value.gi_code.co_filename not in scope.FILES  # type: ignore[attr-defined]  # narrowed by identity
+    if cls is CoroutineType:
+        return value.cr_code.co_filename not in scope.FILES  # type: ignore[attr-defined]  # likewise
+    if cls is AsyncGeneratorType:
+        return value.ag_code.co_filename not in scope.FILES  # type: ignore[attr-defined]  # likewise
+    if not cls.__flags__ & _HEAP_TYPE or cls.__module__ in scope.MODULES:
+        return False
+    if cls.__module__ == "contextlib":
+        generator = getattr(value, "gen", None)
+        return type(generator) in (GeneratorType, AsyncGeneratorType) and _is_librarys(generator)
+    return cls.__module__.partition(".")[0] not in sys.stdlib_module_names
+
+
+def _escrow_for(value: object) -> Escrow | None:
+    """The escrow under which `value` has to run; None where it runs as it is."""
+    entry = TAINT.get(id(value))
+    if entry is None:
+        return Escrow(NOTHING) if LIVE and _is_librarys(value) else None
+    return Escrow(entry[1])
+
+
+def _is_made_of_one(value: object) -> bool:
+    """Whether everything that comes out of an object is made of what it was made from."""
+    entry = TAINT.get(id(value))
+    return entry is not None and entry[2] == SOURCE
+
+
+# -- iteration
+
+
+@unseen_methods
+class CarriedIterator:
+    """Steps library code under its escrow and tags what it yields."""
+
+    __slots__ = ("_derived", "_escrow", "_inner", "_source")
+
+    def __init__(self, source: Any, escrow: Escrow) -> None:
+        self._source = source
+        self._escrow = escrow
+        self._derived = _is_made_of_one(source)
+        self._inner: Any = None
+
+    def __iter__(self) -> CarriedIterator:
+        token = ACTIVE_TAINT.set(self._escrow)
+        try:
+            self._inner = iter(self._source)
+        finally:
+            ACTIVE_TAINT.reset(token)
+        return self
+
+    def _step(self, step: Callable[..., Any], *args: Any) -> Any:
+        escrow = self._escrow
+        token = ACTIVE_TAINT.set(escrow)
+        try:
+            return adopt(step(*args), escrow.origins, self._derived or bool(escrow.outputs))
+        finally:
+            ACTIVE_TAINT.reset(token)
+
+    def __next__(self) -> Any:
+        inner = self._inner
+        if inner is None:
+            inner = self._inner = self._source  # `next(x)` on something that is an iterator already
+        return self._step(type(inner).__next__, inner)
+
+    # `yield from` talks to a generator through these
+    def send(self, value: Any) -> Any:
+        return self._step(self._inner.send, value)
+
+    def throw(self, *error: Any) -> Any:
+        throw = getattr(self._inner, "throw", None)
+        if throw is None:
+            raise error[0] if len(error) == 1 else error[1]
+        return self._step(throw, *error)
+
+    def close(self) -> None:
+        close = getattr(self._inner, "close", None)
+        if close is not None:
+            self._step(close)
+
+
+@unseen
+def iterate(value: Any) -> Any:
+    """What a `for`, an unpacking or a `yield from` goes over in place of `value`."""
+    cls = type(value)
+    if cls in VALUE_TYPES:
+        return characters(value)
+    if cls is list or cls is tuple or cls is dict:
+        return value
+    escrow = _escrow_for(value)
+    return value if escrow is None else CarriedIterator(value, escrow)
+
+
+# -- await
+
+
+@unseen_methods
+class Carried:
+    """Awaits library code under its escrow and tags its result. The escrow stands only while that
+    code runs, never while the task waits."""
+
+    __slots__ = ("_derived", "_escrow", "_inner")
+
+    def __init__(self, awaitable: Any, escrow: Escrow, derived: bool = False) -> None:
+        self._escrow = escrow
+        self._derived = derived
+        self._inner: Any = awaitable if type(awaitable) is CoroutineType else awaitable.__await__()
+
+    def __await__(self) -> Carried:
+        return self
+
+    def __iter__(self) -> Carried:
+        return self
+
+    def __next__(self) -> Any:
+        inner = self._inner
+        # A coroutine has no __next__; the iterator of another awaitable need not have `send`.
+        if type(inner) is CoroutineType:
+            return self._step(inner.send, None)
+        return self._step(type(inner).__next__, inner)
+
+    def send(self, value: Any) -> Any:
+        if value is None:
+            return self.__next__()
+        return self._step(self._inner.send, value)
+
+    def throw(self, *error: Any) -> Any:
+        throw = getattr(self._inner, "throw", None)
+        if throw is None:
+            raise error[0] if len(error) == 1 else error[1]
+        return self._step(throw, *error)
+
+    def close(self) -> None:
+        close = getattr(self._inner, "close", None)
+        if close is not None:
+            close()
+
+    def _step(self, step: Callable[..., Any], *args: Any) -> Any:
+        escrow = self._escrow
+        token = ACTIVE_TAINT.set(escrow)
+        try:
+            return step(*args)
+        except StopIteration as stop:
+            result = [stop.value]
+        except BaseException as error:
+            blame(error, escrow.origins)
+            raise
+        finally:
+            ACTIVE_TAINT.reset(token)
+        # Outside the handler, where the StopIteration that held the result is gone.
+        raise StopIteration(adopt(result.pop(), escrow.origins, self._derived or bool(escrow.outputs)))
+
+
+@unseen
+def awaited(value: Any) -> Any:
+    """What an `await` waits for in place of `value`."""
+    escrow = _escrow_for(value)
+    if escrow is None or not hasattr(type(value), "__await__"):
+        return value  # of the user, of asyncio, or not awaitable: the language says so itself
+    return Carried(value, escrow)
+
+
+async def carry(coroutine: Any, escrow: Escrow) -> Any:
+    """A coroutine of library code that somebody else will run: asyncio wants real coroutines."""
+    try:
+        return await Carried(coroutine, escrow)
+    except BaseException as error:
+        # This frame is no business of the user's; a bare `raise` does not add it again.
+        trace = error.__traceback__
+        error.__traceback__ = trace.tb_next if trace is not None else None
+        raise
+
+
+def as_task(value: Any) -> Any:
+    """A coroutine of library code, made to carry its own escrow into the task that it becomes."""
+    if type(value) is not CoroutineType or not _is_librarys(value):
+        return value
+    if value.cr_code.co_filename.startswith(scope.STANDARD_LIBRARY):
+        return value  # asyncio's own: what it waits for carries itself
+    entry = TAINT.get(id(value))
+    carrying = carry(value, Escrow(NOTHING if entry is None else entry[1]))
+    carrying.__name__ = value.__name__
+    carrying.__qualname__ = value.__qualname__
+    return carrying
+
+
+@unseen_methods
+class CarriedAsyncIterator:
+    """`async for` over library code."""
+
+    __slots__ = ("_derived", "_escrow", "_inner", "_source")
+
+    def __init__(self, source: Any, escrow: Escrow) -> None:
+        self._source = source
+        self._escrow = escrow
+        self._derived = _is_made_of_one(source)
+        self._inner: Any = None
+
+    def __aiter__(self) -> CarriedAsyncIterator:
+        self._inner = type(self._source).__aiter__(self._source)
+        return self
+
+    def __anext__(self) -> Any:
+        return Carried(type(self._inner).__anext__(self._inner), self._escrow, self._derived)
+
+
+@unseen
+def iterate_async(value: Any) -> Any:
+    """What an `async for` goes over in place of `value`."""
+    escrow = _escrow_for(value)
+    if escrow is None or not hasattr(type(value), "__aiter__"):
+        return value
+    return CarriedAsyncIterator(value, escrow)
+
+
+# -- with
+
+
+@unseen_methods
+class CarriedContext:
+    """Enters a context manager of library code under its escrow."""
+
+    __slots__ = ("_escrow", "_inner")
+
+    def __init__(self, inner: Any, escrow: Escrow) -> None:
+        self._inner = inner
+        self._escrow = escrow
+
+    def __enter__(self) -> Any:
+        escrow = self._escrow
+        token = ACTIVE_TAINT.set(escrow)
+        try:
+            return adopt(type(self._inner).__enter__(self._inner), escrow.origins, bool(escrow.outputs))
+        finally:
+            ACTIVE_TAINT.reset(token)
+
+    def __exit__(self, *error: Any) -> Any:
+        return type(self._inner).__exit__(self._inner, *error)
+
+
+@unseen_methods
+class CarriedAsyncContext:
+    """The same for `async with`."""
+
+    __slots__ = ("_escrow", "_inner")
+
+    def __init__(self, inner: Any, escrow: Escrow) -> None:
+        self._inner = inner
+        self._escrow = escrow
+
+    def __aenter__(self) -> Any:
+        return Carried(type(self._inner).__aenter__(self._inner), self._escrow)
+
+    def __aexit__(self, *error: Any) -> Any:
+        return type(self._inner).__aexit__(self._inner, *error)
+
+
+@unseen
+def entered(value: Any) -> Any:
+    """What a `with` enters in place of `value`."""
+    escrow = _escrow_for(value)
+    if escrow is None or not (hasattr(type(value), "__enter__") and hasattr(type(value), "__exit__")):
+        return value
+    return CarriedContext(value, escrow)
+
+
+@unseen
+def entered_async(value: Any) -> Any:
+    """What an `async with` enters in place of `value`."""
+    escrow = _escrow_for(value)
+    if escrow is None or not (hasattr(type(value), "__aenter__") and hasattr(type(value), "__aexit__")):
+        return value
+    return CarriedAsyncContext(value, escrow)

@@ -1,0 +1,153 @@
+"""The import hook: the magic, in the order in which it happens.
+
+1. `install()` puts a finder first on `sys.meta_path`. For every import that is not already loaded,
+   Python asks it.
+2. `find_spec` lets the ordinary path finder look. If the module is not the user's, or not a plain
+   source file, it steps aside and Python goes on as if we were not there.
+3. For a module of the user's, the rewritten bytecode is fetched from the cache (by the hash of the
+   source) or made. This happens here and not in the loader, so that whatever goes wrong leaves the
+   import to Python, which then raises the right error without a frame of ours in it.
+4. The spec gets a loader that differs from the ordinary one in `get_code` only. Everything else
+   (`__file__`, `get_source`, reloading, resources) is inherited.
+
+Nothing here raises into an import. What could not be rewritten runs as it is, and the log says so.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+
+import _imp
+
+from ao_lsp.taint import names, pyc, scope
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
+    from types import CodeType, ModuleType
+else:
+    # What `importlib.machinery` would re-export, without importing it.
+    _external = sys.modules["_frozen_importlib_external"]
+    PathFinder, SourceFileLoader = _external.PathFinder, _external.SourceFileLoader
+
+VERSION = 1
+"""Of the code that `rewrite` makes; `rewrite.VERSION` is the same number, held so by a test: this
+file must not import `ast`."""
+
+
+class RewritingLoader(SourceFileLoader):
+    """Loads a source file from rewritten code."""
+
+    def __init__(self, name: str, path: str, code: CodeType) -> None:
+        super().__init__(name, path)
+        self._code: CodeType | None = code
+
+    def get_code(self, fullname: str) -> CodeType | None:
+        # Once: a reload asks the finder again, and must not get the old code.
+        code, self._code = self._code, None
+        if code is None:
+            code = code_of(fullname, self.path)
+        if code is None:
+            return super().get_code(fullname)
+        scope.FILES.add(self.path)
+        scope.MODULES.add(fullname)
+        return code
+
+
+class Finder:
+    """Finds modules of the user's and gives them rewritten code."""
+
+    @staticmethod
+    def find_spec(name: str, path: Sequence[str] | None = None, target: ModuleType | None = None) -> ModuleSpec | None:
+        if name in _in_search:
+            return None
+        _in_search.add(name)
+        try:
+            spec = PathFinder.find_spec(name, path, target)
+        except Exception:
+            return None  # Python's own finders meet the same and report it
+        finally:
+            _in_search.discard(name)
+        if spec is None or type(spec.loader) is not SourceFileLoader or spec.origin is None:
+            return None
+        if not scope.is_users(name, spec.origin):
+            return None
+        code = code_of(name, spec.origin)
+        if code is None:
+            return None
+        spec.loader = RewritingLoader(name, spec.origin, code)
+        return spec
+
+
+# A path hook may import while it looks for a module, and would ask us for the same one again.
+_in_search: set[str] = set()
+
+
+def code_of(name: str, file: str) -> CodeType | None:
+    """The rewritten code of a module of the user's; None where it has to run as it is."""
+    try:
+        with open(file, "rb") as handle:
+            source = handle.read()
+        return compiled(source, file)
+    except RecursionError:
+        _report(f"{file}: not rewritten: an expression is nested too deep")
+    except Exception as error:
+        # Syntax errors among them: Python will meet and report them itself.
+        _report(f"{file}: not rewritten: {type(error).__name__}: {error}")
+    return None
+
+
+def compiled(source: bytes, file: str) -> CodeType:
+    """The rewritten code for the contents of a file, from the cache where possible.
+
+    Raises:
+        Exception: whatever reading, rewriting or compiling it raises.
+    """
+    cached = pyc.location(file, VERSION)
+    code = pyc.load(cached, source)
+    if code is not None and not _debugging():
+        if code.co_filename != file:  # the same file under another name (a link, a relative path)
+            _imp._fix_co_filename(code, file)
+        return code
+    code = rewritten(source, file)
+    try:
+        pyc.store(cached, source, code)
+    except OSError as error:
+        _report(f"{cached}: not cached: {error}")
+    return code
+
+
+def rewritten(source: bytes, file: str) -> CodeType:
+    """The rewritten code, made afresh."""
+    from ao_lsp.taint.rewrite import rewrite
+
+    tree = rewrite(source, file)
+    if _debugging():
+        import ast
+
+        with open(os.path.splitext(file)[0] + ".ao_rewritten.py", "w", encoding="utf-8") as handle:
+            handle.write(ast.unparse(tree) + "\n")
+    return compile(tree, file, "exec", dont_inherit=True)
+
+
+def _debugging() -> bool:
+    return os.environ.get("DEBUG_AST_REWRITES") == "1"
+
+
+_report: Callable[[str], None] = lambda message: None  # noqa: E731  # replaced by `install`
+
+
+def install(report: Callable[[str], None]) -> None:
+    """From now on modules of the user's are rewritten. `report` is told what could not be."""
+    global _report
+    _report = report
+    names.install()
+    sys.meta_path.insert(0, Finder)
+
+
+def uninstall() -> None:
+    """Rewrite no further modules; those that are loaded go on working."""
+    if Finder in sys.meta_path:
+        sys.meta_path.remove(Finder)

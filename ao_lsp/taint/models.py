@@ -1,0 +1,304 @@
+"""What well-known functions of the language do with origins, where the general rule for library
+calls (calls.py) would be wrong or slow.
+
+A model is called in place of the function, with the function first. Three kinds of function need
+one: those whose result is made from one argument only (`str.split` from the receiver, `len` from a
+text but not from a list), those that use some of their arguments (`str.format`), and those that hand
+elements through (`sorted`, `list`, `zip`), which only have to be given a tagged text as its
+characters. Functions that hand through by identity, or whose answer is a bool, are called directly
+and stand in no table or in `NATIVE`.
+"""
+
+from __future__ import annotations
+
+import builtins
+import itertools
+
+import _collections
+import _io
+from _functools import partial, reduce
+
+from ao_lsp.taint import scope
+from ao_lsp.taint.adopt import adopt, blame
+from ao_lsp.taint.characters import characters
+from ao_lsp.taint.frames import unseen
+from ao_lsp.taint.reach import reach
+from ao_lsp.taint.table import NOTHING, SOURCE, TAINT, VALUE_TYPES, mark, origins_of, union, watch
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any, TypeAlias
+
+    Model: TypeAlias = Callable[..., Any]
+
+# Results are booleans, identities or side effects; or they ask for the caller's frame in a way that
+# even an unseen helper would disturb (see frames.py).
+NATIVE = frozenset(
+    getattr(builtins, name)
+    for name in (
+        "__import__ all any breakpoint callable compile delattr dir eval exec globals hasattr hash id input "
+        "isinstance issubclass locals open setattr vars"
+    ).split()
+)
+
+
+# -- the result is made from the receiver, whatever the arguments decide
+
+
+@unseen
+def from_receiver(method: Any, /, *args: Any, **kwargs: Any) -> Any:
+    entry = TAINT.get(id(method.__self__))
+    if entry is None:
+        return method(*args, **kwargs)
+    return adopt(method(*args, **kwargs), entry[1], True)
+
+
+@unseen
+def from_receiver_and_arguments(method: Any, /, *args: Any, **kwargs: Any) -> Any:
+    receiver = method.__self__
+    origins = origins_of(receiver)
+    result = method(*args, **kwargs)
+    if result is receiver:
+        return result
+    for value in args:
+        origins = union(origins, origins_of(value))
+    del value  # so that a result that is an argument is not held once more
+    return mark(result, origins) if origins else result
+
+
+@unseen
+def join(method: Any, pieces: Any, /) -> Any:
+    if type(pieces) is not list and type(pieces) is not tuple:
+        pieces = list(characters(pieces))
+    origins = origins_of(method.__self__) if len(pieces) > 1 else NOTHING
+    if not TAINT.keys().isdisjoint(map(id, pieces)):
+        origins = reduce(union, map(origins_of, pieces), origins)
+    return adopt(method(pieces), origins, True)
+
+
+@unseen
+def format_text(method: Any, /, *args: Any, **kwargs: Any) -> Any:
+    template = method.__self__
+    return adopt(method(*args, **kwargs), union(origins_of(template), _formatted(template, args, kwargs)), True)
+
+
+@unseen
+def format_map(method: Any, mapping: Any, /) -> Any:
+    template = method.__self__
+    return adopt(method(mapping), union(origins_of(template), _formatted(template, (), mapping)), True)
+
+
+def _formatted(template: str, args: tuple[Any, ...], kwargs: Any) -> Any:
+    """The origins of the arguments that a format string uses."""
+    if not TAINT:
+        return NOTHING
+    from _string import formatter_field_name_split, formatter_parser
+
+    used: list[Any] = []
+    automatic = itertools.count()
+
+    def take(text: str) -> None:
+        for _, field, spec, _ in formatter_parser(text):
+            if field is None:
+                continue
+            first, rest = formatter_field_name_split(field)
+            if first == "":
+                first = next(automatic)
+            value = args[first] if isinstance(first, int) else dict.get(kwargs, first)
+            for is_attribute, key in rest:
+                if is_attribute or type(value) not in (dict, list, tuple):
+                    break
+                value = value[key]
+            used.append(value)
+            if spec:
+                take(spec)
+
+    try:
+        take(template)
+    except Exception:  # `format` itself says what is wrong, or the mapping is no dictionary
+        return reach([*args, kwargs])
+    return reach(used)
+
+
+# -- functions of one text or number
+
+
+@unseen
+def of_value(function: Any, /, *args: Any, **kwargs: Any) -> Any:
+    """The result is made from the plain values among the arguments (`ord`, `round`, `int`)."""
+    origins = NOTHING
+    for value in args:
+        entry = TAINT.get(id(value))
+        if entry is not None:
+            origins = union(origins, entry[1])
+    if not origins:
+        return function(*args, **kwargs)
+    return _blamed(function, args, kwargs, origins)
+
+
+@unseen
+def _blamed(function: Any, args: Any, kwargs: Any, origins: Any) -> Any:
+    """The call, its result tagged; an error it raises quotes its input, so that is tagged too."""
+    try:
+        result = [function(*args, **kwargs)]
+    except Exception as error:
+        blame(error, origins)
+        raise
+    return adopt(result.pop(), origins, True)
+
+
+@unseen
+def text_of(function: Any, /, *args: Any, **kwargs: Any) -> Any:
+    """`str`, `repr`, `ascii` and `format`: the text of a container holds the texts of its parts."""
+    if len(args) == 1 and type(args[0]) is str and function is str:
+        return args[0]
+    result = [function(*args, **kwargs)]
+    if not TAINT or not args:
+        return result.pop()
+    return written(result.pop(), args[0], union(NOTHING, reach(args[1:])))
+
+
+def written(text: Any, value: Any, more: Any = NOTHING) -> Any:
+    """`text`, made by formatting `value`, with the origins that it does not carry by itself: code of
+    the user's returns a text that knows where it came from; other code (a container's, a data
+    class's, a number's) writes what the value holds."""
+    if type(text) is not str or (id(text) in TAINT and not more):
+        return text
+    origins = union(origins_of(text), more)
+    if id(text) not in TAINT and _writes_what_it_holds(type(value)):
+        origins = union(origins, reach((value,)))
+    return mark(text, origins)
+
+
+def _writes_what_it_holds(cls: type) -> bool:
+    for name in ("__format__", "__str__", "__repr__"):
+        for base in cls.__mro__:
+            method = base.__dict__.get(name)
+            if method is None:
+                continue
+            if base is object:
+                break  # object's own ask the next one
+            code = getattr(method, "__code__", None)
+            return code is None or code.co_filename not in scope.FILES
+    return False  # "<X object at 0x…>"
+
+
+@unseen
+def length(function: Any, value: Any, /) -> Any:
+    entry = TAINT.get(id(value))
+    if entry is None:
+        return function(value)
+    return mark(function(value), entry[1])
+
+
+@unseen
+def total(function: Any, values: Any, /, *args: Any, **kwargs: Any) -> Any:
+    """`sum`: made from all elements, where they are values."""
+    if not TAINT:
+        return function(values, *args, **kwargs)
+    if type(values) is not list and type(values) is not tuple:
+        values = list(characters(values))
+    result = [function(values, *args, **kwargs)]
+    if type(result[0]) not in VALUE_TYPES:
+        return result.pop()
+    origins = reduce(union, map(origins_of, (*values, *args, *kwargs.values())), NOTHING)
+    return adopt(result.pop(), origins, True)
+
+
+# -- functions that hand elements through
+
+
+@unseen
+def of_elements(function: Any, /, *args: Any, **kwargs: Any) -> Any:
+    """A tagged text is given as its characters; everything else keeps its identity."""
+    if TAINT and any(id(value) in TAINT for value in args):
+        args = tuple(characters(value) for value in args)
+    return function(*args, **kwargs)
+
+
+@unseen
+def reverse(function: Any, sequence: Any, /) -> Any:
+    return function(tuple(characters(sequence)) if id(sequence) in TAINT else sequence)
+
+
+# -- objects that absorb what is written to them
+
+
+@unseen
+def absorb(method: Any, /, *args: Any, **kwargs: Any) -> Any:
+    result = method(*args, **kwargs)
+    origins = reach(args) if TAINT else NOTHING
+    if origins:
+        watch(method.__self__, origins, SOURCE)
+    return result
+
+
+@unseen
+def print_to(function: Any, /, *args: Any, **kwargs: Any) -> Any:
+    result = function(*args, **kwargs)
+    if TAINT and type(kwargs.get("file")) in (_io.StringIO, _io.BytesIO):
+        watch(kwargs["file"], reach(args), SOURCE)
+    return result
+
+
+def _methods(names: str, model: Model) -> dict[str, Model]:
+    return dict.fromkeys(names.split(), model)
+
+
+_TEXT = {
+    **_methods(
+        "capitalize casefold count decode encode expandtabs find hex index lower lstrip partition removeprefix "
+        "removesuffix rfind rindex rpartition rsplit rstrip split splitlines strip swapcase title translate "
+        "upper zfill",
+        from_receiver,
+    ),
+    **_methods("center ljust replace rjust", from_receiver_and_arguments),
+    "join": join,
+}
+_NUMBER = _methods("as_integer_ratio bit_count bit_length conjugate hex to_bytes", from_receiver)
+_ELEMENTS_IN = _methods("extend extendleft update union intersection difference symmetric_difference", of_elements)
+
+METHODS: dict[type, dict[str, Model]] = {
+    str: {**_TEXT, "format": format_text, "format_map": format_map},
+    bytes: _TEXT,
+    int: _NUMBER,
+    float: _NUMBER,
+    complex: _NUMBER,
+    bool: {},
+    list: _ELEMENTS_IN,
+    tuple: {},
+    dict: {},
+    set: _ELEMENTS_IN,
+    frozenset: _ELEMENTS_IN,
+    _collections.deque: _ELEMENTS_IN,
+    _collections.OrderedDict: {},
+    _collections.defaultdict: {},
+}
+"""Methods of the built-in types that need a model; the others of these types are called directly."""
+
+ABSORBING = _methods("write writelines", absorb)
+"""Writing methods of in-memory files; their other methods follow the general rule."""
+ABSORBERS = frozenset((_io.StringIO, _io.BytesIO))
+
+FUNCTIONS: dict[Any, Model] = {
+    **{function: of_value for function in (abs, bin, chr, divmod, hex, oct, ord, pow, round)},
+    **{function: text_of for function in (ascii, format, repr)},
+    **{function: of_elements for function in (iter, max, min, sorted)},
+    len: length,
+    print: print_to,
+    sum: total,
+}
+
+TYPES: dict[type, Model | None] = {
+    **{kind: of_value for kind in (int, float, complex, bytes)},
+    **{kind: of_elements for kind in (list, tuple, set, frozenset, dict, enumerate, zip, _collections.deque)},
+    str: text_of,
+    reversed: reverse,
+    # called directly: they hand through by identity, or need the caller's frame
+    **dict.fromkeys(
+        (bool, object, slice, range, type, super, property, staticmethod, classmethod, partial,
+         _collections.OrderedDict, _collections.defaultdict)
+    ),
+}  # fmt: skip
+"""Classes of the language; None: called directly."""

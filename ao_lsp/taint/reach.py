@@ -1,0 +1,146 @@
+"""What a value holds: the origins that can be reached from it.
+
+A container is not tagged for what is in it, so before a value leaves for library code its parts are
+searched, to a bounded depth and number. Only plain data is entered (built-in containers, data
+classes, pydantic and attrs models, instances of the user's classes, exceptions): a client or a
+session object has nothing to say about the prompt it is given. Nothing of the user's runs: fields
+are read from the instance dictionary, containers through their base class.
+"""
+
+from __future__ import annotations
+
+from _collections import deque
+from _weakref import ref as _ref
+
+from ao_lsp.taint import scope
+from ao_lsp.taint.table import HOLDER, NOTHING, TAINT, VALUE_TYPES, union
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Iterator
+    from typing import Any
+
+    from ao_lsp.taint.table import Origins
+
+MAX_DEPTH = 12
+MAX_PARTS = 20_000
+
+# What marks a class as plain data, by the attribute its maker leaves on it.
+_DATA_MARKS = frozenset(
+    {"__dataclass_fields__", "__pydantic_fields__", "__pydantic_core_schema__", "__attrs_attrs__", "__struct_fields__"}
+)
+
+_data_classes: dict[int, tuple[_ref[type], bool]] = {}
+
+
+def is_data(cls: type) -> bool:
+    """Whether instances of `cls` are plain data whose fields may be looked at."""
+    known = _data_classes.get(id(cls))
+    if known is not None and known[0]() is cls:
+        return known[1]
+    found = (cls.__module__, cls.__name__) == ("types", "SimpleNamespace") or any(
+        base.__module__ in scope.MODULES or not _DATA_MARKS.isdisjoint(base.__dict__)
+        for base in cls.__mro__
+        if base is not object
+    )
+    _data_classes[id(cls)] = (_ref(cls), found)
+    return found
+
+
+def fields_of(value: object) -> dict[str, Any] | None:
+    """The instance dictionary of an object (the real one: writing to it changes the object)."""
+    try:
+        found = object.__getattribute__(value, "__dict__")
+    except AttributeError:
+        return None
+    return found if type(found) is dict else None
+
+
+class _Slotted:
+    __slots__ = ("slot",)
+
+
+_SlotMember = type(_Slotted.__dict__["slot"])
+
+
+def slots_of(value: object) -> list[Any]:
+    """What the `__slots__` of an object hold."""
+    found = []
+    for base in type(value).__mro__:
+        slots = base.__dict__.get("__slots__", ())
+        for name in (slots,) if isinstance(slots, str) else slots:
+            member = base.__dict__.get(name)
+            if type(member) is _SlotMember:
+                try:
+                    found.append(member.__get__(value))
+                except AttributeError:
+                    continue
+    return found
+
+
+# What has no parts, spared the questions below.
+_LEAVES = VALUE_TYPES | {bool, type(None), type, type(is_data), type(len)}
+
+
+def parts_of(value: object) -> Collection[Any] | None:
+    """What is plainly inside `value`; None where it is no plain data."""
+    # By type, not isinstance: a lazy proxy's `__class__` may run code of the user's.
+    cls = type(value)
+    if issubclass(cls, dict):
+        return [*dict.keys(value), *dict.values(value)]  # type: ignore[arg-type]  # mypy does not narrow by cls
+    if cls is list or cls is tuple:
+        return value  # type: ignore[return-value]  # as above
+    for base in (list, tuple, set, frozenset, deque):
+        if issubclass(cls, base):
+            return [*base.__iter__(value)]  # type: ignore[arg-type]  # as above
+    fields = fields_of(value)
+    if issubclass(cls, BaseException):
+        return [*BaseException.__dict__["args"].__get__(value), *(fields or {}).values()]
+    if is_data(cls):
+        return [*(fields or {}).values(), *slots_of(value)]
+    return None
+
+
+def walk(values: Collection[Any]) -> Iterator[Any]:
+    """`values` and everything plainly inside them, breadth first, each container once. Of a
+    container that is too large, only what is tagged."""
+    seen: set[int] = set()
+    left = MAX_PARTS
+    level = values
+    for _ in range(MAX_DEPTH):
+        deeper: list[Any] = []
+        for value in level:
+            yield value
+            if type(value) in _LEAVES or id(value) in seen:
+                continue
+            try:
+                parts = parts_of(value)
+            except Exception:  # a class with hostile introspection is no plain data
+                continue
+            if parts:
+                seen.add(id(value))
+                if len(parts) > left:
+                    hits = TAINT.keys() & set(map(id, parts))
+                    parts = [part for part in parts if id(part) in hits] if hits else ()
+                left -= len(parts)
+                deeper.extend(parts)
+        if not deeper:
+            return
+        level = deeper
+
+
+def reach(values: Collection[Any]) -> Origins:
+    """The union of the origins of `values` and of everything plainly inside them."""
+    origins = NOTHING
+    if TAINT:
+        for value in walk(values):
+            entry = TAINT.get(id(value))
+            # What a holder stores has origins of its own, and may have been replaced since.
+            if entry is not None and entry[2] != HOLDER:
+                origins = union(origins, entry[1])
+    return origins
+
+
+def holds(values: Collection[Any], wanted: object) -> bool:
+    """Whether `wanted` itself (not an equal) is one of `values` or plainly inside one."""
+    return any(value is wanted for value in walk(values))

@@ -1,0 +1,336 @@
+"""Rewrites a module so that its values keep their origins. The only file that imports `ast`.
+
+    a + b            add(a, b)
+    x += y           x += in_place_add(x, y)            the helper picks what is added
+    f(a)             callee(f)(a)                       the helper picks what is called
+    o.name           attribute(o).name                  ... what the attribute is read from
+    o[key]           item(o)[key]
+    o.name += y      target(o).name += y
+    f"{a!r:>9} b"    text(formatted(a, 114, ">9"), " b")
+    for x in y       for x in iterate(y)                also comprehensions, *y, a, b = y, yield from y
+    await x          await awaited(x)
+    with x           with entered(x)                    also async for, async with
+
+The operation itself stays in the user's code wherever it can, at its own position, so that
+tracebacks, debuggers and coverage see what they would see. Where evaluating an operand twice is
+harmless (a name, a constant), the expression becomes `rewritten if TAINT else original`, which costs
+next to nothing while nothing is tagged. Assignments, comparisons, `is`, boolean tests, annotations,
+decorators, `del` and patterns are left alone.
+
+Helpers are found as built-ins whose names no program can write (`@ao.…`), so that a module's own
+namespace stays as it is. What stands here decides what the bytecode cache holds: `VERSION` is part
+of its key.
+"""
+
+from __future__ import annotations
+
+import ast
+import sys
+from typing import Any, TypeVar
+
+from ao_lsp.taint.names import HELPER, TAINTED, WATCHED
+
+VERSION = 1
+"""To be raised with every change of what is generated."""
+
+Expression = TypeVar("Expression", bound=ast.expr)
+
+# Called as they are: they look at the frame of their caller, or their answer has no origins.
+_DIRECT = frozenset(
+    "super locals globals vars dir eval exec compile type isinstance issubclass hasattr callable id object "
+    "property staticmethod classmethod breakpoint __import__".split()
+)
+
+
+def rewrite(source: bytes, filename: str) -> ast.Module:
+    """The rewritten syntax tree of a module.
+
+    Raises:
+        SyntaxError, ValueError, RecursionError: as `compile` would for the source as it is; the
+            caller then leaves the module alone, and the interpreter says what is wrong.
+    """
+    tree = ast.parse(source, filename)
+    rewritten: ast.Module = _Rewriter(_imported(tree)).visit(tree)
+    return rewritten
+
+
+def _imported(tree: ast.Module) -> frozenset[str]:
+    """Names that an import binds at the top of the module."""
+    return frozenset(
+        (name.asname or name.name.partition(".")[0])
+        for statement in tree.body
+        if isinstance(statement, (ast.Import, ast.ImportFrom))
+        for name in statement.names
+    )
+
+
+def _is_simple(node: ast.expr) -> bool:
+    """Whether evaluating `node` twice is the same as evaluating it once."""
+    return isinstance(node, (ast.Name, ast.Constant))
+
+
+def _is_dotted(node: ast.expr) -> bool:
+    """Whether `node` may stand in both branches of a condition, of which one is evaluated."""
+    while isinstance(node, ast.Attribute):
+        node = node.value
+    return isinstance(node, ast.Name)
+
+
+def _at(node: Expression, place: ast.expr | ast.stmt) -> Expression:
+    return ast.copy_location(node, place)
+
+
+def _name(name: str, place: ast.expr | ast.stmt) -> ast.Name:
+    return _at(ast.Name(name, ast.Load()), place)
+
+
+def _help(helper: str, arguments: list[ast.expr], place: ast.expr | ast.stmt) -> ast.Call:
+    return _at(ast.Call(_name(HELPER + helper, place), arguments, []), place)
+
+
+def _guarded(guard: str, rewritten: ast.expr, original: ast.expr) -> ast.IfExp:
+    return _at(ast.IfExp(_name(guard, original), rewritten, original), original)
+
+
+def _read_from(helper: str, node: ast.expr) -> ast.expr:
+    """`node`, or what the helper puts in its place."""
+    helped = _help(helper, [node], node)
+    return _guarded(TAINTED, helped, node) if _is_simple(node) else helped
+
+
+def _stepped(helper: str, node: ast.expr) -> ast.expr:
+    """The same for what library code may run in: also while nothing is tagged yet."""
+    helped = _help(helper, [node], node)
+    return _guarded(WATCHED, helped, node) if _is_simple(node) else helped
+
+
+class _Rewriter(ast.NodeTransformer):
+    def __init__(self, imported: frozenset[str]) -> None:
+        self._imported = imported
+        self._in_class_body = False
+        self._own: frozenset[str] = frozenset()  # names for the object whose method this is
+
+    # -- scopes, and what is not touched in them
+
+    def _function(self, node: Any) -> Any:
+        arguments = node.args
+        arguments.defaults = [self.visit(default) for default in arguments.defaults]
+        arguments.kw_defaults = [default and self.visit(default) for default in arguments.kw_defaults]
+        outer = self._in_class_body, self._own
+        if self._in_class_body and (arguments.posonlyargs or arguments.args):
+            self._own = frozenset(((arguments.posonlyargs or arguments.args)[0].arg,))
+        self._in_class_body = False
+        if isinstance(node, ast.Lambda):
+            node.body = self.visit(node.body)
+        else:
+            node.body = [self.visit(statement) for statement in node.body]
+        self._in_class_body, self._own = outer
+        return node
+
+    visit_FunctionDef = visit_AsyncFunctionDef = visit_Lambda = _function  # noqa: N815  # ast's names
+
+    def visit_ClassDef(self, node: ast.ClassDef) -> Any:
+        outer = self._in_class_body
+        self._in_class_body = True
+        node.body = [self.visit(statement) for statement in node.body]
+        self._in_class_body = outer
+        return node
+
+    def visit_AnnAssign(self, node: ast.AnnAssign) -> Any:
+        node.target = self.visit(node.target)
+        node.value = node.value and self.visit(node.value)
+        return node
+
+    def visit_match_case(self, node: ast.match_case) -> Any:
+        node.guard = node.guard and self.visit(node.guard)
+        node.body = [self.visit(statement) for statement in node.body]
+        return node
+
+    def visit_TypeAlias(self, node: ast.AST) -> Any:
+        return node
+
+    # -- operators
+
+    def visit_BinOp(self, node: ast.BinOp) -> Any:
+        left, right = self.visit(node.left), self.visit(node.right)
+        if isinstance(left, ast.Constant) and isinstance(right, ast.Constant):
+            return node
+        helped = _help(type(node.op).__name__, [left, right], node)
+        if _is_simple(left) and _is_simple(right):
+            return _guarded(TAINTED, helped, node)
+        return helped
+
+    def visit_UnaryOp(self, node: ast.UnaryOp) -> Any:
+        operand = self.visit(node.operand)
+        if isinstance(node.op, ast.Not) or isinstance(operand, ast.Constant):
+            node.operand = operand
+            return node
+        helped = _help(type(node.op).__name__, [operand], node)
+        return _guarded(TAINTED, helped, node) if _is_simple(operand) else helped
+
+    def visit_AugAssign(self, node: ast.AugAssign) -> Any:
+        node.value = self.visit(node.value)
+        target = node.target
+        if isinstance(target, ast.Name):
+            if self._in_class_body:
+                return node  # the namespace may be a mapping that counts its look-ups
+            operands = [_name(target.id, target), node.value]
+            if isinstance(node.op, ast.Mod):
+                modulo = _help("in_place.Mod", operands, node)
+                return _at(ast.Assign([target], modulo), node)  # type: ignore[type-var]  # a statement
+            node.value = _help("in_place." + type(node.op).__name__, operands, node)
+            return node
+        if isinstance(target, ast.Subscript):
+            target.slice = self.visit(target.slice)
+        target.value = _stepped("target", self.visit(target.value))
+        return node
+
+    # -- reading
+
+    def visit_Attribute(self, node: ast.Attribute) -> Any:
+        self._visit_owner(node)
+        if isinstance(node.ctx, ast.Load) and not self._is_own(node.value):
+            node.value = _read_from("attribute", node.value)
+        return node
+
+    def _visit_owner(self, node: ast.Attribute) -> None:
+        node.value = self.visit(node.value)
+
+    def _is_own(self, node: ast.expr) -> bool:
+        """Whether `node` is an imported module or the method's own object: never read through."""
+        return isinstance(node, ast.Name) and (node.id in self._imported or node.id in self._own)
+
+    def visit_Subscript(self, node: ast.Subscript) -> Any:
+        node.value = self.visit(node.value)
+        node.slice = self.visit(node.slice)
+        if isinstance(node.ctx, ast.Load) and not isinstance(node.value, ast.Constant):
+            node.value = _read_from("item", node.value)
+        return node
+
+    # -- calls
+
+    def visit_Call(self, node: ast.Call) -> Any:
+        function = node.func
+        if isinstance(function, ast.Attribute):
+            self._visit_owner(function)  # a bound method knows its receiver, it is not read out of it
+        else:
+            function = self.visit(function)
+        node.args = [self.visit(argument) for argument in node.args]
+        for keyword in node.keywords:
+            keyword.value = self.visit(keyword.value)
+        if isinstance(function, ast.Name) and (
+            function.id in _DIRECT or (function.id == "print" and all(k.arg not in (None, "file") for k in node.keywords))
+        ):
+            return node
+        place = self._place_of_call(node)
+        chosen = _help("callee", [function], place)
+        if not _is_dotted(function):
+            return _at(ast.Call(chosen, node.args, node.keywords), place)
+        arguments = [*node.args, *(keyword.value for keyword in node.keywords)]
+        if all(map(_is_simple, arguments)):
+            node.func = function
+            return _guarded(WATCHED, _at(ast.Call(chosen, node.args, node.keywords), place), node)
+        return _at(ast.Call(_guarded(WATCHED, chosen, function), node.args, node.keywords), place)
+
+    def _place_of_call(self, node: ast.Call) -> ast.expr:
+        """Where the compiler would place the call instruction: for a method call that spans lines,
+        at the method's name (`update_start_location_to_match_attr` in CPython's compile.c)."""
+        function = node.func
+        if (
+            not isinstance(function, ast.Attribute)
+            or function.end_lineno == node.lineno
+            or any(isinstance(argument, ast.Starred) for argument in node.args)
+            or any(keyword.arg is None for keyword in node.keywords)
+            or (sys.version_info >= (3, 12) and isinstance(function.value, ast.Name) and self._is_import(function.value))
+        ):
+            return node
+        assert function.end_lineno is not None and function.end_col_offset is not None  # noqa: S101  # from source
+        place = ast.copy_location(ast.Constant(None), node)
+        place.lineno = function.end_lineno
+        place.col_offset = max(0, function.end_col_offset - len(function.attr))
+        return place
+
+    def _is_import(self, node: ast.Name) -> bool:
+        return node.id in self._imported
+
+    # -- texts
+
+    def visit_JoinedStr(self, node: ast.JoinedStr) -> Any:
+        if not any(isinstance(piece, ast.FormattedValue) for piece in node.values):
+            return node
+        simple = all(
+            isinstance(piece, ast.Constant)
+            or (
+                isinstance(piece, ast.FormattedValue)
+                and _is_simple(piece.value)
+                and (piece.format_spec is None or not _values_in(piece.format_spec))
+            )
+            for piece in node.values
+        )
+        pieces = [self._piece(piece) for piece in node.values]
+        helped = pieces[0] if len(pieces) == 1 else _help("text", pieces, node)
+        return _guarded(TAINTED, helped, node) if simple else helped
+
+    def _piece(self, piece: ast.expr) -> ast.expr:
+        if not isinstance(piece, ast.FormattedValue):
+            return piece
+        arguments = [self.visit(piece.value)]
+        if piece.conversion != -1 or piece.format_spec is not None:
+            arguments.append(_at(ast.Constant(piece.conversion), piece))
+        if piece.format_spec is not None:
+            arguments.append(self._spec(piece.format_spec))
+        return _help("formatted", arguments, piece)
+
+    def _spec(self, spec: ast.expr) -> ast.expr:
+        assert isinstance(spec, ast.JoinedStr)  # noqa: S101  # by the grammar
+        if _values_in(spec):
+            rewritten: ast.expr = self.visit_JoinedStr(spec)
+            return rewritten
+        written = "".join(str(piece.value) for piece in spec.values if isinstance(piece, ast.Constant))
+        return _at(ast.Constant(written), spec)
+
+    # -- iterating, awaiting, entering
+
+    def visit_Starred(self, node: ast.Starred) -> Any:
+        node.value = self.visit(node.value)
+        if isinstance(node.ctx, ast.Load):
+            node.value = _stepped("iterate", node.value)
+        return node
+
+    def visit_Assign(self, node: ast.Assign) -> Any:
+        node.targets = [self.visit(target) for target in node.targets]
+        node.value = self.visit(node.value)
+        unpacked = len(node.targets) == 1 and isinstance(node.targets[0], (ast.Tuple, ast.List))
+        if unpacked and not isinstance(node.value, (ast.Tuple, ast.List, ast.Constant)):
+            node.value = _stepped("iterate", node.value)
+        return node
+
+    def _loop(self, node: Any) -> Any:
+        self.generic_visit(node)
+        helper = "iterate_async" if isinstance(node, ast.AsyncFor) or getattr(node, "is_async", 0) else "iterate"
+        if not isinstance(node.iter, (ast.Tuple, ast.List, ast.Constant)):
+            node.iter = _stepped(helper, node.iter)
+        return node
+
+    visit_For = visit_AsyncFor = visit_comprehension = _loop  # noqa: N815  # ast's names
+
+    def visit_YieldFrom(self, node: ast.YieldFrom) -> Any:
+        node.value = _stepped("iterate", self.visit(node.value))
+        return node
+
+    def visit_Await(self, node: ast.Await) -> Any:
+        node.value = _stepped("awaited", self.visit(node.value))
+        return node
+
+    def _with(self, node: Any) -> Any:
+        self.generic_visit(node)
+        helper = "entered_async" if isinstance(node, ast.AsyncWith) else "entered"
+        for item in node.items:
+            item.context_expr = _stepped(helper, item.context_expr)
+        return node
+
+    visit_With = visit_AsyncWith = _with  # noqa: N815  # ast's names
+
+
+def _values_in(spec: ast.expr) -> bool:
+    return isinstance(spec, ast.JoinedStr) and any(isinstance(piece, ast.FormattedValue) for piece in spec.values)

@@ -1,0 +1,230 @@
+"""Which live object came from which calls, by identity.
+
+An entry exists exactly as long as its object does, so an address that is used again never inherits:
+a value (str, bytes, int, float, complex) is pinned by its entry until `sweep` finds that nobody else
+holds it; any other object is watched by a weak reference whose death removes the entry.
+
+CPython shares small ints, one-character strings, interned names and constants. Such an object is
+never tagged: `mark` takes a private copy of the same exact type and value and hands that on. What
+has no private copy (None, True, "", b"", containers, instances of subclasses) is not marked at all.
+"""
+
+from __future__ import annotations
+
+from marshal import loads as _unmarshal
+from sys import getrefcount
+
+from _weakref import ref as _ref
+
+from ao_lsp.taint.state import TAINT
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any, TypeAlias
+
+    Origins: TypeAlias = frozenset[str]
+    Entry: TypeAlias = "tuple[Any, Origins, int]"
+
+VALUE = 0
+"""An immutable value; its entry pins it."""
+SOURCE = 1
+"""An object that stands for what it was made from (a match, a response, a stream, a decimal):
+whatever is read out of it has its origins."""
+HOLDER = 2
+"""An object that holds or produces values with origins of their own (a data object, a generator):
+only what it makes afresh inherits."""
+
+NOTHING: Origins = frozenset()
+_interned: dict[Origins, Origins] = {NOTHING: NOTHING}
+
+
+def intern(origins: Origins) -> Origins:
+    """The one frozenset with these members: thousands of values share a handful of sets."""
+    return _interned.setdefault(origins, origins)
+
+
+def origin(call: str) -> Origins:
+    """The origins of a value that came out of one call."""
+    return intern(frozenset((call,)))
+
+
+def union(first: Origins, second: Origins) -> Origins:
+    if first is second or not second:
+        return first
+    if not first:
+        return second
+    return intern(first | second)
+
+
+def origins_of(value: object) -> Origins:
+    """The origins of the very object, not of what it contains."""
+    entry = TAINT.get(id(value))
+    return NOTHING if entry is None else entry[1]
+
+
+def _copy_int(value: int) -> int:
+    # marshal's "long" form is the one way in the standard library to a small int of its own.
+    rest = -value if value < 0 else value
+    digits = []
+    while rest:
+        digits.append((rest & 0x7FFF).to_bytes(2, "little"))
+        rest >>= 15
+    count = -len(digits) if value < 0 else len(digits)
+    copied: int = _unmarshal(b"l" + count.to_bytes(4, "little", signed=True) + b"".join(digits))
+    return copied
+
+
+_copies: dict[type, Callable[[Any], Any]] = {
+    str: lambda value: "".join((value, "")),
+    bytes: lambda value: b"".join((value, b"")),
+    int: _copy_int,
+    float: lambda value: -(-value),  # twice, so that the sign of a NaN or a zero is as it was
+    complex: lambda value: complex(value.real, value.imag),
+}
+VALUE_TYPES = frozenset(_copies)
+
+
+def _references(value: object) -> int:
+    return getrefcount(value)
+
+
+# What `getrefcount` says inside a function about an argument that nobody else holds.
+_UNSHARED = _references(float("1.5") * 2)
+
+_SWEEP_ENTRIES, _SWEEP_BYTES = 4096, 32 << 20
+_next_entries = _SWEEP_ENTRIES
+_pinned_bytes, _next_bytes = 0, _SWEEP_BYTES
+
+
+def mark(value: Any, origins: Origins, alone: bool = False) -> Any:
+    """`value`, or a private copy of it where others may hold it, tagged with exactly `origins`.
+
+    Anything but an exact str, bytes, int, float or complex is returned as it is. `alone` says that
+    the caller knows the value to be held by nothing that it does not want tagged; otherwise it is
+    passed as an expression, not from a variable, so that a fresh one need not be copied.
+    """
+    global _pinned_bytes
+    copy = _copies.get(type(value))
+    if copy is None or not origins:
+        return value
+    key = id(value)
+    entry = TAINT.get(key)
+    if entry is not None:
+        if entry[1] is origins:
+            return value
+        value = copy(value)
+        key = id(value)
+    elif not alone and getrefcount(value) != _UNSHARED:
+        if value.__class__ in _SIZED and not value:
+            return value
+        value = copy(value)
+        key = id(value)
+    TAINT[key] = (value, origins, VALUE)
+    if value.__class__ in _SIZED:
+        _pinned_bytes += len(value)
+    if len(TAINT) > _next_entries or _pinned_bytes > _next_bytes:
+        sweep()
+    return value
+
+
+_SIZED = frozenset((str, bytes))
+
+
+def unshared(value: object, holders: int) -> bool:
+    """Whether nobody but `holders` variables and containers refers to `value`. To be called as a
+    statement of its own: an expression around it may hold the value on the stack."""
+    return getrefcount(value) == _UNSHARED + holders
+
+
+def _passed(value: object) -> int:
+    return _references(value) - _UNSHARED
+
+
+PASSED = _passed(float("1.5") * 2)
+"""The holders of a value that came as an argument and that the caller does not keep."""
+
+
+class _Watch(_ref):  # type: ignore[type-arg]  # the C type takes no parameter at run time on 3.10
+    """A weak reference that knows whose entry it keeps."""
+
+    __slots__ = ("key",)
+    key: int
+
+
+def _forget(watch: _Watch, table: dict[int, Entry] = TAINT) -> None:
+    # The table is an argument because objects still die when the names of this module are gone.
+    entry = table.get(watch.key)
+    if entry is not None and entry[0] is watch:
+        del table[watch.key]
+
+
+_HAS_PARTS = 1 << 14  # Py_TPFLAGS_HAVE_GC
+
+# Types without weak references that have parts, but none whose end anybody could see: a pin keeps
+# immutable values a little longer. Named, because asking `re` for its type would import it.
+_PINNABLE = frozenset(
+    {
+        ("re", "Match"),
+        ("decimal", "Decimal"),
+        ("fractions", "Fraction"),
+        ("datetime", "datetime"),
+        ("datetime", "time"),
+        ("uuid", "UUID"),
+        ("builtins", "memoryview"),
+    }
+)
+
+
+def watch(value: object, origins: Origins, kind: int) -> None:
+    """Tag an object that is no plain value, itself. Where neither a weak reference nor a pin is
+    possible without being noticed, it stays untagged."""
+    if not origins:
+        return
+    key = id(value)
+    entry = TAINT.get(key)
+    if entry is not None:
+        TAINT[key] = (entry[0], union(entry[1], origins), entry[2])
+        return
+    try:
+        watching = _Watch(value, _forget)
+    except TypeError:
+        cls = type(value)
+        if not cls.__flags__ & _HAS_PARTS or (cls.__module__, cls.__qualname__) in _PINNABLE:
+            TAINT[key] = (value, origins, kind)
+        return
+    watching.key = key
+    TAINT[key] = (watching, origins, kind)
+
+
+def release(value: object) -> None:
+    """Forget an object's entry: it no longer stands for what it was tagged with."""
+    TAINT.pop(id(value), None)
+
+
+def _held_by_entry_alone() -> int:
+    entries = [(0, (float("1.5") * 3, NOTHING, VALUE))]
+    for _, entry in entries:
+        return getrefcount(entry[0])
+    raise AssertionError
+
+
+_ENTRY_ALONE = _held_by_entry_alone()
+
+
+def sweep() -> None:
+    """Drop the entries of values that only their entry holds. The table stays within twice what is
+    alive; the cost is spread over as many marks."""
+    global _next_entries, _pinned_bytes, _next_bytes
+    kept_bytes = 0
+    for key, entry in list(TAINT.items()):
+        held = entry[0]
+        if type(held) is _Watch:
+            continue
+        if getrefcount(entry[0]) - 1 <= _ENTRY_ALONE:  # one more: `held`
+            del TAINT[key]
+        elif held.__class__ in _SIZED:
+            kept_bytes += len(held)
+    _next_entries = max(_SWEEP_ENTRIES, 2 * len(TAINT))
+    _pinned_bytes = kept_bytes
+    _next_bytes = max(_SWEEP_BYTES, 2 * kept_bytes)
