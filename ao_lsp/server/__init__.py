@@ -1,0 +1,1 @@
+"""The daemon: takes in what runners record, stores it, and answers the command line and editors."""

@@ -1,0 +1,213 @@
+"""What is recorded, as values. Frozen, without I/O, and without knowledge of wire or database.
+
+A `Session` is a program and its reruns; a `Run` one execution; a `Call` one LLM call in it; an
+`Edge` says that part of one call's output reached another call's input. Times are Unix seconds,
+durations seconds, both floats. Lines count from 1, columns from 0 in code points.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal, TypeAlias
+
+RunStatus: TypeAlias = Literal["running", "finished", "failed", "killed", "lost"]
+CallStatus: TypeAlias = Literal["running", "ok", "error", "cancelled"]
+Origin: TypeAlias = Literal["live", "replayed", "edited"]
+Evidence: TypeAlias = Literal["tracked", "matched"]
+EditField: TypeAlias = Literal["output", "input"]
+Headers: TypeAlias = tuple[tuple[str, str], ...]
+Chunks: TypeAlias = tuple[tuple[int, float], ...]
+"""How a body arrived: `(bytes, seconds after the start of the call)` of each piece."""
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """An expression in the user's source. What Python 3.10 does not tell is None."""
+
+    file: str
+    line: int
+    function: str
+    end_line: int | None = None
+    column: int | None = None
+    end_column: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why a run or a call failed; `file` and `line` only where a traceback told them."""
+
+    type: str
+    message: str
+    file: str | None = None
+    line: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """A program and its reruns. `last_change` numbers its newest committed change, `first_change`
+    the oldest number from which on the record of changes is complete."""
+
+    id: str
+    created: float
+    first_change: int
+    last_change: int
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One execution of the user's program.
+
+    `target` is how the program was named: ("script", file), ("module", name) or ("command", text);
+    `argv` is as the program sees it; `options` are the arguments of `ao-record` that a rerun has to
+    repeat; `env` holds allow-listed variables only. `parent_run` and `fork_call`
+    say what it is a rerun of, and from where.
+    """
+
+    id: str
+    session: str
+    name: str
+    argv: tuple[str, ...]
+    target: tuple[str, str]
+    options: tuple[str, ...]
+    cwd: str
+    python: str
+    python_version: str
+    env: tuple[tuple[str, str], ...]
+    pid: int | None
+    parent_run: str | None
+    fork_call: str | None
+    started: float
+    ended: float | None = None
+    status: RunStatus = "running"
+    exit_code: int | None = None
+    error: Failure | None = None
+    version: str | None = None
+
+    @property
+    def duration(self) -> float | None:
+        """Seconds from start to end; None while it runs."""
+        return None if self.ended is None else max(0.0, self.ended - self.started)
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One LLM or embedding call.
+
+    `number` is its 1-based place in its run, in order of start. `lineage` (opaque, from the
+    runner) tells concurrent tasks apart. `response_hash` is of the body as received, None where
+    nothing was. `preview` is the start of the output's text. What went over the wire is its
+    `Exchange`.
+    """
+
+    run: str
+    id: str
+    number: int
+    kind: str
+    transport: str
+    method: str
+    url: str
+    endpoint: str
+    request_hash: str
+    site: Site | None
+    stack: tuple[Site, ...]
+    lineage: Any
+    thread: str | None
+    task: str | None
+    origin: Origin
+    source_call: str | None
+    input_edited: bool
+    started: float
+    provider: str | None = None
+    model: str | None = None
+    streamed: bool = False
+    status: CallStatus = "running"
+    http_status: int | None = None
+    response_hash: bytes | None = None
+    error: Failure | None = None
+    first_byte: float | None = None
+    duration: float | None = None
+    complete: bool = False
+    input_tokens: int | None = None
+    output_tokens: int | None = None
+    finish_reason: str | None = None
+    preview: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """What a call sent and received, byte for byte (still content-encoded), without secrets.
+
+    `response` is None where no response arrived; `chunks` says how its body did.
+    """
+
+    request_headers: Headers
+    request: bytes
+    response_headers: Headers
+    response: bytes | None
+    chunks: Chunks
+
+
+@dataclass(frozen=True, slots=True)
+class Edge:
+    """Part of the output of `source` reached the input of `target`, through the lines in `path`."""
+
+    source: str
+    target: str
+    evidence: Evidence
+    path: tuple[tuple[str, int], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Graph:
+    """A run with its calls (in order, numbered) and the edges between them."""
+
+    run: Run
+    calls: tuple[Call, ...]
+    edges: tuple[Edge, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RunSummary:
+    """A run with what a list of runs shows of its calls."""
+
+    run: Run
+    calls: int
+    failed_calls: int
+    live_calls: int
+    edits: int
+    input_tokens: int
+    output_tokens: int
+
+
+@dataclass(frozen=True, slots=True)
+class Edit:
+    """What the user wants a call to receive (`output`) or to send (`input`) in a rerun.
+
+    `content` is what they wrote; `body`, `headers` and `chunks` are what the runner will use for it
+    (headers and chunks of the response: empty for an input).
+    """
+
+    run: str
+    call: str
+    field: EditField
+    created: float
+    content: str
+    body: bytes
+    headers: Headers = ()
+    chunks: Chunks = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One committed change. `seq` is dense within its session, so a gap means: read again.
+
+    `kind` is one of run.started, run.ended, run.deleted, run.note, call.started, call.ended,
+    edit.stored, edit.removed; `call` is None for the kinds that concern a run.
+    """
+
+    session: str
+    seq: int
+    at: float
+    kind: str
+    run: str
+    call: str | None = None

@@ -1,0 +1,172 @@
+"""OpenAI responses.
+
+https://platform.openai.com/docs/api-reference/responses, .../responses-streaming
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+from ao_lsp.server.providers.shape import (
+    EditError,
+    Json,
+    Message,
+    Response,
+    ToolCall,
+    count_of,
+    error_of,
+    flattened,
+    items,
+    mapping,
+    need_list,
+    need_text,
+    pieces,
+    text_of,
+)
+from ao_lsp.server.providers.sse import Event
+
+MARK = ("object", "response")
+REQUIRED = ("model", "input")
+
+_FINAL = ("response.completed", "response.incomplete", "response.failed")
+
+
+def prompt(request: Json) -> tuple[Message, ...]:
+    found = [Message("system", flattened(request["instructions"]))] if request.get("instructions") else []
+    asked = request.get("input")
+    if isinstance(asked, str):
+        return (*found, Message("user", asked))
+    for item in items(asked):
+        kind = item.get("type")
+        if kind == "function_call":
+            found.append(Message("assistant", "", _tool_calls([item])))
+        elif kind == "function_call_output":
+            found.append(Message("tool", flattened(item.get("output"))))
+        else:
+            found.append(Message(text_of(item.get("role")) or kind or "?", flattened(item.get("content"))))
+    return tuple(found)
+
+
+def output(response: Json) -> Response:
+    parts = [part for item in _texts(response) for part in items(item.get("content"))]
+    texts = [text for text in (text_of(part.get("text")) or text_of(part.get("refusal")) for part in parts) if text]
+    usage = mapping(response.get("usage"))
+    why = text_of(mapping(response.get("incomplete_details")).get("reason"))
+    return Response(
+        model=text_of(response.get("model")),
+        text="".join(texts) if parts else None,
+        tool_calls=_tool_calls(items(response.get("output"))),
+        input_tokens=count_of(usage.get("input_tokens")),
+        output_tokens=count_of(usage.get("output_tokens")),
+        finish_reason=why or text_of(response.get("status")),
+        error=error_of(response),
+    )
+
+
+def join(events: Sequence[Event]) -> Json | None:
+    begun: Json = {}
+    done: dict[int, Json] = {}
+    for data in (event.json for event in events):
+        kind = data.get("type")
+        if kind in _FINAL:
+            return mapping(data.get("response")) or None
+        if kind == "response.created":
+            begun = mapping(data.get("response"))
+        elif kind == "response.output_item.done":
+            done[count_of(data.get("output_index")) or 0] = mapping(data.get("item"))
+        elif kind == "error":
+            begun = {**begun, "error": {key: data.get(key) for key in ("code", "message", "param")}}
+    # It broke off: what is finished is all that there is.
+    return {**begun, "output": [done[index] for index in sorted(done)]} if begun else None
+
+
+def split(response: Json, recorded: Sequence[Event]) -> list[Event]:
+    old = [event.json for event in recorded]
+    texts = [text_of(data.get("delta")) or "" for data in old if data.get("type") == "response.output_text.delta"]
+    begun = {**response, "status": "in_progress", "output": [], "usage": None}
+    made: list[Json] = [{"type": "response.created", "response": begun}]
+    if not old or any(data.get("type") == "response.in_progress" for data in old):
+        made.append({"type": "response.in_progress", "response": begun})
+    for index, item in enumerate(items(response.get("output"))):
+        made += _item_events(index, item, texts)
+    status = response.get("status")
+    final = f"response.{status}" if f"response.{status}" in _FINAL else "response.completed"
+    made.append({"type": final, "response": response})
+    return [Event.of(data["type"], {**data, "sequence_number": number}) for number, data in enumerate(made)]
+
+
+def _item_events(index: int, item: Json, recorded_texts: list[str]) -> Iterator[Json]:
+    def event(kind_: str, **fields: Any) -> Json:
+        return {"type": f"response.{kind_}", "output_index": index, **fields}
+
+    kind = item.get("type")
+    added = {**item, **({"status": "in_progress"} if "status" in item else {})}
+    if kind == "message":
+        added["content"] = []
+    elif kind == "function_call":
+        added["arguments"] = ""
+    yield event("output_item.added", item=added)
+    if kind == "message":
+        for number, part in enumerate(items(item.get("content"))):
+            yield from _part_events(event, {"item_id": item.get("id"), "content_index": number}, part, recorded_texts)
+    elif kind == "function_call":
+        written, where = text_of(item.get("arguments")) or "", {"item_id": item.get("id")}
+        for text in pieces(written, ()):
+            yield event("function_call_arguments.delta", delta=text, **where)
+        yield event("function_call_arguments.done", arguments=written, name=item.get("name"), **where)
+    yield event("output_item.done", item=item)
+
+
+def _part_events(event: Callable[..., Json], where: Json, part: Json, recorded_texts: list[str]) -> Iterator[Json]:
+    field = "refusal" if part.get("type") == "refusal" else "text"
+    name = "refusal" if field == "refusal" else "output_text"
+    more: Json = {} if field == "refusal" else {"logprobs": []}
+    text = text_of(part.get(field)) or ""
+    empty = {**part, field: "", **({"annotations": []} if "annotations" in part else {})}
+    yield event("content_part.added", part=empty, **where)
+    for piece in pieces(text, recorded_texts):
+        yield event(f"{name}.delta", delta=piece, **more, **where)
+    yield event(f"{name}.done", **{field: text}, **more, **where)
+    yield event("content_part.done", part=part, **where)
+
+
+def with_text(response: Json, text: str) -> Json:
+    messages = _texts(response)
+    if not messages:
+        if _tool_calls(items(response.get("output"))):
+            raise EditError("this output is tool calls without a text: give the whole response as JSON")
+        raise EditError("the recorded response has no text that could be replaced")
+    parts = items(messages[0].get("content"))
+    old = next((part for part in parts if part.get("type") == "output_text"), {"type": "output_text"})
+    # Annotations and logprobs belong to the old words.
+    new = {**old, "text": text, "annotations": [], **({"logprobs": []} if "logprobs" in old else {})}
+    changed = {**messages[0], "content": [new]}
+    kept = [item for item in items(response.get("output")) if not any(item is other for other in messages[1:])]
+    return {**response, "output": [changed if item is messages[0] else item for item in kept]}
+
+
+def check(response: Json) -> None:
+    for number, item in enumerate(need_list(response, "output", of="items")):
+        place = f"output[{number}]"
+        kind = need_text(item, "type", place)
+        if kind == "message":
+            if not isinstance(item.get("content"), list):
+                raise EditError(f'"{place}.content" must be a list of parts')
+            for index, part in enumerate(need_list(item, "content", of="parts")):
+                need_text(part, "refusal" if part.get("type") == "refusal" else "text", f"{place}.content[{index}]")
+        elif kind == "function_call":
+            for key in ("call_id", "name", "arguments"):
+                need_text(item, key, place)
+
+
+def _texts(response: Json) -> list[Json]:
+    return [item for item in items(response.get("output")) if item.get("type") == "message"]
+
+
+def _tool_calls(output_items: list[Json]) -> tuple[ToolCall, ...]:
+    return tuple(
+        ToolCall(text_of(item.get("call_id")), text_of(item.get("name")) or "?", text_of(item.get("arguments")) or "")
+        for item in output_items
+        if item.get("type") == "function_call"
+    )

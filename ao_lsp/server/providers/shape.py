@@ -1,0 +1,184 @@
+"""What every shape of API offers, and how its modules look at JSON that anybody may have sent.
+
+A shape is a module: `chat`, `completions`, `responses`, `messages`, `embeddings`. Its functions
+take parsed JSON and give parsed JSON, and never raise on what they are given, but for `EditError`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol, TypeAlias
+
+from ao_lsp.server.providers.sse import Event
+
+Json: TypeAlias = "dict[str, Any]"
+
+
+class EditError(ValueError):
+    """An edit that the program's SDK would choke on; the message is the reason, for the user."""
+
+
+@dataclass(frozen=True, slots=True)
+class ToolCall:
+    """What a model wants called; `arguments` is JSON text, as the model wrote it."""
+
+    id: str | None
+    name: str
+    arguments: str
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One message of a prompt, its content flattened to text."""
+
+    role: str
+    text: str
+    tool_calls: tuple[ToolCall, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    provider: str | None
+    model: str | None
+    streamed: bool
+    messages: tuple[Message, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """`text` is None where there is none (a tool call, an embedding, an error)."""
+
+    streamed: bool = False
+    model: str | None = None
+    text: str | None = None
+    tool_calls: tuple[ToolCall, ...] = ()
+    input_tokens: int | None = None
+    output_tokens: int | None = None
+    finish_reason: str | None = None
+    error: str | None = None
+
+
+class Shape(Protocol):
+    """The functions of a shape module."""
+
+    @property
+    def MARK(self) -> tuple[str, str]:  # noqa: N802 - a module constant
+        """Key and value by which a whole response of this shape is known, as `("object", "response")`."""
+
+    @property
+    def REQUIRED(self) -> tuple[str, ...]:  # noqa: N802 - a module constant
+        """Fields that a request cannot be without."""
+
+    def prompt(self, request: Json) -> tuple[Message, ...]:
+        """The messages of a request."""
+
+    def output(self, response: Json) -> Response:
+        """What a whole response says."""
+
+    def join(self, events: Sequence[Event]) -> Json | None:
+        """The whole response that a stream adds up to; None where there is nothing of it."""
+
+    def split(self, response: Json, recorded: Sequence[Event]) -> list[Event]:
+        """The stream that adds up to `response`, framed like the recorded one."""
+
+    def with_text(self, response: Json, text: str) -> Json:
+        """`response` with another text.
+
+        Raises:
+            EditError: it has no text that could be replaced.
+        """
+
+    def check(self, response: Json) -> None:
+        """Make sure that an SDK can parse `response`.
+
+        Raises:
+            EditError: it cannot.
+        """
+
+
+def mapping(value: object) -> Json:
+    """`value` where it is an object, else an empty one."""
+    return value if isinstance(value, dict) else {}
+
+
+def items(value: object) -> list[Json]:
+    """The objects in `value`, where it is a list."""
+    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
+
+
+def text_of(value: object) -> str | None:
+    return value if isinstance(value, str) else None
+
+
+def count_of(value: object) -> int | None:
+    return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 1 << 62 else None
+
+
+def error_of(response: Json) -> str | None:
+    """The message of an error body, whichever of the usual ways it is written."""
+    error = response.get("error")
+    if isinstance(error, dict):
+        return text_of(error.get("message")) or text_of(error.get("type")) or text_of(error.get("code"))
+    return text_of(error)
+
+
+def flattened(content: object) -> str:
+    """Message content as text: a string, or parts of which those that are no text are named."""
+    if isinstance(content, str):
+        return content
+    if isinstance(content, dict):
+        content = [content]
+    if not isinstance(content, list):
+        return ""
+    return "\n".join(filter(None, map(_part, content)))
+
+
+def _part(part: object) -> str:
+    if isinstance(part, str):
+        return part
+    if not isinstance(part, dict):
+        return ""
+    for key in ("text", "refusal", "thinking"):
+        if isinstance(part.get(key), str):
+            return str(part[key])
+    kind = str(part.get("type", "part"))
+    if kind in ("tool_result", "function_call_output"):
+        return flattened(part.get("content", part.get("output")))
+    if kind in ("tool_use", "function_call"):
+        return ""
+    return f"[{kind}]"
+
+
+def pieces(text: str, recorded: Sequence[str]) -> list[str]:
+    """`text` cut into pieces about as long as the recorded ones; they add up to it."""
+    lengths = [len(piece) for piece in recorded if piece]
+    size = max(1, round(sum(lengths) / len(lengths))) if lengths else 16
+    return [text[start : start + size] for start in range(0, len(text), size)]
+
+
+def need_list(response: Json, key: str, *, of: str) -> list[Json]:
+    """`response[key]` as a list of objects.
+
+    Raises:
+        EditError: it is something else.
+    """
+    value = response.get(key)
+    if not isinstance(value, list):
+        raise EditError(f'"{key}" must be a list of {of}')
+    for index, item in enumerate(value):
+        if not isinstance(item, dict):
+            raise EditError(f'"{key}[{index}]" must be an object')
+    return value
+
+
+def need_text(value: Json, key: str, where: str) -> str:
+    """`value[key]` as text.
+
+    Raises:
+        EditError: it is something else.
+    """
+    found = value.get(key)
+    if not isinstance(found, str):
+        raise EditError(f'"{where}.{key}" must be a string')
+    return found
