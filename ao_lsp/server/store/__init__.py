@@ -1,0 +1,107 @@
+"""What the daemon asks of its database. docs/store.md describes the one there is, SQLite."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from ao_lsp.server.graph import CallEnded, CallStarted, Fact, RunEnded
+from ao_lsp.server.model import Change, Edit, EditField, Exchange, Graph, Run, RunSummary, Session
+from ao_lsp.server.processes import Process
+
+
+class StoreError(Exception):
+    """The database cannot do what it was asked.
+
+    `code` is one of busy, full, corrupt, unavailable, newer, failed; the message is for the user, and
+    `hint` says what to do.
+    """
+
+    def __init__(self, code: str, message: str, hint: str = "") -> None:
+        super().__init__(message)
+        self.code, self.hint = code, hint
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """One event of one stream; `fact` is None where it was ignored, and only its number counts."""
+
+    run: str
+    stream: str
+    seq: int
+    process: Process | None
+    fact: Fact | None
+
+    @property
+    def weight(self) -> int:
+        """Bytes of body that it brings."""
+        if isinstance(self.fact, CallStarted):
+            return len(self.fact.request)
+        return len(self.fact.response or b"") if isinstance(self.fact, CallEnded) else 0
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """What a commit did: the changes to publish, and the streams in which numbers are missing
+    that were not before, as `(run, stream, how many)`."""
+
+    changes: tuple[Change, ...]
+    gaps: tuple[tuple[str, str, int], ...]
+
+
+class Store(Protocol):
+    """Everything here may raise `StoreError`; what returns has been committed."""
+
+    async def close(self) -> None: ...
+
+    async def record(self, arrivals: Sequence[Arrival]) -> Recorded:
+        """Commit events, all or none; those already committed are skipped."""
+
+    async def conclude(self, ended: RunEnded) -> tuple[Change, ...]:
+        """End a run that did not say so itself; nothing happens if it has ended."""
+
+    async def session(self, session: str) -> Session | None: ...
+
+    async def run(self, run: str) -> Run | None: ...
+
+    async def run_names(self) -> list[tuple[str, str]]:
+        """Id and name of every run, newest first."""
+
+    async def summaries(self, runs: Sequence[str]) -> list[RunSummary]:
+        """These runs, newest first."""
+
+    async def running(self) -> list[tuple[str, Process | None]]:
+        """The runs that have not ended, with the process of their program, where known."""
+
+    async def graph(self, run: str) -> Graph | None: ...
+
+    async def latest_in_file(self, file: str) -> Graph | None:
+        """The newest run that made a call from `file`."""
+
+    async def endpoint(self, run: str, call: str) -> str | None: ...
+
+    async def exchange(self, run: str, call: str) -> Exchange | None: ...
+
+    async def notes(self, run: str) -> list[tuple[float, str, str]]:
+        """What the recorder could not do: time, level, message."""
+
+    async def edits(self, run: str) -> list[Edit]: ...
+
+    async def put_edit(self, edit: Edit) -> tuple[Change, ...]:
+        """Store an edit in place of an earlier one of the same call and field."""
+
+    async def delete_edits(self, run: str, call: str, fields: Sequence[EditField]) -> tuple[Change, ...]:
+        """Take edits back; empty where there was none."""
+
+    async def delete_runs(self, runs: Sequence[str]) -> tuple[Change, ...]:
+        """Delete runs with all that belongs to them, and give the space back."""
+
+    async def changes_since(self, session: str, seq: int) -> list[Change] | None:
+        """The changes after `seq`; None where they are not all there any more: read everything."""
+
+    async def counts(self) -> tuple[int, int]:
+        """How many runs there are, and how many of them run."""
+
+    def size(self) -> int:
+        """Bytes on disk."""

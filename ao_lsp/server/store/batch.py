@@ -1,0 +1,122 @@
+"""A batch of events as database rows: which are new, what each writes, and how its change is called."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from ao_lsp.server.graph import CallEnded, CallStarted, ProcessStarted, RunEnded, RunNote, RunStarted
+from ao_lsp.server.model import Failure
+from ao_lsp.server.processes import Process
+from ao_lsp.server.sequence import Seen
+from ao_lsp.server.store import Arrival
+from ao_lsp.server.store.rows import call_start_row, digest, dump, failure_text, packed_body, run_row
+
+_PREVIEW = 200  # characters of an output that lists and hints show
+
+
+@dataclass(slots=True)
+class Batch:
+    """Rows to write, each list in the order of the events. Applying the lists one after the other,
+    in the order of the fields, gives the same as applying the events."""
+
+    sessions: dict[str, float] = field(default_factory=dict)
+    touched: dict[str, None] = field(default_factory=dict)
+    runs: list[tuple[Any, ...]] = field(default_factory=list)
+    roots: set[tuple[str, str]] = field(default_factory=set)
+    bodies: dict[bytes, tuple[bytes, int, str, bytes]] = field(default_factory=dict)
+    call_starts: list[tuple[Any, ...]] = field(default_factory=list)
+    edges: list[tuple[Any, ...]] = field(default_factory=list)
+    call_ends: list[tuple[Any, ...]] = field(default_factory=list)
+    run_ends: list[tuple[Any, ...]] = field(default_factory=list)
+    notes: list[tuple[Any, ...]] = field(default_factory=list)
+    changes: list[tuple[str, float, str, str | None]] = field(default_factory=list)
+    """`(run, at, kind, call)`; the session and the number are known in the transaction only."""
+
+    def add_all(self, arrivals: Iterable[Arrival]) -> None:
+        """Take in events that have not been seen."""
+        for arrival in arrivals:
+            self._add(arrival)
+
+    def _add(self, arrival: Arrival) -> None:
+        run, fact = arrival.run, arrival.fact
+        self.touched[run] = None
+        if isinstance(fact, RunStarted):
+            self.sessions.setdefault(fact.run.session, fact.run.started)
+            self.runs.append(run_row(fact.run))
+            self.roots.add((run, arrival.stream))
+            self.changes.append((run, fact.run.started, "run.started", None))
+        elif isinstance(fact, CallStarted):
+            self._call_started(fact)
+        elif isinstance(fact, CallEnded):
+            self._call_ended(fact)
+        elif isinstance(fact, RunEnded):
+            self.run_ends.append((fact.at, fact.status, fact.exit_code, failure_text(fact.error), run))
+            self.changes.append((run, fact.at, "run.ended", None))
+        elif isinstance(fact, RunNote):
+            self.notes.append((run, fact.at, fact.level, fact.message))
+            self.changes.append((run, fact.at, "run.note", None))
+        elif isinstance(fact, ProcessStarted):
+            pass  # its stream, which is written down anyway, is all that it says
+
+    def _call_started(self, fact: CallStarted) -> None:
+        call = fact.call
+        self.call_starts.append(call_start_row(call, fact.headers, self._body(fact.request)))
+        self.edges += [(call.run, call.id, edge.source, edge.evidence, dump(edge.path)) for edge in fact.edges]
+        self.changes.append((call.run, call.started, "call.started", call.id))
+
+    def _call_ended(self, fact: CallEnded) -> None:
+        summary, error = fact.summary, fact.error
+        if error is None and summary and summary.error:
+            error = Failure(f"HTTP {fact.http_status}", summary.error)
+        self.call_ends.append(
+            (
+                fact.run,
+                fact.call,
+                fact.status,
+                fact.http_status,
+                dump(fact.headers),
+                self._body(fact.response) if fact.response is not None else None,
+                dump(fact.chunks),
+                failure_text(error),
+                fact.first_byte,
+                fact.duration,
+                fact.complete,
+                bool(summary and summary.streamed),
+                summary and summary.input_tokens,
+                summary and summary.output_tokens,
+                summary and summary.finish_reason,
+                summary.text[:_PREVIEW] if summary and summary.text is not None else None,
+            )
+        )
+        self.changes.append((fact.run, fact.at, "call.ended", fact.call))
+
+    def _body(self, body: bytes) -> bytes:
+        key = digest(body)
+        if key not in self.bodies:
+            self.bodies[key] = packed_body(body)
+        return key
+
+
+@dataclass(slots=True)
+class Streams:
+    """What has been seen of the streams of a batch, before and after it."""
+
+    seen: dict[tuple[str, str], Seen]
+    processes: dict[tuple[str, str], Process] = field(default_factory=dict)
+
+    def fresh(self, arrivals: Iterable[Arrival]) -> tuple[list[Arrival], list[tuple[str, str, int]]]:
+        """Those that had not been seen, now marked as seen; and the streams with new gaps."""
+        before = {key: seen.missing for key, seen in self.seen.items()}
+        kept = []
+        for arrival in arrivals:
+            key = (arrival.run, arrival.stream)
+            seen = self.seen.setdefault(key, Seen())
+            if arrival.process is not None:
+                self.processes[key] = arrival.process
+            if arrival.seq not in seen:
+                seen.add(arrival.seq)
+                kept.append(arrival)
+        gaps = [(*key, seen.missing) for key, seen in self.seen.items() if seen.missing > before.get(key, 0)]
+        return kept, gaps

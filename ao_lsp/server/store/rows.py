@@ -1,0 +1,234 @@
+"""Values to database rows and back. Lists and objects are JSON text in their columns."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import zlib
+from hashlib import blake2b
+from typing import Any
+
+from ao_lsp.server.model import (
+    Call,
+    Change,
+    Chunks,
+    Edge,
+    Edit,
+    Exchange,
+    Failure,
+    Headers,
+    Run,
+    Session,
+    Site,
+)
+
+RUN_COLUMNS = (
+    "id, session, name, argv, target, options, cwd, python, python_version, env, pid, parent_run, fork_call,"
+    " version, started"
+)
+CALL_START_COLUMNS = (
+    "run, id, kind, transport, method, url, endpoint, request_headers, request_hash, request_body, file, site,"
+    " stack, lineage, thread, task, origin, source_call, input_edited, started, provider, model, streamed"
+)
+CALL_END_COLUMNS = (
+    "run, id, status, http_status, response_headers, response_body, chunks, error, first_byte, duration, complete,"
+    " streamed, input_tokens, output_tokens, finish_reason, preview"
+)
+
+
+def dump(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+
+def digest(body: bytes) -> bytes:
+    """The key of a body."""
+    return blake2b(body, digest_size=20).digest()
+
+
+def packed_body(body: bytes) -> tuple[bytes, int, str, bytes]:
+    """A row of `bodies`: compressed where that saves anything."""
+    data = zlib.compress(body, 6) if len(body) > 64 else body
+    if len(data) < len(body):
+        return digest(body), len(body), "zlib", data
+    return digest(body), len(body), "raw", body
+
+
+def unpacked_body(codec: str, data: bytes) -> bytes:
+    return zlib.decompress(data) if codec == "zlib" else data
+
+
+def run_row(run: Run) -> tuple[Any, ...]:
+    """Values of RUN_COLUMNS: what its start says; how it ended is updated apart."""
+    return (
+        run.id,
+        run.session,
+        run.name,
+        dump(run.argv),
+        dump(run.target),
+        dump(run.options),
+        run.cwd,
+        run.python,
+        run.python_version,
+        dump(dict(run.env)),
+        run.pid,
+        run.parent_run,
+        run.fork_call,
+        run.version,
+        run.started,
+    )
+
+
+def run_of(row: sqlite3.Row) -> Run:
+    kind, value = json.loads(row["target"])
+    return Run(
+        id=row["id"],
+        session=row["session"],
+        name=row["name"],
+        argv=tuple(json.loads(row["argv"])),
+        target=(kind, value),
+        options=tuple(json.loads(row["options"])),
+        cwd=row["cwd"],
+        python=row["python"],
+        python_version=row["python_version"],
+        env=tuple(json.loads(row["env"]).items()),
+        pid=row["pid"],
+        parent_run=row["parent_run"],
+        fork_call=row["fork_call"],
+        started=row["started"],
+        ended=row["ended"],
+        status=row["status"],
+        exit_code=row["exit_code"],
+        error=failure_of(row["error"]),
+        version=row["version"],
+    )
+
+
+def call_start_row(call: Call, headers: Headers, request_body: bytes) -> tuple[Any, ...]:
+    """Values of CALL_START_COLUMNS; `request_body` is the key of the body."""
+    return (
+        call.run,
+        call.id,
+        call.kind,
+        call.transport,
+        call.method,
+        call.url,
+        call.endpoint,
+        dump(headers),
+        call.request_hash,
+        request_body,
+        call.site.file if call.site else None,
+        _site_text(call.site) if call.site else None,
+        dump([_site_list(site) for site in call.stack]),
+        dump(call.lineage),
+        call.thread,
+        call.task,
+        call.origin,
+        call.source_call,
+        call.input_edited,
+        call.started,
+        call.provider,
+        call.model,
+        call.streamed,
+    )
+
+
+def call_of(row: sqlite3.Row, number: int) -> Call:
+    return Call(
+        run=row["run"],
+        id=row["id"],
+        number=number,
+        kind=row["kind"],
+        transport=row["transport"],
+        method=row["method"],
+        url=row["url"],
+        endpoint=row["endpoint"],
+        request_hash=row["request_hash"],
+        site=_site_of(json.loads(row["site"])) if row["site"] else None,
+        stack=tuple(map(_site_of, json.loads(row["stack"]))),
+        lineage=json.loads(row["lineage"]),
+        thread=row["thread"],
+        task=row["task"],
+        origin=row["origin"],
+        source_call=row["source_call"],
+        input_edited=bool(row["input_edited"]),
+        started=row["started"],
+        provider=row["provider"],
+        model=row["model"],
+        streamed=bool(row["streamed"]),
+        status=row["status"],
+        http_status=row["http_status"],
+        response_hash=row["response_body"],
+        error=failure_of(row["error"]),
+        first_byte=row["first_byte"],
+        duration=row["duration"],
+        complete=bool(row["complete"]),
+        input_tokens=row["input_tokens"],
+        output_tokens=row["output_tokens"],
+        finish_reason=row["finish_reason"],
+        preview=row["preview"],
+    )
+
+
+def edge_of(row: sqlite3.Row) -> Edge:
+    path = tuple((file, line) for file, line in json.loads(row["path"]))
+    return Edge(row["source"], row["target"], row["evidence"], path)
+
+
+def edit_of(row: sqlite3.Row) -> Edit:
+    return Edit(
+        run=row["run"],
+        call=row["call"],
+        field=row["field"],
+        created=row["created"],
+        content=row["content"],
+        body=unpacked_body(row["codec"], row["data"]),
+        headers=headers_of(row["headers"]),
+        chunks=chunks_of(row["chunks"]),
+    )
+
+
+def exchange_of(row: sqlite3.Row) -> Exchange:
+    answered = row["response_data"] is not None
+    return Exchange(
+        request_headers=headers_of(row["request_headers"]),
+        request=unpacked_body(row["request_codec"], row["request_data"]),
+        response_headers=headers_of(row["response_headers"]),
+        response=unpacked_body(row["response_codec"], row["response_data"]) if answered else None,
+        chunks=chunks_of(row["chunks"]),
+    )
+
+
+def change_of(row: sqlite3.Row) -> Change:
+    return Change(row["session"], row["seq"], row["at"], row["kind"], row["run"], row["call"])
+
+
+def session_of(row: sqlite3.Row) -> Session:
+    return Session(row["id"], row["created"], row["first_change"], row["last_change"])
+
+
+def failure_text(failure: Failure | None) -> str | None:
+    return dump([failure.type, failure.message, failure.file, failure.line]) if failure else None
+
+
+def failure_of(text: str | None) -> Failure | None:
+    return Failure(*json.loads(text)) if text else None
+
+
+def headers_of(text: str | None) -> Headers:
+    return tuple((name, value) for name, value in json.loads(text)) if text else ()
+
+
+def chunks_of(text: str | None) -> Chunks:
+    return tuple((length, after) for length, after in json.loads(text)) if text else ()
+
+
+def _site_list(site: Site) -> list[Any]:
+    return [site.file, site.line, site.function, site.end_line, site.column, site.end_column]
+
+
+def _site_text(site: Site) -> str:
+    return dump(_site_list(site))
+
+
+def _site_of(fields: list[Any]) -> Site:
+    return Site(*fields)

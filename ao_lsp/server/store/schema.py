@@ -1,0 +1,150 @@
+"""The tables, and how an older database becomes a newer one. `PRAGMA user_version` counts."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sqlite3
+from contextlib import suppress
+
+import aiosqlite
+
+from ao_lsp.server.store import StoreError
+
+log = logging.getLogger(__name__)
+
+MIGRATIONS: tuple[tuple[str, ...], ...] = (
+    (
+        # A row stays when its runs are gone: its numbers must never start anew.
+        """CREATE TABLE sessions (
+            id TEXT PRIMARY KEY,
+            created REAL NOT NULL,
+            first_change INTEGER NOT NULL DEFAULT 1,
+            last_change INTEGER NOT NULL DEFAULT 0
+        )""",
+        # A run without a session is one of which a child process spoke first: hidden until then.
+        """CREATE TABLE runs (
+            id TEXT PRIMARY KEY,
+            session TEXT REFERENCES sessions (id),
+            name TEXT, argv TEXT, target TEXT, options TEXT, cwd TEXT, python TEXT, python_version TEXT,
+            env TEXT, pid INTEGER, parent_run TEXT, fork_call TEXT, version TEXT,
+            started REAL, ended REAL,
+            status TEXT NOT NULL DEFAULT 'running',
+            exit_code INTEGER, error TEXT
+        )""",
+        "CREATE INDEX runs_by_start ON runs (started)",
+        """CREATE TABLE streams (
+            run TEXT NOT NULL REFERENCES runs (id) ON DELETE CASCADE,
+            id TEXT NOT NULL,
+            root INTEGER NOT NULL DEFAULT 0,
+            seen TEXT NOT NULL,
+            pid INTEGER, process_started TEXT,
+            PRIMARY KEY (run, id)
+        )""",
+        "CREATE TABLE bodies (hash BLOB PRIMARY KEY, size INTEGER NOT NULL, codec TEXT NOT NULL, data BLOB NOT NULL)",
+        # A call without a start is one whose end was found first: hidden until then.
+        """CREATE TABLE calls (
+            run TEXT NOT NULL REFERENCES runs (id) ON DELETE CASCADE,
+            id TEXT NOT NULL,
+            kind TEXT, transport TEXT, method TEXT, url TEXT, endpoint TEXT,
+            request_headers TEXT, request_hash TEXT, request_body BLOB REFERENCES bodies (hash),
+            file TEXT, site TEXT, stack TEXT, lineage TEXT, thread TEXT, task TEXT,
+            origin TEXT, source_call TEXT, input_edited INTEGER,
+            started REAL,
+            provider TEXT, model TEXT, streamed INTEGER NOT NULL DEFAULT 0,
+            status TEXT NOT NULL DEFAULT 'running',
+            http_status INTEGER, response_headers TEXT, response_body BLOB REFERENCES bodies (hash),
+            chunks TEXT, error TEXT, first_byte REAL, duration REAL, complete INTEGER NOT NULL DEFAULT 0,
+            input_tokens INTEGER, output_tokens INTEGER, finish_reason TEXT, preview TEXT,
+            PRIMARY KEY (run, id)
+        )""",
+        "CREATE INDEX calls_by_file ON calls (file)",
+        "CREATE INDEX calls_by_request_body ON calls (request_body)",
+        "CREATE INDEX calls_by_response_body ON calls (response_body)",
+        # `source` may be a call of another run, or one that has not been heard of yet.
+        """CREATE TABLE edges (
+            run TEXT NOT NULL REFERENCES runs (id) ON DELETE CASCADE,
+            target TEXT NOT NULL,
+            source TEXT NOT NULL,
+            evidence TEXT NOT NULL,
+            path TEXT NOT NULL,
+            PRIMARY KEY (run, target, source)
+        )""",
+        """CREATE TABLE notes (
+            run TEXT NOT NULL REFERENCES runs (id) ON DELETE CASCADE,
+            at REAL NOT NULL, level TEXT NOT NULL, message TEXT NOT NULL
+        )""",
+        "CREATE INDEX notes_by_run ON notes (run)",
+        """CREATE TABLE edits (
+            run TEXT NOT NULL REFERENCES runs (id) ON DELETE CASCADE,
+            call TEXT NOT NULL,
+            field TEXT NOT NULL,
+            created REAL NOT NULL,
+            content TEXT NOT NULL,
+            body BLOB NOT NULL REFERENCES bodies (hash),
+            headers TEXT NOT NULL,
+            chunks TEXT NOT NULL,
+            PRIMARY KEY (run, call, field)
+        )""",
+        "CREATE INDEX edits_by_body ON edits (body)",
+        """CREATE TABLE changes (
+            session TEXT NOT NULL REFERENCES sessions (id),
+            seq INTEGER NOT NULL,
+            at REAL NOT NULL,
+            kind TEXT NOT NULL,
+            run TEXT NOT NULL,
+            call TEXT,
+            PRIMARY KEY (session, seq)
+        ) WITHOUT ROWID""",
+    ),
+)
+
+
+async def migrate(db: aiosqlite.Connection, path: str, migrations: tuple[tuple[str, ...], ...] = MIGRATIONS) -> None:
+    """Bring the database at `path` to our version; what it was stays beside it as `<path>.v<n>.bak`.
+
+    Raises:
+        StoreError: it is of a newer version than we know.
+        sqlite3.Error: it cannot be read or written.
+    """
+    version = await _version(db)
+    if version > len(migrations):
+        raise StoreError(
+            "newer",
+            f"the database {path} was made by a newer ao-lsp (its version {version}, ours {len(migrations)})",
+            "upgrade ao-lsp, or set AO_HOME to use another database",
+        )
+    if version == len(migrations):
+        return
+    if version > 0:
+        await _back_up(db, f"{path}.v{version}.bak")
+    await db.execute("BEGIN IMMEDIATE")
+    try:
+        version = await _version(db)  # another daemon may have been faster
+        for number, statements in enumerate(migrations[version:], version + 1):
+            for statement in statements:
+                await db.execute(statement)
+            log.info("database is now version %d", number)
+        await db.execute(f"PRAGMA user_version = {max(version, len(migrations))}")
+    except BaseException:
+        await db.rollback()
+        raise
+    await db.commit()
+
+
+async def _version(db: aiosqlite.Connection) -> int:
+    async with db.execute("PRAGMA user_version") as cursor:
+        row = await cursor.fetchone()
+    return int(row[0]) if row else 0
+
+
+async def _back_up(db: aiosqlite.Connection, path: str) -> None:
+    half = path + ".half"
+    with suppress(FileNotFoundError):
+        os.unlink(half)
+    copy = sqlite3.connect(half, check_same_thread=False)  # aiosqlite copies in its own thread
+    try:
+        await db.backup(copy)
+    finally:
+        copy.close()
+    os.replace(half, path)

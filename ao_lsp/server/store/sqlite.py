@@ -1,0 +1,270 @@
+"""The store in SQLite: one connection that writes, one that reads beside it (WAL)."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import sqlite3
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+
+import aiosqlite
+
+from ao_lsp.server.graph import RunEnded
+from ao_lsp.server.model import Change, Edit, EditField, Exchange, Graph, Run, RunSummary, Session
+from ao_lsp.server.processes import Process
+from ao_lsp.server.store import Arrival, Recorded, rows, writing
+from ao_lsp.server.store.errors import translated
+from ao_lsp.server.store.rows import failure_text
+from ao_lsp.server.store.schema import migrate
+
+_SUMMARY = """SELECT runs.*,
+    (SELECT count(*) FROM calls WHERE run = runs.id AND started IS NOT NULL) AS calls,
+    (SELECT count(*) FROM calls WHERE run = runs.id AND calls.status = 'error') AS failed_calls,
+    (SELECT count(*) FROM calls WHERE run = runs.id AND origin = 'live') AS live_calls,
+    (SELECT count(*) FROM edits WHERE run = runs.id) AS edits,
+    (SELECT coalesce(sum(input_tokens), 0) FROM calls WHERE run = runs.id) AS input_tokens,
+    (SELECT coalesce(sum(output_tokens), 0) FROM calls WHERE run = runs.id) AS output_tokens
+    FROM runs WHERE runs.started IS NOT NULL AND runs.id IN (SELECT value FROM json_each(?))
+    ORDER BY runs.started DESC, runs.rowid DESC"""
+
+_EXCHANGE = """SELECT calls.request_headers, calls.response_headers, calls.chunks,
+    request.codec AS request_codec, request.data AS request_data,
+    response.codec AS response_codec, response.data AS response_data
+    FROM calls JOIN bodies AS request ON request.hash = calls.request_body
+    LEFT JOIN bodies AS response ON response.hash = calls.response_body
+    WHERE calls.run = ? AND calls.id = ?"""
+
+
+async def open_store(path: str, busy_timeout_s: float = 5.0) -> SqliteStore:
+    """The store at `path`, made or migrated where needed.
+
+    Raises:
+        StoreError: it cannot be opened, is damaged, or of a newer version.
+    """
+    os.makedirs(os.path.dirname(path), 0o700, exist_ok=True)
+    with translated(path):
+        writer = await _connection(path, busy_timeout_s)
+        try:
+            # Settled before the first table exists, or never: freed pages can be given back later.
+            await writer.execute("PRAGMA auto_vacuum = INCREMENTAL")
+            await writer.execute("PRAGMA journal_mode = WAL")
+            await writer.execute("PRAGMA synchronous = NORMAL")
+            await migrate(writer, path)
+            reader = await _connection(path, busy_timeout_s)
+            await reader.execute("PRAGMA query_only = ON")
+        except BaseException:
+            await writer.close()
+            raise
+    return SqliteStore(path, writer, reader)
+
+
+async def _connection(path: str, busy_timeout_s: float) -> aiosqlite.Connection:
+    db = await aiosqlite.connect(path, timeout=busy_timeout_s, isolation_level=None)
+    db.row_factory = sqlite3.Row
+    await db.execute("PRAGMA foreign_keys = ON")
+    return db
+
+
+class SqliteStore:
+    """Implements `Store`. Made by `open_store`."""
+
+    def __init__(self, path: str, writer: aiosqlite.Connection, reader: aiosqlite.Connection) -> None:
+        self._path = path
+        self._writer, self._reader = writer, reader
+        # A transaction spans several awaits, and a connection can be in one only.
+        self._writing, self._reading = asyncio.Lock(), asyncio.Lock()
+
+    async def close(self) -> None:
+        await self._reader.close()
+        await self._writer.close()
+
+    # -- writing
+
+    async def record(self, arrivals: Sequence[Arrival]) -> Recorded:
+        async with self._write() as db:
+            return await writing.record(db, arrivals)
+
+    async def conclude(self, ended: RunEnded) -> tuple[Change, ...]:
+        async with self._write() as db:
+            cursor = await db.execute(
+                "UPDATE runs SET ended = ?, status = ?, exit_code = ?, error = ? WHERE id = ? AND status = 'running'",
+                (ended.at, ended.status, ended.exit_code, failure_text(ended.error), ended.run),
+            )
+            if not cursor.rowcount:
+                return ()
+            return await writing.log_changes(db, [(ended.run, ended.at, "run.ended", None)])
+
+    async def put_edit(self, edit: Edit) -> tuple[Change, ...]:
+        async with self._write() as db:
+            return await writing.put_edit(db, edit)
+
+    async def delete_edits(self, run: str, call: str, fields: Sequence[EditField]) -> tuple[Change, ...]:
+        async with self._write() as db:
+            return await writing.delete_edits(db, run, call, fields)
+
+    async def delete_runs(self, runs: Sequence[str]) -> tuple[Change, ...]:
+        async with self._write() as db:
+            changes = await writing.delete_runs(db, runs)
+        # Outside of the transaction: pages are free once it is committed.
+        async with self._writing, self._reading:
+            with translated(self._path):
+                await self._writer.execute_fetchall("PRAGMA incremental_vacuum")
+                await self._writer.execute_fetchall("PRAGMA wal_checkpoint(TRUNCATE)")
+        return changes
+
+    @asynccontextmanager
+    async def _write(self) -> AsyncIterator[aiosqlite.Connection]:
+        """A transaction: committed at the end, rolled back by an exception."""
+        async with self._writing:
+            with translated(self._path):
+                try:
+                    await self._writer.execute("BEGIN IMMEDIATE")
+                    yield self._writer
+                    await self._writer.commit()
+                except BaseException:
+                    await self._writer.rollback()
+                    raise
+
+    # -- reading
+
+    async def session(self, session: str) -> Session | None:
+        async with self._read() as db:
+            row = await _first(db, "SELECT * FROM sessions WHERE id = ?", session)
+        return rows.session_of(row) if row else None
+
+    async def run(self, run: str) -> Run | None:
+        async with self._read() as db:
+            row = await _first(db, "SELECT * FROM runs WHERE id = ? AND started IS NOT NULL", run)
+        return rows.run_of(row) if row else None
+
+    async def run_names(self) -> list[tuple[str, str]]:
+        async with self._read() as db:
+            found = await db.execute_fetchall(
+                "SELECT id, name FROM runs WHERE started IS NOT NULL ORDER BY started DESC, rowid DESC"
+            )
+        return [(row["id"], row["name"]) for row in found]
+
+    async def summaries(self, runs: Sequence[str]) -> list[RunSummary]:
+        async with self._read() as db:
+            found = await db.execute_fetchall(_SUMMARY, (json.dumps(runs),))
+        return [
+            RunSummary(
+                rows.run_of(row),
+                calls=row["calls"],
+                failed_calls=row["failed_calls"],
+                live_calls=row["live_calls"],
+                edits=row["edits"],
+                input_tokens=row["input_tokens"],
+                output_tokens=row["output_tokens"],
+            )
+            for row in found
+        ]
+
+    async def running(self) -> list[tuple[str, Process | None]]:
+        async with self._read() as db:
+            found = await db.execute_fetchall(
+                """SELECT runs.id, streams.pid, streams.process_started FROM runs
+                LEFT JOIN streams ON streams.run = runs.id AND streams.root
+                WHERE runs.status = 'running' AND runs.started IS NOT NULL"""
+            )
+        return [(run, Process(pid, started) if pid is not None else None) for run, pid, started in found]
+
+    async def graph(self, run: str) -> Graph | None:
+        async with self._read() as db:
+            return await _graph(db, run)
+
+    async def latest_in_file(self, file: str) -> Graph | None:
+        async with self._read() as db:
+            row = await _first(
+                db,
+                """SELECT runs.id FROM runs JOIN calls ON calls.run = runs.id
+                WHERE calls.file = ? AND calls.started IS NOT NULL AND runs.started IS NOT NULL
+                ORDER BY runs.started DESC, runs.rowid DESC LIMIT 1""",
+                file,
+            )
+            return await _graph(db, row["id"]) if row else None
+
+    async def endpoint(self, run: str, call: str) -> str | None:
+        async with self._read() as db:
+            row = await _first(db, "SELECT endpoint FROM calls WHERE run = ? AND id = ?", run, call)
+        return row["endpoint"] if row else None
+
+    async def exchange(self, run: str, call: str) -> Exchange | None:
+        async with self._read() as db:
+            row = await _first(db, _EXCHANGE, run, call)
+        return rows.exchange_of(row) if row else None
+
+    async def notes(self, run: str) -> list[tuple[float, str, str]]:
+        async with self._read() as db:
+            found = await db.execute_fetchall("SELECT at, level, message FROM notes WHERE run = ? ORDER BY at", (run,))
+        return [(at, level, message) for at, level, message in found]
+
+    async def edits(self, run: str) -> list[Edit]:
+        async with self._read() as db:
+            found = await db.execute_fetchall(
+                "SELECT * FROM edits JOIN bodies ON bodies.hash = edits.body WHERE run = ? ORDER BY created", (run,)
+            )
+        return [rows.edit_of(row) for row in found]
+
+    async def changes_since(self, session: str, seq: int) -> list[Change] | None:
+        async with self._read() as db:
+            row = await _first(db, "SELECT * FROM sessions WHERE id = ?", session)
+            if row is None or not row["first_change"] - 1 <= seq <= row["last_change"]:
+                return None
+            found = await db.execute_fetchall(
+                "SELECT * FROM changes WHERE session = ? AND seq > ? ORDER BY seq", (session, seq)
+            )
+        return [rows.change_of(row) for row in found]
+
+    async def counts(self) -> tuple[int, int]:
+        async with self._read() as db:
+            row = await _first(
+                db,
+                "SELECT count(*) AS runs, coalesce(sum(status = 'running'), 0) AS running FROM runs"
+                " WHERE started IS NOT NULL",
+            )
+        return (row["runs"], row["running"]) if row else (0, 0)
+
+    def size(self) -> int:
+        files = (self._path, self._path + "-wal")
+        return sum(os.path.getsize(file) for file in files if os.path.exists(file))
+
+    @asynccontextmanager
+    async def _read(self) -> AsyncIterator[aiosqlite.Connection]:
+        """A transaction, so that several statements see one state."""
+        async with self._reading:
+            with translated(self._path):
+                try:
+                    await self._reader.execute("BEGIN")
+                    yield self._reader
+                finally:
+                    await self._reader.rollback()
+
+
+async def _graph(db: aiosqlite.Connection, run: str) -> Graph | None:
+    row = await _first(db, "SELECT * FROM runs WHERE id = ? AND started IS NOT NULL", run)
+    if row is None:
+        return None
+    calls = await db.execute_fetchall(
+        "SELECT * FROM calls WHERE run = ? AND started IS NOT NULL ORDER BY started, rowid", (run,)
+    )
+    # A source may be a call of another run; what is drawn is this one.
+    edges = await db.execute_fetchall(
+        """SELECT edges.* FROM edges
+        JOIN calls AS source ON source.run = edges.run AND source.id = edges.source AND source.started IS NOT NULL
+        JOIN calls AS target ON target.run = edges.run AND target.id = edges.target
+        WHERE edges.run = ? ORDER BY target.started, target.rowid, source.started, source.rowid""",
+        (run,),
+    )
+    return Graph(
+        run=rows.run_of(row),
+        calls=tuple(rows.call_of(call, number) for number, call in enumerate(calls, 1)),
+        edges=tuple(map(rows.edge_of, edges)),
+    )
+
+
+async def _first(db: aiosqlite.Connection, statement: str, *values: object) -> sqlite3.Row | None:
+    async with db.execute(statement, values) as cursor:
+        return await cursor.fetchone()

@@ -1,0 +1,176 @@
+"""What a transaction of the writing connection does. Every function here runs inside one."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections.abc import Iterable, Sequence
+
+import aiosqlite
+
+from ao_lsp.server.model import Change, Edit, EditField
+from ao_lsp.server.sequence import Seen
+from ao_lsp.server.store import Arrival, Recorded
+from ao_lsp.server.store.batch import Batch, Streams
+from ao_lsp.server.store.rows import CALL_END_COLUMNS, CALL_START_COLUMNS, RUN_COLUMNS, dump, packed_body
+
+# The record of changes of a session is cut where it is longer than this: whoever is further behind
+# reads everything.
+_CHANGES_KEPT = 10_000
+
+# Compressing more than this would keep the event loop from everything else for too long.
+_IN_LOOP_BYTES = 64 << 10
+
+
+def _upsert(table: str, columns: str, key: str) -> str:
+    names = [name.strip() for name in columns.split(",")]
+    # A response is a stream if either side says so: the request may ask for one and fail.
+    updates = (f"{n} = max({n}, excluded.{n})" if n == "streamed" else f"{n} = excluded.{n}" for n in names)
+    values = ", ".join("?" * len(names))
+    return f"INSERT INTO {table} ({columns}) VALUES ({values}) ON CONFLICT {key} DO UPDATE SET {', '.join(updates)}"  # noqa: S608 - constants
+
+
+_RUN = _upsert("runs", RUN_COLUMNS, "(id)")
+_CALL_START = _upsert("calls", CALL_START_COLUMNS, "(run, id)")
+_CALL_END = _upsert("calls", CALL_END_COLUMNS, "(run, id)")
+_BODY = "INSERT OR IGNORE INTO bodies (hash, size, codec, data) VALUES (?, ?, ?, ?)"
+_EDGE = """INSERT INTO edges (run, target, source, evidence, path) VALUES (?, ?, ?, ?, ?)
+    ON CONFLICT (run, target, source) DO UPDATE SET evidence = excluded.evidence, path = excluded.path"""
+_STREAM = """INSERT INTO streams (run, id, seen, pid, process_started) VALUES (?, ?, ?, ?, ?)
+    ON CONFLICT (run, id) DO UPDATE SET seen = excluded.seen, pid = coalesce(excluded.pid, pid),
+    process_started = coalesce(excluded.process_started, process_started)"""
+_SEEN = """SELECT run, id, seen FROM streams WHERE (run, id) IN
+    (SELECT json_extract(value, '$[0]'), json_extract(value, '$[1]') FROM json_each(?))"""
+
+
+async def record(db: aiosqlite.Connection, arrivals: Sequence[Arrival]) -> Recorded:
+    """Write down what has not been seen of `arrivals`."""
+    keys = sorted({(arrival.run, arrival.stream) for arrival in arrivals})
+    known = await db.execute_fetchall(_SEEN, (json.dumps(keys),))
+    streams = Streams({(run, stream): Seen.decoded(seen) for run, stream, seen in known})
+    fresh, gaps = streams.fresh(arrivals)
+    batch = Batch()
+    if sum(arrival.weight for arrival in fresh) > _IN_LOOP_BYTES:
+        await asyncio.to_thread(batch.add_all, fresh)
+    else:
+        batch.add_all(fresh)
+    await _write(db, batch, streams)
+    return Recorded(await log_changes(db, batch.changes), tuple(gaps))
+
+
+async def _write(db: aiosqlite.Connection, batch: Batch, streams: Streams) -> None:
+    await _each(db, "INSERT OR IGNORE INTO sessions (id, created) VALUES (?, ?)", batch.sessions.items())
+    await _each(db, "INSERT OR IGNORE INTO runs (id) VALUES (?)", [(run,) for run in batch.touched])
+    await _each(db, _RUN, batch.runs)
+    await _each(
+        db,
+        _STREAM,
+        [
+            (*key, seen.encoded(), process and process.pid, process and process.started)
+            for key, seen, process in ((key, seen, streams.processes.get(key)) for key, seen in streams.seen.items())
+            if key[0] in batch.touched
+        ],
+    )
+    await _each(db, "UPDATE streams SET root = 1 WHERE run = ? AND id = ?", batch.roots)
+    await _each(db, _BODY, batch.bodies.values())
+    await _each(db, _CALL_START, batch.call_starts)
+    await _each(db, _EDGE, batch.edges)
+    await _each(db, _CALL_END, batch.call_ends)
+    await _each(db, "UPDATE runs SET ended = ?, status = ?, exit_code = ?, error = ? WHERE id = ?", batch.run_ends)
+    await _each(db, "INSERT INTO notes (run, at, level, message) VALUES (?, ?, ?, ?)", batch.notes)
+
+
+async def log_changes(
+    db: aiosqlite.Connection, changes: Sequence[tuple[str, float, str, str | None]]
+) -> tuple[Change, ...]:
+    """Number `(run, at, kind, call)` within their sessions and write them down.
+
+    A run whose session is not known yet has no changes: its start, when it comes, tells all.
+    """
+    runs = json.dumps(sorted({run for run, *_ in changes}))
+    found = await db.execute_fetchall(
+        """SELECT runs.id, sessions.id, sessions.first_change, sessions.last_change
+        FROM runs JOIN sessions ON sessions.id = runs.session
+        WHERE runs.id IN (SELECT value FROM json_each(?))""",
+        (runs,),
+    )
+    session_of = {run: session for run, session, _, _ in found}
+    last = {session: seq for _, session, _, seq in found}
+    first = {session: seq for _, session, seq, _ in found}
+    made: list[Change] = []
+    for run, at, kind, call in changes:
+        session = session_of.get(run)
+        if session is not None:
+            last[session] += 1
+            made.append(Change(session, last[session], at, kind, run, call))
+    await _each(
+        db,
+        "INSERT INTO changes (session, seq, at, kind, run, call) VALUES (?, ?, ?, ?, ?, ?)",
+        [(c.session, c.seq, c.at, c.kind, c.run, c.call) for c in made],
+    )
+    await _each(
+        db, "UPDATE sessions SET last_change = ? WHERE id = ?", [(seq, session) for session, seq in last.items()]
+    )
+    for session in last:
+        if last[session] - first[session] >= 2 * _CHANGES_KEPT:
+            await forget_changes(db, session, last[session] - _CHANGES_KEPT)
+    return tuple(made)
+
+
+async def forget_changes(db: aiosqlite.Connection, session: str, before: int) -> None:
+    """Drop the changes of a session that are numbered lower than `before`."""
+    await db.execute("DELETE FROM changes WHERE session = ? AND seq < ?", (session, before))
+    await db.execute("UPDATE sessions SET first_change = ? WHERE id = ?", (before, session))
+
+
+async def delete_runs(db: aiosqlite.Connection, runs: Sequence[str]) -> tuple[Change, ...]:
+    """Delete runs, what belongs to them, and the bodies that nobody names any more."""
+    wanted = json.dumps(runs)
+    made = await log_changes(db, [(run, time.time(), "run.deleted", None) for run in runs])
+    await db.execute("DELETE FROM runs WHERE id IN (SELECT value FROM json_each(?))", (wanted,))
+    await _collect_bodies(db)
+    return made
+
+
+async def put_edit(db: aiosqlite.Connection, edit: Edit) -> tuple[Change, ...]:
+    """Store an edit in place of an earlier one; the body of that one goes."""
+    body = packed_body(edit.body)
+    await db.execute(_BODY, body)
+    await db.execute(
+        """INSERT OR REPLACE INTO edits (run, call, field, created, content, body, headers, chunks)
+        VALUES (?, ?, ?, ?, ?, ?, ?, ?)""",
+        (edit.run, edit.call, edit.field, edit.created, edit.content, body[0], dump(edit.headers), dump(edit.chunks)),
+    )
+    await _collect_bodies(db)
+    return await log_changes(db, [(edit.run, edit.created, "edit.stored", edit.call)])
+
+
+async def delete_edits(
+    db: aiosqlite.Connection, run: str, call: str, fields: Sequence[EditField]
+) -> tuple[Change, ...]:
+    """Take edits back; no change where there was none."""
+    cursor = await db.execute(
+        "DELETE FROM edits WHERE run = ? AND call = ? AND field IN (SELECT value FROM json_each(?))",
+        (run, call, json.dumps(fields)),
+    )
+    if not cursor.rowcount:
+        return ()
+    await _collect_bodies(db)
+    return await log_changes(db, [(run, time.time(), "edit.removed", call)])
+
+
+async def _collect_bodies(db: aiosqlite.Connection) -> None:
+    """Delete the bodies that nobody names any more."""
+    await db.execute(
+        """DELETE FROM bodies WHERE
+        NOT EXISTS (SELECT 1 FROM calls WHERE calls.request_body = bodies.hash)
+        AND NOT EXISTS (SELECT 1 FROM calls WHERE calls.response_body = bodies.hash)
+        AND NOT EXISTS (SELECT 1 FROM edits WHERE edits.body = bodies.hash)"""
+    )
+
+
+async def _each(db: aiosqlite.Connection, statement: str, rows: Iterable[tuple[object, ...]]) -> None:
+    listed = list(rows)
+    if listed:
+        await db.executemany(statement, listed)
