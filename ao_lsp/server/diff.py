@@ -1,0 +1,93 @@
+"""What changed between two runs: calls matched by where they were made, and compared. Pure."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+from ao_lsp.server.model import Call, Graph
+
+Verdict: TypeAlias = Literal["same", "changed", "added", "removed"]
+VERDICTS: tuple[Verdict, ...] = ("same", "changed", "added", "removed")
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """A call of each run; one of the two is None where the other run has no counterpart."""
+
+    a: Call | None
+    b: Call | None
+
+    @property
+    def verdict(self) -> Verdict:
+        """`changed` says that what the program received is not the same."""
+        if self.a is None:
+            return "added"
+        if self.b is None:
+            return "removed"
+        same = (self.a.response_hash, self.a.status) == (self.b.response_hash, self.b.status)
+        return "same" if same else "changed"
+
+    @property
+    def input_changed(self) -> bool:
+        """Whether the two were asked something else."""
+        return self.a is not None and self.b is not None and self.a.request_hash != self.b.request_hash
+
+
+def match(a: Graph, b: Graph) -> tuple[Pair, ...]:
+    """The calls of both runs in pairs: in the order of `b`, each removed call after its neighbour.
+
+    Best evidence first: the recorded call that was served; then the same place, lineage and
+    occurrence; then the same place; then the same function, for code that has been edited since.
+    """
+    left, right = ({call.id: call for call in graph.calls} for graph in (a, b))
+    partner: dict[str, Call] = {}
+    for call in b.calls:
+        source = left.pop(call.source_call or "", None)
+        if source is not None:
+            partner[call.id] = source
+            del right[call.id]
+    for key in (_exact, _place, _function):
+        _pair(left, right, key, partner)
+    return _ordered(a, b, partner)
+
+
+def _pair(
+    left: dict[str, Call], right: dict[str, Call], key: Callable[[Call], Hashable], partner: dict[str, Call]
+) -> None:
+    """Pair the calls that have the same key, occurrence by occurrence, and take them out."""
+    waiting: dict[Hashable, list[Call]] = defaultdict(list)
+    for call in left.values():
+        waiting[key(call)].append(call)
+    for call in list(right.values()):
+        if waiting[key(call)]:
+            partner[call.id] = waiting[key(call)].pop(0)
+            del left[partner[call.id].id], right[call.id]
+
+
+def _exact(call: Call) -> Hashable:
+    return _place(call), json.dumps(call.lineage, sort_keys=True)
+
+
+def _place(call: Call) -> Hashable:
+    return _function(call), (call.site.line if call.site else None)
+
+
+def _function(call: Call) -> Hashable:
+    site = call.site
+    return (site.file, site.function) if site else None, call.kind, call.endpoint
+
+
+def _ordered(a: Graph, b: Graph, partner: dict[str, Call]) -> tuple[Pair, ...]:
+    taken = {call.id for call in partner.values()}
+    removed = [call for call in a.calls if call.id not in taken]
+    pairs: list[Pair] = []
+    for call in b.calls:
+        other = partner.get(call.id)
+        while other is not None and removed and removed[0].number < other.number:
+            pairs.append(Pair(removed.pop(0), None))
+        pairs.append(Pair(other, call))
+    return (*pairs, *(Pair(call, None) for call in removed))

@@ -1,0 +1,115 @@
+"""Writes the file in which a rerun finds its plan (docs/wire.md, Replay plans)."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+
+from ao_lsp import protocol
+from ao_lsp.server.model import Call, Edit, EditField, Exchange, Run, Site
+from ao_lsp.server.plan import PlanEntry, Policy
+from ao_lsp.server.store import Store
+
+# A plan that no runner came for within a day is not wanted any more.
+_KEPT_S = 24 * 3600.0
+
+
+@dataclass(frozen=True, slots=True)
+class PlanHead:
+    """What a rerun is told about itself; `run` is its own, new id."""
+
+    run: str
+    parent: Run
+    fork_call: str | None
+    policy: Policy
+
+
+async def write_plan(
+    folder: str, head: PlanHead, entries: Iterable[PlanEntry], edits: Mapping[tuple[str, EditField], Edit], store: Store
+) -> str:
+    """Write a plan into `folder` and return its path. It appears whole or not at all."""
+    os.makedirs(folder, 0o700, exist_ok=True)
+    path = os.path.join(folder, f"{head.run}.plan")
+    half = f"{path}.half"
+    with os.fdopen(os.open(half, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600), "wb") as file:
+        file.write(protocol.frame(_first(head)))
+        for entry in entries:
+            exchange = await store.exchange(entry.call.run, entry.call.id) if entry.action == "replay" else None
+            file.write(_frame(entry, exchange, edits))
+            await asyncio.sleep(0)  # a long plan is not the only thing to do
+    os.replace(half, path)
+    return path
+
+
+def remove_stale_plans(folder: str) -> None:
+    """Remove the plans that were never used."""
+    with suppress(FileNotFoundError):
+        for name in os.listdir(folder):
+            path = os.path.join(folder, name)
+            with suppress(OSError):
+                if time.time() - os.path.getmtime(path) > _KEPT_S:
+                    os.unlink(path)
+
+
+def _first(head: PlanHead) -> dict[str, protocol.Json]:
+    return {
+        "plan": 1,
+        "run": head.run,
+        "session": head.parent.session,
+        "parent_run": head.parent.id,
+        "fork_call": head.fork_call,
+        "name": head.parent.name,
+        "policy": head.policy,
+    }
+
+
+def _frame(entry: PlanEntry, exchange: Exchange | None, edits: Mapping[tuple[str, EditField], Edit]) -> bytes:
+    call = entry.call
+    if entry.action == "edited":
+        edit = edits[call.id, "output"]
+        answer = {"http_status": call.http_status, "headers": _lists(edit.headers), "chunks": _lists(edit.chunks)}
+        return protocol.frame({**_recorded(entry), **answer, "error": None}, response=edit.body)
+    if entry.action == "input":
+        return protocol.frame(_recorded(entry), request=edits[call.id, "input"].body)
+    if exchange is None:
+        return protocol.frame(_recorded(entry))
+    answer = {
+        "http_status": call.http_status,
+        "headers": _lists(exchange.response_headers),
+        "chunks": _lists(exchange.chunks),
+        # Only what arrived is replayed, so there is never a failure of the connection to repeat.
+        "error": None,
+    }
+    return protocol.frame({**_recorded(entry), **answer}, response=exchange.response or b"")
+
+
+def _recorded(entry: PlanEntry) -> dict[str, protocol.Json]:
+    call: Call = entry.call
+    return {
+        "call": call.id,
+        "request_hash": call.request_hash,
+        "site": _site(call.site),
+        "lineage": call.lineage,
+        "action": entry.action,
+    }
+
+
+def _site(site: Site | None) -> dict[str, protocol.Json] | None:
+    if site is None:
+        return None
+    return {
+        "file": site.file,
+        "line": site.line,
+        "end_line": site.end_line,
+        "column": site.column,
+        "end_column": site.end_column,
+        "function": site.function,
+    }
+
+
+def _lists(pairs: Iterable[tuple[object, object]]) -> list[list[object]]:
+    return [[first, second] for first, second in pairs]
