@@ -1,0 +1,234 @@
+"""Runs, calls and graphs as JSON: the contract of scripts, agents and editors. Fields are only added."""
+
+from __future__ import annotations
+
+import base64
+from datetime import datetime, timezone
+from typing import Any, Literal, TypeAlias
+
+from ao_lsp.server import providers
+from ao_lsp.server.model import Call, Change, Edge, Edit, Exchange, Failure, Graph, Run, RunSummary, Site
+from ao_lsp.server.providers import body as bodies
+
+Json: TypeAlias = "dict[str, Any]"
+
+
+def run_json(run: Run) -> Json:
+    return {
+        "id": run.id,
+        "name": run.name,
+        "status": run.status,
+        "exit_code": run.exit_code,
+        "argv": list(run.argv),
+        "started": when(run.started),
+        "duration_s": _rounded(run.duration),
+        "version": run.version,
+        "parent_run": run.parent_run,
+        "fork_call": run.fork_call,
+    }
+
+
+def summary_json(summary: RunSummary) -> Json:
+    run = summary.run
+    return {
+        **run_json(run),
+        "session": run.session,
+        "cwd": run.cwd,
+        "error": failure_json(run.error),
+        "calls": summary.calls,
+        "failed_calls": summary.failed_calls,
+        "live_calls": summary.live_calls,
+        "edits": summary.edits,
+        "input_tokens": summary.input_tokens,
+        "output_tokens": summary.output_tokens,
+    }
+
+
+def node_json(call: Call, run: Run) -> Json:
+    return {
+        "id": call.id,
+        "number": call.number,
+        "kind": call.kind,
+        "provider": call.provider,
+        "model": call.model,
+        "endpoint": call.endpoint,
+        "status": status_of(call, run),
+        "origin": call.origin,
+        "file": call.site.file if call.site else None,
+        "line": call.site.line if call.site else None,
+        "end_line": call.site.end_line if call.site else None,
+        "function": call.site.function if call.site else None,
+        "input_tokens": call.input_tokens,
+        "output_tokens": call.output_tokens,
+        "cost_usd": None,
+        "duration_s": _rounded(call.duration),
+        "streamed": call.streamed,
+        "thread": call.thread,
+        "task": call.task,
+    }
+
+
+def status_of(call: Call, run: Run) -> str:
+    """A call that still runs when its run is over will never end."""
+    return "cancelled" if call.status == "running" and run.status != "running" else call.status
+
+
+def edge_json(edge: Edge) -> Json:
+    return {
+        "source": edge.source,
+        "target": edge.target,
+        "evidence": edge.evidence,
+        "path": [{"file": file, "line": line} for file, line in edge.path],
+    }
+
+
+def graph_json(graph: Graph) -> Json:
+    return {
+        "run": run_json(graph.run),
+        "nodes": [node_json(call, graph.run) for call in graph.calls],
+        "edges": [edge_json(edge) for edge in graph.edges],
+    }
+
+
+def with_evidence(graph: Graph, evidence: Literal["tracked", "all"]) -> Graph:
+    """`graph` with the edges of that evidence only."""
+    if evidence == "all":
+        return graph
+    return Graph(graph.run, graph.calls, tuple(edge for edge in graph.edges if edge.evidence == "tracked"))
+
+
+def call_json(graph: Graph, call: Call, exchange: Exchange | None, edits: list[Edit], raw: bool) -> Json:
+    """A call, whole. `raw` adds the bodies as they travelled, base64."""
+    sent = exchange.request if exchange else b""
+    headers = exchange.request_headers if exchange else ()
+    asked = providers.read_request(call.endpoint, call.url, headers, sent)
+    numbers = {other.id: other.number for other in graph.calls}
+    return {
+        "run": graph.run.id,
+        "call": node_json(call, graph.run),
+        "messages": [_message(message) for message in asked.messages],
+        "output": _output(call, exchange),
+        "error": failure_json(call.error),
+        "request": {
+            "method": call.method,
+            "url": call.url,
+            "headers": [list(pair) for pair in headers],
+            "body": _body(headers, sent),
+        },
+        "response": _response(call, exchange),
+        "sources": [{"number": numbers[e.source], **edge_json(e)} for e in graph.edges if e.target == call.id],
+        "targets": [{"number": numbers[e.target], **edge_json(e)} for e in graph.edges if e.source == call.id],
+        "edits": [edit_json(edit) for edit in edits if edit.call == call.id],
+        "source_call": call.source_call,
+        "input_edited": call.input_edited,
+        "started": when(call.started),
+        "first_byte_s": _rounded(call.first_byte),
+        "complete": call.complete,
+        "site": site_json(call.site),
+        "stack": [site_json(site) for site in call.stack],
+        **({"raw": _raw(exchange)} if raw else {}),
+    }
+
+
+def edit_json(edit: Edit) -> Json:
+    return {"call": edit.call, "field": edit.field, "created": when(edit.created), "content": edit.content}
+
+
+def change_json(change: Change) -> Json:
+    return {
+        "session": change.session,
+        "seq": change.seq,
+        "at": when(change.at),
+        "kind": change.kind,
+        "run": change.run,
+        "call": change.call,
+    }
+
+
+def site_json(site: Site | None) -> Json | None:
+    if site is None:
+        return None
+    return {
+        "file": site.file,
+        "line": site.line,
+        "end_line": site.end_line,
+        "column": site.column,
+        "end_column": site.end_column,
+        "function": site.function,
+    }
+
+
+def failure_json(failure: Failure | None) -> Json | None:
+    if failure is None:
+        return None
+    return {"type": failure.type, "message": failure.message, "file": failure.file, "line": failure.line}
+
+
+def _message(message: providers.Message) -> Json:
+    return {"role": message.role, "text": message.text, "tool_calls": _tool_calls(message.tool_calls)}
+
+
+def _tool_calls(calls: tuple[providers.ToolCall, ...]) -> list[Json]:
+    return [{"id": call.id, "name": call.name, "arguments": call.arguments} for call in calls]
+
+
+def _output(call: Call, exchange: Exchange | None) -> Json | None:
+    if exchange is None or exchange.response is None:
+        return None
+    said = providers.read_response(call.endpoint, exchange.response_headers, exchange.response)
+    return {
+        "text": said.text,
+        "tool_calls": _tool_calls(said.tool_calls),
+        "finish_reason": said.finish_reason,
+        "model": said.model,
+    }
+
+
+def _response(call: Call, exchange: Exchange | None) -> Json | None:
+    if exchange is None or exchange.response is None:
+        return None
+    headers = exchange.response_headers
+    whole = providers.whole_response(call.endpoint, headers, exchange.response)
+    return {
+        "status": call.http_status,
+        "headers": [list(pair) for pair in headers],
+        # A stream is given put together: the form in which a whole output is edited.
+        "body": whole if whole is not None else _body(headers, exchange.response),
+    }
+
+
+def _body(headers: tuple[tuple[str, str], ...], body: bytes) -> Any:
+    """A body as JSON where it is JSON, else as text; null where its encoding cannot be undone."""
+    plain = bodies.decoded(headers, body)
+    if plain is None:
+        return None
+    parsed = bodies.parsed(plain)
+    return parsed if parsed is not None else plain.decode("utf-8", "replace")
+
+
+def _raw(exchange: Exchange | None) -> Json:
+    """Both bodies, base64, without their content encoding where that can be undone."""
+    if exchange is None:
+        return {"request": None, "response": None}
+    return {
+        "request": _base64(exchange.request_headers, exchange.request),
+        "response": None if exchange.response is None else _base64(exchange.response_headers, exchange.response),
+    }
+
+
+def _base64(headers: tuple[tuple[str, str], ...], body: bytes) -> str:
+    plain = bodies.decoded(headers, body)
+    return base64.b64encode(body if plain is None else plain).decode("ascii")
+
+
+def when(seconds: float) -> str:
+    """ISO 8601, UTC."""
+    try:
+        at = datetime.fromtimestamp(seconds, timezone.utc)
+    except (OverflowError, OSError, ValueError):  # a clock that is out of its mind
+        at = datetime.fromtimestamp(0, timezone.utc)
+    return at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _rounded(seconds: float | None) -> float | None:
+    return None if seconds is None else round(seconds, 6)
