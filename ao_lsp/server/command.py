@@ -1,0 +1,47 @@
+"""What a command is: parameters, a handler, and whoever runs it."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Generic, TypeVar
+
+from ao_lsp.server.core import Core
+from ao_lsp.server.params import read
+from ao_lsp.server.views import Json
+
+P = TypeVar("P")
+
+RUN = "which run: its id, the beginning of it, a name, or `last`"
+CALL = "which call: its number in the run, its id, or the beginning of it"
+
+
+def _no_progress(done: int, total: int | None, message: str) -> None:
+    """For a caller who does not want to hear of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who wants something done. `env` is their environment, None where they sent none; `progress`
+    takes how much is done, of how much (None: unknown), and a message."""
+
+    env: Mapping[str, str] | None = None
+    progress: Callable[[int, int | None, str], None] = field(default=_no_progress)
+
+
+@dataclass(frozen=True, slots=True)
+class Command(Generic[P]):
+    """A command: its parameters (a dataclass, see params.py) and what it does with them."""
+
+    summary: str
+    params: type[P]
+    handler: Callable[[Core, Caller, P], Awaitable[Json]]
+
+    async def run(self, core: Core, caller: Caller, given: Any) -> Json:
+        """Do it.
+
+        Raises:
+            CommandError: `given` does not fit, or it cannot be done.
+            StoreError: the database fails.
+        """
+        return await self.handler(core, caller, read(self.params, given))

@@ -1,0 +1,58 @@
+"""The `ao.*` commands: one table for the command line, editors and scripts (docs/commands.md).
+
+Every command takes one JSON object and gives one. What goes wrong for a reason that a user can
+understand is a `CommandError`.
+"""
+
+from __future__ import annotations
+
+import difflib
+import logging
+from collections.abc import Mapping
+from typing import Any
+
+from ao_lsp.server.command import Caller, Command
+from ao_lsp.server.commands import editing, reading, rerunning
+from ao_lsp.server.core import Core
+from ao_lsp.server.params import CommandError
+from ao_lsp.server.store import StoreError
+from ao_lsp.server.views import Json
+
+log = logging.getLogger(__name__)
+
+COMMANDS: dict[str, Command[Any]] = {
+    "ao.runs": reading.RUNS,
+    "ao.graph": reading.GRAPH,
+    "ao.call": reading.CALL,
+    "ao.diff": reading.DIFF,
+    "ao.edit": editing.EDIT,
+    "ao.unedit": editing.UNEDIT,
+    "ao.plan": rerunning.PLAN,
+    "ao.rerun": rerunning.RERUN,
+    "ao.stop": rerunning.STOP,
+}
+
+
+async def execute(
+    core: Core, caller: Caller, name: str, params: Any, commands: Mapping[str, Command[Any]] = COMMANDS
+) -> Json:
+    """The result of the command `name`.
+
+    Raises:
+        CommandError: whatever went wrong; what we did not expect is in the log, and has the code
+            `internal`.
+    """
+    command = commands.get(name)
+    if command is None:
+        close = difflib.get_close_matches(name, commands, 1)
+        hint = f"did you mean {close[0]}?" if close else f"there are {', '.join(commands)}"
+        raise CommandError("unknown_command", f"no such command: {name}", hint)
+    try:
+        return await command.run(core, caller, params)
+    except CommandError:
+        raise
+    except StoreError as error:
+        raise CommandError(error.code, str(error), error.hint) from error
+    except Exception as error:
+        log.exception("command %s failed", name)
+        raise CommandError("internal", f"{name} failed: {type(error).__name__}", "see ao-server logs") from error

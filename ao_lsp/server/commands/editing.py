@@ -1,0 +1,61 @@
+"""`ao.edit`, `ao.unedit`: what a rerun is to receive or to send instead."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from typing import Literal
+
+from ao_lsp.server import command, providers, refs
+from ao_lsp.server.command import Caller, Command
+from ao_lsp.server.core import Core
+from ao_lsp.server.edits import make_edit
+from ao_lsp.server.model import EditField
+from ao_lsp.server.params import CommandError, param
+from ao_lsp.server.views import Json
+
+
+@dataclass(frozen=True, slots=True)
+class EditParams:
+    call: str | int = param(command.CALL)
+    content: str = param("output: the new text, or a whole response as JSON; input: the whole request as JSON")
+    run: str = param(command.RUN, "last")
+    field: Literal["output", "input"] = param("what the program receives, or what it sends", "output")
+
+
+@dataclass(frozen=True, slots=True)
+class UneditParams:
+    call: str | int = param(command.CALL)
+    run: str = param(command.RUN, "last")
+    field: Literal["output", "input"] | None = param("take back this edit only", None)
+
+
+async def _edit(core: Core, _: Caller, params: EditParams) -> Json:
+    graph = await refs.find_graph(core.store, params.run)
+    call = refs.find_call(graph, params.call)
+    exchange = await core.store.exchange(call.run, call.id)
+    if exchange is None:
+        raise CommandError("refused", f"nothing is recorded of call {call.number} that could be edited")
+    try:
+        edit = await asyncio.to_thread(make_edit, call, exchange, params.field, params.content)
+    except providers.EditError as error:
+        option = "--response" if params.field == "output" else "--request"
+        hint = f"the whole {params.field} as it is: ao call {graph.run.id} {call.number} {option}"
+        raise CommandError("refused", str(error), hint) from None
+    core.changes.publish(await core.store.put_edit(edit))
+    return {"run": call.run, "call": call.id, "number": call.number, "field": params.field}
+
+
+async def _unedit(core: Core, _: Caller, params: UneditParams) -> Json:
+    graph = await refs.find_graph(core.store, params.run)
+    call = refs.find_call(graph, params.call)
+    fields: tuple[EditField, ...] = (params.field,) if params.field else ("output", "input")
+    removed = [edit.field for edit in await core.store.edits(call.run) if edit.call == call.id and edit.field in fields]
+    if not removed:
+        raise CommandError("not_found", f"call {call.number} of run {call.run} has no edit to take back")
+    core.changes.publish(await core.store.delete_edits(call.run, call.id, removed))
+    return {"run": call.run, "call": call.id, "number": call.number, "fields": removed}
+
+
+EDIT = Command("store an edit of a call; the recording stays as it is", EditParams, _edit)
+UNEDIT = Command("take edits of a call back", UneditParams, _unedit)

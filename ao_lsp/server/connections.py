@@ -1,0 +1,269 @@
+"""Every connection, from accept to close: who is it, what does it want, and who serves it."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib
+import logging
+import os
+import socket
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Any
+
+from ao_lsp import __version__, paths, protocol
+from ao_lsp.server import requests
+from ao_lsp.server.command import Command
+from ao_lsp.server.commands import COMMANDS
+from ao_lsp.server.core import Core
+from ao_lsp.server.ingest import Stream
+from ao_lsp.server.processes import Process, peer, process
+from ao_lsp.server.store import StoreError
+
+log = logging.getLogger(__name__)
+
+PREAMBLE_TIMEOUT_S = 5.0
+_PREAMBLE_BYTES = 1 << 16
+
+_SETTLE_S = 2.0
+"""How long a request waits for what ended programs sent to be taken in."""
+
+_CLOSE_S = 5.0
+"""How long the daemon waits for its connections when it stops."""
+
+
+class _RefusedError(Exception):
+    """A client that is not served; `code` as in docs/wire.md."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+@dataclass(eq=False, slots=True)
+class Connection:
+    """One client. `role` is None until it has said it; `drained`: all that a program which is gone
+    had sent has been taken in, or will not come."""
+
+    sock: socket.socket
+    process: Process
+    since: float = field(default_factory=time.time)
+    role: str | None = None
+    stream: Stream | None = None
+    drained: asyncio.Event = field(default_factory=asyncio.Event)
+    task: asyncio.Task[None] | None = None
+
+
+class Connections:
+    """The clients of a daemon. `commands` are its own, besides the `ao.*` ones; `stirred` is called
+    when a client has left; `newer` when one says that it is newer than this daemon."""
+
+    def __init__(
+        self,
+        core: Core,
+        commands: Mapping[str, Command[Any]],
+        daemon: str,
+        stirred: Callable[[], None],
+        newer: Callable[[], None],
+    ) -> None:
+        self._core, self._commands, self._daemon = core, {**COMMANDS, **commands}, daemon
+        self._stirred, self._newer = stirred, newer
+        self._open: set[Connection] = set()
+        self._settling: set[asyncio.Task[None]] = set()
+
+    def __len__(self) -> int:
+        return len(self._open)
+
+    def __iter__(self) -> Iterator[Connection]:
+        return iter(list(self._open))
+
+    def accept_all(self, listener: socket.socket) -> None:
+        """Accept whoever waits."""
+        while True:
+            try:
+                sock, _ = listener.accept()
+            except OSError:  # nobody waits, or the client has left again
+                return
+            sock.setblocking(False)
+            self._begin(sock)
+
+    def _begin(self, sock: socket.socket) -> None:
+        try:
+            uid, pid = peer(sock)
+        except OSError:
+            sock.close()
+            return
+        connection = Connection(sock, process(pid))
+        self._open.add(connection)
+        connection.task = asyncio.create_task(self._serve(connection, uid))
+
+    async def close(self) -> None:
+        """Hang up on everybody. What has not been acknowledged, runners keep."""
+        tasks = {connection.task for connection in self._open if connection.task is not None}
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            await asyncio.wait(tasks, timeout=_CLOSE_S)
+
+    async def settled(self) -> None:
+        """Wait until what ended programs left behind has been taken in, but not for ever."""
+        task = asyncio.create_task(self._settle())
+        self._settling.add(task)
+        task.add_done_callback(self._settling.discard)
+        await asyncio.wait({task}, timeout=_SETTLE_S)
+
+    async def _settle(self) -> None:
+        gone = [c for c in self._open if c.role in (None, "record") and not c.process.alive()]
+        for connection in gone:
+            # Once and no more: a child that inherited the connection may keep it open for ever.
+            with suppress(asyncio.TimeoutError):
+                await asyncio.wait_for(connection.drained.wait(), _SETTLE_S)
+            connection.drained.set()
+        with suppress(StoreError):  # logged where it happened; the request will meet it, too
+            await self._core.look()
+
+    async def _serve(self, connection: Connection, uid: int) -> None:
+        try:
+            preamble = await self._greeted(connection, uid)
+            if preamble is not None:
+                await self._serve_role(connection, preamble)
+        except StoreError:
+            pass  # it is in the log; the client has not been told that anything was stored
+        except protocol.ProtocolError as error:
+            log.warning("%s of process %d: %s", connection.role or "client", connection.process.pid, error)
+        except ConnectionError:
+            pass
+        except asyncio.CancelledError:
+            raise
+        except Exception:
+            log.exception("serving the %s of process %d failed", connection.role, connection.process.pid)
+        finally:
+            connection.sock.close()
+            connection.drained.set()
+            self._open.discard(connection)
+            self._stirred()
+
+    # -- the preamble
+
+    async def _greeted(self, connection: Connection, uid: int) -> dict[str, Any] | None:
+        """The preamble of a client that is welcome; None for one that has been sent away."""
+        loop = asyncio.get_running_loop()
+        try:
+            preamble = await asyncio.wait_for(self._welcomed(connection, uid), PREAMBLE_TIMEOUT_S)
+        except _RefusedError as error:
+            log.info("process %d refused: %s", connection.process.pid, error)
+            refusal = {"ok": False, "code": error.code, "message": str(error)}
+            with suppress(OSError):
+                await loop.sock_sendall(connection.sock, protocol.line(refusal))
+            return None
+        except (asyncio.TimeoutError, ConnectionError):
+            return None
+        log_file = os.path.join(paths.log_dir(), "server.log")
+        reply = {"ok": True, "ao": protocol.WIRE, "version": __version__, "pid": os.getpid()}
+        with suppress(OSError):  # a runner may be gone already, and what it sent still counts
+            await loop.sock_sendall(connection.sock, protocol.line({**reply, "daemon": self._daemon, "log": log_file}))
+        return preamble
+
+    async def _welcomed(self, connection: Connection, uid: int) -> dict[str, Any]:
+        if uid != os.getuid():
+            raise _RefusedError("DENIED", "this is another user's daemon")
+        try:
+            preamble = protocol.loads(await _read_line(connection.sock))
+        except (protocol.ProtocolError, RecursionError):
+            preamble = None
+        if not isinstance(preamble, dict) or "ao" not in preamble:
+            raise _RefusedError("BAD", "the first line must be a preamble: one JSON object")
+        if preamble["ao"] != protocol.WIRE:
+            raise _RefusedError("UPGRADE", f"this daemon speaks wire version {protocol.WIRE} (ao-lsp {__version__})")
+        if _version(preamble.get("version")) > _version(__version__):
+            self._newer()
+            raise _RefusedError("RETIRING", "a newer daemon is to take over")
+        role = preamble.get("role")
+        if role not in ("record", "cli", "lsp"):
+            raise _RefusedError("BAD", f"no such role: {role}")
+        if role == "record":
+            run, stream = preamble.get("run"), preamble.get("stream")
+            if not isinstance(run, str) or not isinstance(stream, str):
+                raise _RefusedError("BAD", "role record needs run and stream")
+            connection.stream = Stream(run, stream, connection.process)
+        connection.role = role
+        return preamble
+
+    # -- the roles
+
+    async def _serve_role(self, connection: Connection, preamble: dict[str, Any]) -> None:
+        self._core.look_soon()
+        if connection.stream is not None:
+            await self._record(connection, connection.stream)
+            return
+        reader, writer = await asyncio.open_unix_connection(sock=connection.sock)
+        try:
+            if connection.role == "cli":
+                await requests.serve(self._core, self._commands, self.settled, reader, writer, _env(preamble))
+            else:
+                # Imported when the first editor comes: it costs a second, and recording needs none of it.
+                session = await asyncio.to_thread(importlib.import_module, "ao_lsp.server.lsp.session")
+                await session.serve(self._core, reader, writer, preamble)
+        finally:
+            writer.close()
+            with suppress(OSError):
+                await writer.wait_closed()
+
+    async def _record(self, connection: Connection, stream: Stream) -> None:
+        self._core.connected(stream)
+        try:
+            await self._core.ingest.serve(connection.sock, stream)
+        finally:
+            self._core.disconnected(stream)
+
+
+async def _read_line(sock: socket.socket) -> bytes:
+    """The first line, and not a byte of what follows it.
+
+    Raises:
+        ConnectionError: the client left before it had said it.
+    """
+    loop, line = asyncio.get_running_loop(), bytearray()
+    while True:
+        await _readable(loop, sock)
+        try:
+            ahead = sock.recv(_PREAMBLE_BYTES, socket.MSG_PEEK)
+            end = ahead.find(b"\n") + 1
+            piece = sock.recv(end or len(ahead))
+        except BlockingIOError:
+            continue
+        line += piece
+        if not piece:
+            raise ConnectionResetError
+        if end:
+            return bytes(line)
+        if len(line) > _PREAMBLE_BYTES:
+            raise _RefusedError("BAD", f"the first line is longer than {_PREAMBLE_BYTES} bytes")
+
+
+async def _readable(loop: asyncio.AbstractEventLoop, sock: socket.socket) -> None:
+    ready = asyncio.Event()
+    loop.add_reader(sock, ready.set)
+    try:
+        await ready.wait()
+    finally:
+        loop.remove_reader(sock)
+
+
+def _env(preamble: dict[str, Any]) -> dict[str, str] | None:
+    env = preamble.get("env")
+    if not isinstance(env, dict):
+        return None
+    return {name: value for name, value in env.items() if isinstance(value, str)}
+
+
+def _version(text: object) -> tuple[int, ...]:
+    """`0.10.2.dev3` as (0, 10, 2): what can be compared of a version."""
+    numbers: list[int] = []
+    for part in str(text).split("+")[0].split("."):
+        if not part.isdecimal():
+            break
+        numbers.append(int(part))
+    return tuple(numbers)

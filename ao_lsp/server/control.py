@@ -1,0 +1,92 @@
+"""The `daemon.*` commands: the daemon about itself."""
+
+from __future__ import annotations
+
+import os
+import resource
+import sys
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from ao_lsp import __version__, paths, protocol
+from ao_lsp.server import logs, views
+from ao_lsp.server.command import Caller, Command
+from ao_lsp.server.connections import Connection
+from ao_lsp.server.core import Core
+from ao_lsp.server.views import Json
+
+
+@dataclass(frozen=True, slots=True)
+class NoParams:
+    pass
+
+
+@dataclass(frozen=True, slots=True)
+class Control:
+    """What the commands need of the daemon."""
+
+    daemon: str
+    started: float
+    idle_s: float
+    retiring: Callable[[], bool]
+    clients: Callable[[], Iterable[Connection]]
+    stop: Callable[[], None]
+
+    def commands(self) -> dict[str, Command[Any]]:
+        return {
+            "daemon.status": Command("version, process, clients, runs, sizes", NoParams, self._status),
+            "daemon.stop": Command("stop the daemon; programs and editors go on", NoParams, self._stop),
+            "daemon.clear": Command("delete every run that has ended, and give the space back", NoParams, self._clear),
+        }
+
+    async def _status(self, core: Core, _: Caller, __: NoParams) -> Json:
+        runs, running = await core.store.counts()
+        return {
+            "state": "retiring" if self.retiring() else "serving",
+            "version": __version__,
+            "wire": protocol.WIRE,
+            "pid": os.getpid(),
+            "daemon": self.daemon,
+            "python": sys.executable,
+            "started": views.when(self.started),
+            "uptime_s": round(time.time() - self.started, 3),
+            "idle_exit_s": self.idle_s,
+            "clients": [
+                {
+                    "role": client.role,
+                    "pid": client.process.pid,
+                    "since": views.when(client.since),
+                    "run": client.stream.run if client.stream else None,
+                }
+                for client in sorted(self.clients(), key=lambda client: client.since)
+            ],
+            "runs": {"total": runs, "running": running},
+            "reruns": len(core.reruns),
+            "database": {"path": paths.database(), "bytes": core.store.size()},
+            "memory_bytes": _memory(),
+            "socket": paths.socket_path(),
+            "log": logs.log_file(),
+        }
+
+    async def _stop(self, _: Core, __: Caller, ___: NoParams) -> Json:
+        self.stop()
+        return {"pid": os.getpid()}
+
+    async def _clear(self, core: Core, _: Caller, __: NoParams) -> Json:
+        before = core.store.size()
+        running = {run for run, _ in await core.store.running()}
+        runs = [run for run, _ in await core.store.run_names() if run not in running]
+        core.changes.publish(await core.store.delete_runs(runs))
+        return {"deleted": len(runs), "kept": len(running), "freed_bytes": max(0, before - core.store.size())}
+
+
+def _memory() -> int:
+    """Bytes resident; the peak where no /proc tells what is now."""
+    try:
+        with open("/proc/self/statm", encoding="ascii") as file:
+            return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    except OSError:
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        return peak if sys.platform == "darwin" else peak * 1024

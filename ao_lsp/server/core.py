@@ -1,0 +1,116 @@
+"""What every surface (command line, editors) works with: the store, its changes, and what runs.
+
+An editor session executes the commands of `commands.py` with it, reads from `store`, and hears of
+what was committed through `changes`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+from collections.abc import Callable
+from contextlib import suppress
+
+from ao_lsp import paths
+from ao_lsp.server.changes import Changes
+from ao_lsp.server.ingest import Ingest, Stream
+from ao_lsp.server.liveness import Liveness
+from ao_lsp.server.plan_file import remove_stale_plans
+from ao_lsp.server.rerun import Reruns
+from ao_lsp.server.spool import Spool
+from ao_lsp.server.store import Store, StoreError
+from ao_lsp.server.store.sqlite import open_store
+
+log = logging.getLogger(__name__)
+
+_LOOK_EVERY_S = 1.0
+_LOOK_AFTER_FAILURE_S = 10.0
+
+
+class Core:
+    """Made by `open_core`; `close` it."""
+
+    def __init__(self, store: Store, stirred: Callable[[], None]) -> None:
+        self.store = store
+        self.changes = Changes()
+        self.ingest = Ingest(store, self.changes)
+        self.liveness = Liveness(store, self.changes)
+        self.spool = Spool(paths.spool_dir(), self.ingest, self.liveness.taken_in)
+        self.reruns = Reruns(os.path.join(paths.log_dir(), "runs"), stirred)
+        self._stirred = stirred
+        self._woken = asyncio.Event()
+        self._upkeep: asyncio.Task[None] | None = None
+
+    @property
+    def busy(self) -> bool:
+        """Whether programs run that a daemon should be there for."""
+        return len(self.reruns) > 0 or self.liveness.watching
+
+    async def begin(self) -> None:
+        """Take up what the last daemon left, and keep looking after it."""
+        await self.liveness.begin()
+        remove_stale_plans(paths.plan_dir())
+        self._upkeep = asyncio.create_task(self._keep_up())
+
+    async def close(self) -> None:
+        if self._upkeep is not None:
+            self._upkeep.cancel()
+            await asyncio.wait({self._upkeep})
+        await self.ingest.flush()
+        await self.store.close()
+
+    def look_soon(self) -> None:
+        """Something may have happened: look for spool files and dead programs now."""
+        self._woken.set()
+
+    async def look(self) -> bool:
+        """Take in the spool files of programs that are gone, and end their runs. Whether anything is
+        left to look at again.
+
+        Raises:
+            StoreError: the database does not take it.
+        """
+        left = await self.spool.take_in()
+        was_busy = self.busy
+        await self.liveness.check()
+        if was_busy and not self.busy:
+            self._stirred()
+        return left or self.liveness.watching
+
+    def connected(self, stream: Stream) -> None:
+        self.liveness.connected(stream)
+
+    def disconnected(self, stream: Stream) -> None:
+        self.liveness.disconnected(stream)
+        self.look_soon()
+
+    async def _keep_up(self) -> None:
+        """Look when woken, and every second as long as there is something to wait for."""
+        while True:
+            self._woken.clear()
+            try:
+                again = _LOOK_EVERY_S if await self.look() else None
+            except StoreError:
+                again = _LOOK_AFTER_FAILURE_S  # it has said why
+            except Exception:
+                log.exception("looking after spool files and runs failed")
+                again = _LOOK_AFTER_FAILURE_S
+            with suppress(asyncio.TimeoutError):
+                await asyncio.wait_for(self._woken.wait(), again)
+
+
+async def open_core(stirred: Callable[[], None] = lambda: None) -> Core:
+    """The core on the user's database. `stirred` is called when `busy` may have changed.
+
+    Raises:
+        StoreError: the database cannot be used.
+    """
+    store = await open_store(paths.database())
+    core = Core(store, stirred)
+    try:
+        await core.begin()
+    except BaseException:
+        await store.close()
+        raise
+    return core

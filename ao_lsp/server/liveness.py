@@ -1,0 +1,78 @@
+"""Notices runs that ended without saying so: their program was killed, or nobody knows."""
+
+from __future__ import annotations
+
+import logging
+import time
+
+from ao_lsp.server.changes import Changes
+from ao_lsp.server.graph import RunEnded
+from ao_lsp.server.ingest import Stream
+from ao_lsp.server.store import Store
+
+log = logging.getLogger(__name__)
+
+# A process closes its sockets a moment before it is gone. Who closes its connection and lives on
+# longer than this did not end with it.
+_DYING_S = 2.0
+
+
+class Liveness:
+    """Watches the runs that are said to run, and whose program is not connected."""
+
+    def __init__(self, store: Store, changes: Changes) -> None:
+        self._store, self._changes = store, changes
+        self._connected: set[Stream] = set()
+        self._watched: dict[str, float | None] = {}
+        """Run → when its connection ended; None where it was not connected to the end."""
+
+    @property
+    def watching(self) -> bool:
+        """Whether any run is left to look at."""
+        return bool(self._watched)
+
+    async def begin(self) -> None:
+        """Watch what the last daemon left behind."""
+        self._watched = {run: None for run, _ in await self._store.running()}
+
+    def connected(self, stream: Stream) -> None:
+        self._connected.add(stream)
+
+    def disconnected(self, stream: Stream) -> None:
+        self._connected.discard(stream)
+        if not stream.run_ended:
+            self._watched[stream.run] = time.time()
+
+    def taken_in(self, stream: Stream) -> None:
+        """A spool file came to its end: its writer is gone."""
+        if not stream.run_ended:
+            self._watched.setdefault(stream.run, None)
+
+    async def check(self) -> None:
+        """End the runs whose program is gone."""
+        # As it is now: what is added while the database answers is for the next check.
+        watched = dict(self._watched)
+        if not watched:
+            return
+        programs = dict(await self._store.running())
+        for run, left_at in watched.items():
+            program = programs.get(run)
+            here = any(stream.run == run and stream.process == program for stream in self._connected)
+            if run not in programs or here:
+                # It ended, or what ended was another of its processes.
+                self._settled(run, left_at)
+            elif program is not None and program.alive():
+                if left_at is not None and time.time() - left_at > _DYING_S:
+                    self._watched[run] = None
+            else:
+                await self._conclude(run, left_at)
+
+    async def _conclude(self, run: str, left_at: float | None) -> None:
+        ended = RunEnded(run, time.time(), "lost") if left_at is None else RunEnded(run, left_at, "killed")
+        self._changes.publish(await self._store.conclude(ended))
+        self._settled(run, left_at)
+        log.info("run %s ended without a word: %s", run, ended.status)
+
+    def _settled(self, run: str, left_at: float | None) -> None:
+        if run in self._watched and self._watched[run] == left_at:
+            del self._watched[run]

@@ -1,0 +1,93 @@
+"""How a daemon is found, and how there is only one: a held lock and a published socket.
+
+The lock (flock) is liveness; the process id written into it is for people. The socket is bound under
+a private name, made ours alone and set to listen before it is renamed into place, so a client finds
+either no socket or one that answers. Neither lock file is ever unlinked.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import socket
+from contextlib import suppress
+
+from ao_lsp import __version__, paths
+
+_BACKLOG = 128
+
+
+class DaemonBusyError(Exception):
+    """Another daemon holds the lock."""
+
+
+class Presence:
+    """The lock and the socket of this daemon."""
+
+    def __init__(self) -> None:
+        self._lock: int | None = None
+        self._inode: int | None = None
+        self.listener: socket.socket | None = None
+
+    def lock(self) -> None:
+        """Become the daemon.
+
+        Raises:
+            DaemonBusyError: there is one.
+            paths.UnsafeDirectory: the runtime folder cannot be trusted.
+            OSError: it cannot be made.
+        """
+        paths.secure_dir(paths.runtime_dir())
+        lock = os.open(paths.lock_path(), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            os.close(lock)
+            raise DaemonBusyError from None
+        os.ftruncate(lock, 0)
+        os.write(lock, json.dumps({"pid": os.getpid(), "version": __version__}).encode() + b"\n")
+        self._lock = lock
+
+    def publish(self) -> socket.socket:
+        """Listen where clients look. Replaces the socket that a killed daemon left.
+
+        Raises:
+            OSError: it cannot be bound.
+        """
+        path = paths.socket_path()
+        private = f"{path}.{os.getpid()}"
+        with suppress(FileNotFoundError):
+            os.unlink(private)
+        listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        try:
+            listener.setblocking(False)
+            listener.bind(private)
+            os.chmod(private, 0o600)
+            listener.listen(_BACKLOG)
+            self._inode = os.stat(private).st_ino
+            os.rename(private, path)
+        except BaseException:
+            listener.close()
+            raise
+        self.listener = listener
+        return listener
+
+    def withdraw(self) -> None:
+        """Take the socket away, if it is still ours, so that nobody new comes. Those who have
+        connected are still to be accepted from `listener`."""
+        with suppress(FileNotFoundError):
+            if self._inode is not None and os.stat(paths.socket_path()).st_ino == self._inode:
+                os.unlink(paths.socket_path())
+        self._inode = None
+
+    def stop_listening(self) -> None:
+        if self.listener is not None:
+            self.listener.close()
+            self.listener = None
+
+    def unlock(self) -> None:
+        """Let another daemon start."""
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
