@@ -1,0 +1,211 @@
+"""`ao`: look at recorded runs, edit calls, rerun (docs/commands.md)."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Sequence
+from typing import Any, NoReturn
+
+from ao_lsp import __version__
+from ao_lsp.cli import client, show, terminal
+from ao_lsp.cli.client import Client, CommandError
+from ao_lsp.connect import open_session
+
+
+def main(arguments: Sequence[str] | None = None) -> NoReturn:
+    """Run one command and end the process: 0, 1 with a reason, 2 for a wrong command line."""
+    options = _parser().parse_args(arguments)
+    client.run("ao", options.json, lambda: options.command(options))
+
+
+def _connected() -> Client:
+    return Client(open_session("cli"))
+
+
+def _runs(options: argparse.Namespace) -> None:
+    params = {"limit": options.limit, **({"name": options.name} if options.name else {})}
+    result = _connected().request("ao.runs", params)
+    client.print_json(result) if options.json else show.runs(result)
+
+
+def _graph(options: argparse.Namespace) -> None:
+    form = "json" if options.json else options.format
+    params: dict[str, Any] = {"run": options.run, "format": form, "evidence": options.evidence}
+    if form == "text":
+        params |= {"color": terminal.colored(sys.stdout), "width": terminal.width()}
+    result = _connected().request("ao.graph", params)
+    if form == "json":
+        client.print_json(result)
+    else:
+        sys.stdout.write(result["text"])
+
+
+def _call(options: argparse.Namespace) -> None:
+    params = {"run": options.run, "call": options.call, "raw": options.raw}
+    result = _connected().request("ao.call", params)
+    part = "request" if options.request else "response"
+    if options.json:
+        client.print_json(result)
+    elif options.raw:
+        show.raw(result, part)
+    elif options.request or options.response:
+        show.body(result, part)
+    else:
+        show.call(result)
+
+
+def _edit(options: argparse.Namespace) -> None:
+    field = "output" if options.output is not None else "input"
+    content = _content(options.output if options.output is not None else options.input)
+    params = {"run": options.run, "call": options.call, "field": field, "content": content}
+    result = _connected().request("ao.edit", params)
+    if options.json:
+        client.print_json(result)
+    else:
+        print(f"stored the edited {field} of call {result['number']}; rerun with: ao rerun {result['run']}")
+
+
+def _content(path: str) -> str:
+    """The text in a file, or on stdin for `-`, without the line end that editors and `echo` add."""
+    try:
+        if path == "-":
+            data = sys.stdin.buffer.read()
+        else:
+            with open(path, "rb") as file:
+                data = file.read()
+        return data.decode("utf-8").removesuffix("\n").removesuffix("\r")
+    except OSError as error:
+        raise CommandError("bad_params", f"{path}: {error.strerror}") from None
+    except UnicodeDecodeError as error:
+        raise CommandError("bad_params", f"{path} is not UTF-8 text ({error.reason} at byte {error.start})") from None
+
+
+def _unedit(options: argparse.Namespace) -> None:
+    params = {"run": options.run, "call": options.call, **({"field": options.field} if options.field else {})}
+    result = _connected().request("ao.unedit", params)
+    if options.json:
+        client.print_json(result)
+    else:
+        print(f"took back the edited {' and '.join(result['fields'])} of call {result['number']}")
+
+
+def _rerun(options: argparse.Namespace) -> None:
+    params = {"run": options.run, **({"from": options.from_call} if options.from_call else {})}
+    if options.dry_run:
+        result = _connected().request("ao.plan", {**params, "policy": options.policy, "dry_run": True})
+        client.print_json(result) if options.json else show.plan(result)
+    elif options.json:
+        _rerun_behind({**params, "policy": options.policy})
+    else:
+        _become(_connected().request("ao.plan", {**params, "policy": options.policy}))
+
+
+def _rerun_behind(params: dict[str, Any]) -> None:
+    """In the background, because the program's stdout cannot be ours too; answers when it has ended."""
+    if params["policy"] == "ask":
+        raise CommandError("bad_params", "--ask needs a terminal, which a rerun with --json has not")
+    connection = Client(open_session("cli", **client.environment()))
+    client.print_json(connection.request("ao.rerun", {**params, "wait": True}))
+
+
+def _become(plan: dict[str, Any]) -> NoReturn:
+    """Become the program: this process ends where it ends, in this terminal."""
+    print(f"ao: {show.planned(plan['counts'])}; this is run {plan['run']}", file=sys.stderr, flush=True)
+    try:
+        os.chdir(plan["cwd"])
+        os.execve(plan["argv"][0], plan["argv"], {**os.environ, **plan["env"]})  # noqa: S606 - to become it
+    except OSError as error:
+        os.unlink(plan["plan"])
+        raise CommandError("conflict", f"the program cannot be started in {plan['cwd']}: {error.strerror}") from None
+
+
+def _diff(options: argparse.Namespace) -> None:
+    result = _connected().request("ao.diff", {"a": options.a, "b": options.b})
+    client.print_json(result) if options.json else show.diff(result)
+
+
+def _exec(options: argparse.Namespace) -> None:
+    text = sys.stdin.read() if options.params == "-" else options.params
+    try:
+        params = json.loads(text) if text else {}
+    except ValueError as error:
+        raise CommandError("bad_params", f"the parameters are not JSON: {error}") from None
+    connection = Client(open_session("cli", **client.environment()))
+    client.print_json(connection.request(options.name, params, show.progress))
+
+
+def _parser() -> argparse.ArgumentParser:
+    shared = argparse.ArgumentParser(add_help=False)
+    shared.add_argument("--json", action="store_true", help="one JSON document on stdout, errors too")
+    parser = argparse.ArgumentParser(prog="ao", description="Look at recorded runs, edit calls, rerun.")
+    parser.add_argument("--version", action="version", version=f"ao {__version__}")
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+
+    def add(name: str, command: Any, text: str) -> argparse.ArgumentParser:
+        made = commands.add_parser(name, help=text, description=text, parents=[shared])
+        made.set_defaults(command=command)
+        return made
+
+    def add_run(to: argparse.ArgumentParser, **more: Any) -> None:
+        to.add_argument("run", metavar="RUN", help="id, beginning of an id, name, or `last`", **more)
+
+    def add_call(to: argparse.ArgumentParser) -> None:
+        to.add_argument("call", metavar="CALL", help="number, id, or beginning of an id")
+
+    made = add("runs", _runs, "List recorded runs, newest first.")
+    made.add_argument("--limit", type=int, default=20, metavar="N", help="at most so many (default: 20)")
+    made.add_argument("--name", metavar="RE", help="only those whose name matches")
+
+    made = add("graph", _graph, "Show the calls of a run and which output reached which input.")
+    add_run(made, nargs="?", default="last")
+    made.add_argument("--format", choices=("text", "json", "mermaid", "dot", "svg"), default="text")
+    made.add_argument("--evidence", choices=("tracked", "all"), default="all", help="which edges (default: all)")
+
+    made = add("call", _call, "Show one call, whole.")
+    add_run(made)
+    add_call(made)
+    which = made.add_mutually_exclusive_group()
+    which.add_argument("--request", action="store_true", help="the request body only, as JSON")
+    which.add_argument("--response", action="store_true", help="the response body only, as JSON (streams put together)")
+    made.add_argument("--raw", action="store_true", help="the body byte for byte (the response's, or with --request)")
+
+    made = add("edit", _edit, "Store an edit: what a rerun receives from a call, or sends in it.")
+    add_run(made)
+    add_call(made)
+    field = made.add_mutually_exclusive_group(required=True)
+    field.add_argument("--output", metavar="FILE", help="new text, or whole response as JSON; - is stdin")
+    field.add_argument("--input", metavar="FILE", help="whole request as JSON; - is stdin")
+
+    made = add("unedit", _unedit, "Take edits of a call back.")
+    add_run(made)
+    add_call(made)
+    taken = made.add_mutually_exclusive_group()
+    taken.add_argument("--output", dest="field", action="store_const", const="output", help="this edit only")
+    taken.add_argument("--input", dest="field", action="store_const", const="input", help="this edit only")
+
+    made = add("rerun", _rerun, "Run a recorded program again: edits applied, the rest replayed.")
+    add_run(made, nargs="?", default="last")
+    made.add_argument("--from", dest="from_call", metavar="CALL", help="this call and what depends on it go live")
+    made.add_argument("--dry-run", action="store_true", help="only say what would happen")
+    policy = made.add_mutually_exclusive_group()
+    for name, text in (("live", "make it (default)"), ("strict", "fail"), ("ask", "ask on the terminal")):
+        policy.add_argument(
+            f"--{name}", dest="policy", action="store_const", const=name, default="live",
+            help=f"a call without a recording: {text}",
+        )  # fmt: skip
+
+    made = add("diff", _diff, "Show what changed between two runs.")
+    made.add_argument("a", metavar="RUN")
+    made.add_argument("b", metavar="RUN", nargs="?", default="last", help="default: the latest")
+
+    made = add("exec", _exec, "Run any command of the daemon, as an editor would.")
+    made.add_argument("name", metavar="COMMAND", help="ao.graph, for example")
+    made.add_argument("params", metavar="JSON", nargs="?", default="", help="its parameters; - is stdin")
+    return parser
+
+
+if __name__ == "__main__":
+    main()

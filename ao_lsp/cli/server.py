@@ -1,0 +1,224 @@
+"""`ao-server`: the daemon by hand. It starts by itself and leaves by itself; this is for the rest."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import signal
+import sys
+import time
+from collections.abc import Sequence
+from typing import Any, NoReturn, TextIO
+
+from ao_lsp import __version__, paths
+from ao_lsp.cli import client, terminal
+from ao_lsp.cli.client import Client, CommandError
+from ao_lsp.connect import DaemonUnavailable, existing_session, open_session
+
+_LEAVE_S = 10.0
+"""How long a daemon may take to leave before it is made to."""
+
+
+def main(arguments: Sequence[str] | None = None) -> NoReturn:
+    """Run one command and end the process: 0, 1 with a reason, 2 for a wrong command line."""
+    options = _parser().parse_args(arguments)
+    client.run("ao-server", options.json, lambda: options.command(options))
+
+
+def _start(options: argparse.Namespace) -> None:
+    reply = Client(open_session("cli")).reply
+    said = {key: reply.get(key) for key in ("pid", "version", "daemon", "log")}
+    _say(options, said, f"ao-server {reply.get('version')} runs, process {reply.get('pid')}")
+
+
+def _stop(options: argparse.Namespace) -> None:
+    pid = _stopped()
+    _say(options, {"stopped": pid}, f"stopped process {pid}" if pid else "no daemon runs")
+
+
+def _restart(options: argparse.Namespace) -> None:
+    _stopped()
+    _start(options)
+
+
+def _stopped() -> int | None:
+    """Stop the daemon, wait until it is gone, and return its process id; None where there was none."""
+    pid = _holder()
+    try:
+        session = existing_session("cli")
+        if session is not None:
+            connection = Client(session)
+            pid = connection.request("daemon.stop")["pid"]
+            connection.close()
+    except (DaemonUnavailable, CommandError):
+        pass  # it hangs, or is of another version: what holds the lock is asked by signal
+    if pid is None:
+        return None
+    if _left():
+        return pid
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        holder = _holder()
+        if holder is not None:
+            os.kill(holder, number)
+        if _left():
+            return pid
+    raise CommandError("conflict", f"process {pid} does not end")
+
+
+def _holder() -> int | None:
+    """The process that holds the daemon's lock; None where nobody does."""
+    from fcntl import LOCK_NB, LOCK_SH, flock
+
+    try:
+        lock = os.open(paths.lock_path(), os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return None
+    try:
+        flock(lock, LOCK_SH | LOCK_NB)
+    except OSError:
+        try:
+            return int(json.loads(os.read(lock, 4096))["pid"])
+        except (ValueError, KeyError, TypeError):
+            return None  # it has not written it yet
+    finally:
+        os.close(lock)
+    return None
+
+
+def _left() -> bool:
+    """Whether the lock is free, or becomes so within the time a daemon may take."""
+    deadline = time.monotonic() + _LEAVE_S
+    while _holder() is not None:
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.02)
+    return True
+
+
+def _status(options: argparse.Namespace) -> int:
+    try:
+        session = existing_session("cli")
+    except DaemonUnavailable as error:
+        holder = _holder()
+        _say(options, {"state": "stuck", "pid": holder, "message": str(error)}, f"process {holder} is stuck: {error}")
+        return 1
+    if session is None:
+        _say(options, {"state": "stopped"}, "no daemon runs; it starts by itself when it is needed")
+        return 0
+    status = Client(session).request("daemon.status")
+    # The one that asks is nobody else's business.
+    status["clients"] = [each for each in status["clients"] if each["pid"] != os.getpid()]
+    _say(options, status, _status_text(status))
+    return 0
+
+
+def _status_text(status: dict[str, Any]) -> str:
+    runs, database = status["runs"], status["database"]
+    clients = [
+        f"{each['role']} {each['pid']}" + (f" (run {each['run']})" if each["run"] else "") for each in status["clients"]
+    ]
+    leaves = f"leaves when idle for {terminal.seconds(status['idle_exit_s'])}" if status["idle_exit_s"] else "stays"
+    rows = [
+        ("version", status["version"]),
+        ("process", f"{status['pid']}, {status['python']}"),
+        ("up", f"{terminal.seconds(status['uptime_s'])}, {leaves}"),
+        ("clients", ", ".join(clients) or "none"),
+        ("runs", f"{runs['total']}, {runs['running']} of them running"),
+        ("database", f"{terminal.size(database['bytes'])}, {database['path']}"),
+        ("memory", terminal.size(status["memory_bytes"])),
+        ("log", status["log"]),
+    ]
+    return "\n".join(f"{terminal.painted(f'{name:<9}', '2')} {terminal.printable(text)}" for name, text in rows)
+
+
+def _clear(options: argparse.Namespace) -> None:
+    connection = Client(open_session("cli"))
+    if not options.yes:
+        status = connection.request("daemon.status")
+        _confirm(f"Delete {status['runs']['total']} runs ({terminal.size(status['database']['bytes'])})?")
+    result = connection.request("daemon.clear")
+    kept = f", {result['kept']} still running" if result["kept"] else ""
+    _say(options, result, f"deleted {result['deleted']} runs, {terminal.size(result['freed_bytes'])} freed{kept}")
+
+
+def _confirm(question: str) -> None:
+    if not sys.stdin.isatty():
+        raise CommandError("conflict", "nothing is deleted without being asked for", "say --yes")
+    print(f"{question} [y/N] ", end="", file=sys.stderr, flush=True)
+    if sys.stdin.readline().strip().lower() not in ("y", "yes"):
+        raise CommandError("conflict", "nothing was deleted")
+
+
+def _logs(options: argparse.Namespace) -> None:
+    if options.json and options.follow:
+        raise CommandError("bad_params", "--follow has no end, and one JSON document has one")
+    path = os.path.join(paths.log_dir(), "server.log")
+    file = _opened(path)
+    lines = file.read().splitlines()[-options.lines :] if file else []
+    if options.json:
+        client.print_json({"path": path, "lines": lines})
+        return
+    for line in lines:
+        print(terminal.printable(line))
+    if options.follow:
+        _follow(path, file)
+
+
+def _opened(path: str) -> TextIO | None:
+    try:
+        return open(path, encoding="utf-8", errors="replace")
+    except FileNotFoundError:
+        return None
+
+
+def _follow(path: str, file: TextIO | None) -> NoReturn:
+    """Print what is added to a file, and go on with a new one of that name when it is replaced."""
+    while True:
+        text = file.read() if file else ""
+        if text:
+            sys.stdout.write(terminal.printable(text))
+            sys.stdout.flush()
+            continue
+        time.sleep(0.2)
+        try:
+            replaced = file is None or os.stat(path).st_ino != os.fstat(file.fileno()).st_ino
+        except FileNotFoundError:
+            continue
+        if replaced:
+            file = _opened(path)
+
+
+def _say(options: argparse.Namespace, value: dict[str, Any], text: str) -> None:
+    client.print_json(value) if options.json else print(text)
+
+
+def _parser() -> argparse.ArgumentParser:
+    shared = argparse.ArgumentParser(add_help=False)
+    shared.add_argument("--json", action="store_true", help="one JSON document on stdout, errors too")
+    parser = argparse.ArgumentParser(
+        prog="ao-server",
+        description="The daemon that stores what is recorded. It starts by itself and leaves when nobody needs it.",
+    )
+    parser.add_argument("--version", action="version", version=f"ao-server {__version__}")
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+
+    def add(name: str, command: Any, text: str) -> argparse.ArgumentParser:
+        made = commands.add_parser(name, help=text, description=text, parents=[shared])
+        made.set_defaults(command=command)
+        return made
+
+    add("start", _start, "Start the daemon, if it does not run.")
+    add("stop", _stop, "Stop it. Programs and editors go on.")
+    add("restart", _restart, "Stop it, and start it.")
+    add("status", _status, "Tell what it does. Does not start one.")
+    made = add("clear", _clear, "Delete every run that has ended, and give the space back.")
+    made.add_argument("--yes", action="store_true", help="do not ask")
+    made = add("logs", _logs, "Show its log.")
+    made.add_argument("--follow", "-f", action="store_true", help="go on showing what is added")
+    made.add_argument("--lines", "-n", type=int, default=100, metavar="N", help="so many lines (default: 100)")
+    return parser
+
+
+if __name__ == "__main__":
+    main()

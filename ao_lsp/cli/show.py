@@ -1,0 +1,148 @@
+"""What `ao` prints for people. Everything that programs and models wrote is made printable."""
+
+from __future__ import annotations
+
+import base64
+import json
+import sys
+from typing import Any
+
+from ao_lsp.cli.terminal import ago, amount, painted, printable, seconds, table, width
+
+Json = dict[str, Any]
+
+_COLORS = {
+    "finished": "32", "failed": "31", "killed": "31", "lost": "33", "running": "34",
+    "ok": "32", "error": "31", "cancelled": "31", "live": "32", "replayed": "36", "edited": "33",
+}  # fmt: skip
+_DIFF_LINES = 6  # of each side
+
+
+def runs(result: Json) -> None:
+    if not result["runs"]:
+        print("no runs" if result["total"] == 0 else "none of these", file=sys.stderr)
+        return
+    rows = []
+    for run in result["runs"]:
+        calls = str(run["calls"]) + (f" ({run['failed_calls']} failed)" if run["failed_calls"] else "")
+        tokens = f"{amount(run['input_tokens'])}→{amount(run['output_tokens'])}"
+        remarks = [f"rerun of {run['parent_run']}"] if run["parent_run"] else []
+        if run["edits"]:
+            remarks.append(f"{run['edits']} edited")
+        status = (run["status"], _COLORS.get(run["status"], ""))
+        took = seconds(run["duration_s"])
+        rows.append((run["id"], run["name"], status, calls, tokens, took, ago(run["started"]), ", ".join(remarks)))
+    print(table(("RUN", "NAME", "STATUS", "CALLS", "TOKENS", "TIME", "STARTED", ""), rows, right=(5,)))
+    if result["total"] > len(rows):
+        print(painted(f"and {result['total'] - len(rows)} more: --limit", "2"))
+
+
+def call(result: Json) -> None:
+    node, request, response = result["call"], result["request"], result["response"]
+    mark = painted(node["origin"] if node["status"] == "ok" else node["status"], _COLORS.get(node["status"], ""))
+    print(f"{painted('call ' + str(node['number']), '1')} of run {result['run']}  {mark}")
+    place = f"{node['file']}:{node['line']}" if node["file"] else None
+    tokens = f"{amount(node['input_tokens'])}→{amount(node['output_tokens'])} tokens"
+    facts = [node["function"], place, node["model"], node["provider"], tokens, seconds(node["duration_s"])]
+    print("  " + printable(" · ".join(fact for fact in facts if fact)))
+    print("  " + printable(f"{request['method']} {request['url']}" + (f" → {response['status']}" if response else "")))
+    for name, edges in (("from", result["sources"]), ("to", result["targets"])):
+        if edges:
+            said = (f"{edge['number']}{'' if edge['evidence'] == 'tracked' else ' (matched)'}" for edge in edges)
+            print(f"  {painted(name, '2')} {', '.join(said)}")
+    for message in result["messages"]:
+        _part(message["role"], message["text"], message["tool_calls"])
+    output = result["output"]
+    if output is not None and (output["text"] is not None or output["tool_calls"]):
+        _part("output", output["text"] or "", output["tool_calls"])
+    if result["error"]:
+        _part("error", f"{result['error']['type']}: {result['error']['message']}", [])
+    for edit in result["edits"]:
+        _part(f"edited {edit['field']}", edit["content"], [])
+
+
+def _part(title: str, text: str, tool_calls: list[Json]) -> None:
+    line = "─" * max(3, min(width() or 72, 72) - len(title) - 4)
+    print("\n" + painted(f"── {printable(title)} {line}", "2"))
+    if text:
+        print(printable(text.rstrip("\n")))
+    for wanted in tool_calls:
+        print(f"{painted('→', '36')} {printable(wanted['name'])}({printable(wanted['arguments'])})")
+
+
+def body(result: Json, part: str) -> None:
+    """The body of a request or response: JSON indented, anything else as it is."""
+    found = result[part] and result[part]["body"]
+    text = found if isinstance(found, str) else json.dumps(found, indent=2, ensure_ascii=False)
+    sys.stdout.buffer.write(text.encode("utf-8", "replace") + b"\n")
+
+
+def raw(result: Json, part: str) -> None:
+    """A body byte for byte, without its content encoding."""
+    sys.stdout.buffer.write(base64.b64decode(result["raw"][part] or ""))
+
+
+def planned(counts: Json) -> str:
+    """`2 of 7 calls live, 1 edited, 4 replayed`: what a rerun will cost, before it starts."""
+    total = counts["calls"]
+    words = [f"{counts['live']} of {total} call{'' if total == 1 else 's'} live"]
+    words += [f"{counts[name]} {name}" for name in ("edited", "replayed") if counts[name]]
+    affected = f" ({counts['affected']} of them live if their input changes)" if counts["affected"] else ""
+    return ", ".join(words) + affected
+
+
+def plan(result: Json) -> None:
+    print(planned(result["counts"]))
+    rows = []
+    for entry in result["calls"]:
+        action = {"replay": "replayed", "input": "live, input edited"}.get(entry["action"], entry["action"])
+        if entry["affected"]:
+            action += ", live if its input changes"
+        color = _COLORS.get(action.split(",")[0], "")
+        rows.append((str(entry["number"]), (action, color), entry["function"] or "", entry["model"] or ""))
+    if rows:
+        print("\n" + table(("", "", "", ""), rows, right=(0,)).partition("\n")[2])
+
+
+def diff(result: Json) -> None:
+    a, b, counts = result["a"], result["b"], result["counts"]
+    said = ", ".join(f"{count} {verdict}" for verdict, count in counts.items() if count) or "no calls"
+    print(painted(printable(f"{a['name']} {a['id']} → {b['name']} {b['id']}"), "1") + f": {said}")
+    for entry in result["calls"]:
+        node = entry["b"] or entry["a"]
+        sign, color = {"same": ("=", "2"), "changed": ("~", "33"), "added": ("+", "32"), "removed": ("-", "31")}[
+            entry["verdict"]
+        ]
+        numbers = "→".join(str(side["number"]) for side in (entry["a"], entry["b"]) if side)
+        facts = [node["function"], node["model"], entry["b"] and entry["b"]["origin"]]
+        if entry["input_changed"]:
+            facts.append("input changed")
+        line = f"{sign} {numbers:>5}  {' · '.join(fact for fact in facts if fact)}"
+        print(painted(printable(line), color))
+        if entry["verdict"] == "changed":
+            _text_diff(entry["output"]["a"] or "", entry["output"]["b"] or "")
+
+
+def _text_diff(before: str, after: str) -> None:
+    """The lines that went and the lines that came, the first few of each."""
+    import difflib
+
+    room = (width() or 120) - 10
+    left = {"-": _DIFF_LINES, "+": _DIFF_LINES}
+    hidden = 0
+    for line in list(difflib.unified_diff(before.splitlines(), after.splitlines(), n=0, lineterm=""))[2:]:
+        if line[0] in left and line[1:].strip():
+            left[line[0]] -= 1
+            if left[line[0]] < 0:
+                hidden += 1
+                continue
+            shown = line if len(line) <= room else line[: room - 1] + "…"
+            print("         " + painted(printable(shown), "31" if line[0] == "-" else "32"))
+    if hidden:
+        print(painted(f"         … {hidden} more lines: ao diff --json", "2"))
+
+
+def progress(said: Json) -> None:
+    """On stderr, where that is a terminal."""
+    if sys.stderr.isatty():
+        print(f"\r\x1b[K{printable(said['message'])}", end="", file=sys.stderr, flush=True)
