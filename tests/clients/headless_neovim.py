@@ -1,0 +1,147 @@
+"""A real Neovim without a screen, driven from Python through its own `--remote-expr`."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parents[2]
+PLUGIN = ROOT / "clients" / "neovim"
+
+PRELUDE = """
+local function wait(condition)
+  assert(vim.wait(20000, condition, 5), 'waited in vain:\\n' .. debug.traceback())
+end
+local function client()
+  return vim.lsp.get_clients({ name = 'ao' })[1]
+end
+local function lenses()
+  local found = {}
+  -- 0.11 takes a buffer and gives lenses; 0.12 takes a filter and gives lenses with their client.
+  for _, item in ipairs(vim.lsp.codelens.get(not vim.lsp.codelens.enable and 0 or { bufnr = 0 })) do
+    local lens = item.lens or item
+    table.insert(found, ('%d %s'):format(lens.range.start.line + 1, lens.command.title))
+  end
+  table.sort(found)
+  return found
+end
+local function hints()
+  return vim.tbl_map(function(hint)
+    return ('%d %s'):format(hint.inlay_hint.position.line + 1, hint.inlay_hint.label)
+  end, vim.lsp.inlay_hint.get({ bufnr = 0 }))
+end
+local function screen()
+  vim.cmd('redraw!')
+  local lines = {}
+  for row = 1, vim.o.lines do
+    local line = {}
+    for column = 1, vim.o.columns do
+      table.insert(line, vim.fn.screenstring(row, column))
+    end
+    table.insert(lines, vim.trim(table.concat(line)))
+  end
+  return table.concat(lines, '\\n')
+end
+"""
+"""What the Lua of tests can use."""
+
+
+class Neovim:
+    """One Neovim with the plugin installed and nothing else; `start` makes it."""
+
+    def __init__(self, program: Path, home: Path) -> None:
+        self._program = program
+        self._home = home
+        self._steps = 0
+
+    def lua(self, code: str) -> Any:
+        """What `code` returns, run in this Neovim after `PRELUDE`; it may wait.
+
+        Raises:
+            AssertionError: it failed; the message is Lua's.
+        """
+        self._steps += 1
+        step = self._home / f"step{self._steps}.lua"
+        step.write_text(
+            f"{PRELUDE}\nlocal done, value = pcall(function()\n{code}\nend)\n"
+            "if not done then value = tostring(value) end\nreturn vim.json.encode({ done = done, value = value })",
+            "utf-8",
+        )
+        result = subprocess.run(
+            [self._program, "--server", self._home / "socket", "--remote-expr", f"luaeval('dofile(_A)', '{step}')"],
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        assert result.returncode == 0, result.stderr
+        answer = json.loads(result.stdout)
+        assert answer["done"], answer["value"]
+        return answer.get("value")
+
+
+@contextmanager
+def start(program: Path, file: Path, path: str, init: str = "") -> Iterator[Neovim]:
+    """A Neovim that has `file` open.
+
+    Args:
+        program: the `nvim` to run.
+        file: what to open.
+        path: its `$PATH`.
+        init: Lua of the user's configuration.
+    """
+    # Not pytest's folder: the path of a socket has to be short.
+    with tempfile.TemporaryDirectory(prefix="nvim") as folder:
+        home = Path(folder)
+        config = home / "init.lua"
+        config.write_text(f"vim.opt.runtimepath:prepend('{PLUGIN}')\n{init}\n", "utf-8")
+        variables = {f"XDG_{name}_HOME": str(home / name) for name in ("CONFIG", "DATA", "STATE", "CACHE")}
+        command: list[str | Path] = [program, "--clean", "--headless", "-u", config, "--listen", home / "socket", file]
+        with subprocess.Popen(
+            command, env={**os.environ, **variables, "PATH": path}, stdin=subprocess.DEVNULL
+        ) as process:
+            try:
+                _wait_for(home / "socket", process)
+                yield Neovim(program, home)
+            finally:
+                process.kill()
+
+
+def _wait_for(socket: Path, process: subprocess.Popen[bytes]) -> None:
+    for _ in range(2000):
+        if socket.exists():
+            return
+        assert process.poll() is None, "Neovim did not start"
+        time.sleep(0.01)  # between two looks
+    raise AssertionError("Neovim did not start to listen")
+
+
+def find() -> tuple[Path | None, str]:
+    """The Neovim to test with, or None and the reason why there is none.
+
+    `$AO_TEST_NVIM` names one; else scripts/get-neovim puts one into `$AO_TEST_CACHE`, which is
+    `.cache/neovim` of the repository unless it is set.
+    """
+    if named := os.environ.get("AO_TEST_NVIM"):
+        return Path(named), ""
+    cache = Path(os.environ.get("AO_TEST_CACHE") or ROOT / ".cache" / "neovim")
+    cache.mkdir(parents=True, exist_ok=True)
+    with open(cache / "lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # the workers of pytest-xdist download it once
+        try:
+            subprocess.run(
+                [ROOT / "scripts" / "get-neovim", cache], capture_output=True, text=True, timeout=300, check=True
+            )
+        except subprocess.CalledProcessError as error:
+            return None, f"scripts/get-neovim failed: {error.stderr.strip()}"
+        except subprocess.TimeoutExpired:
+            return None, "scripts/get-neovim took more than 300 seconds"
+    return cache / "bin" / "nvim", ""
