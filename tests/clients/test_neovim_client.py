@@ -11,9 +11,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import headless_neovim
 import pytest
-from headless_neovim import Neovim
+
+from tests.clients import headless_neovim
+from tests.clients.headless_neovim import Neovim
 
 SERVER = Path(__file__).parent / "fake_ao_lsp.py"
 SOURCE = """client = OpenAI()
