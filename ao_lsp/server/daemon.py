@@ -72,6 +72,7 @@ def main() -> None:
         report.say("BUSY")
     except Exception as error:
         log.exception("the daemon failed")
+        presence.unlock()
         report.say(f"ERR {_reason(error)}")
         raise SystemExit(1) from None
     finally:
