@@ -39,9 +39,19 @@ class DaemonUnavailable(Exception):
     """No daemon could be reached or started; the message says why and what to do."""
 
 
+_server_python: str | None = None
+
+
+def use_server_python(python: str) -> None:
+    """Say which interpreter has the server's packages, where it is not this one: `ao-record` hands
+    over to the project's interpreter, and that one need not have them."""
+    global _server_python
+    _server_python = python
+
+
 def server_python() -> str:
-    """The interpreter that has the server's packages: where `ao-record` was installed."""
-    return os.environ.get("AO_SERVER_PYTHON") or sys.executable
+    """The interpreter that a daemon is started with; `AO_SERVER_PYTHON` overrides it."""
+    return os.environ.get("AO_SERVER_PYTHON") or _server_python or sys.executable
 
 
 def preamble(role: str, **more: Any) -> bytes:

@@ -54,25 +54,25 @@ def launch(options: Options, ended: Callable[[BaseException | None], None]) -> N
 
     @unseen
     def run_program() -> None:
+        caught: BaseException | None = None
         try:
             _start(options)
-        except SystemExit as error:
-            ended(error)
-            raise
         except BaseException as error:
-            ended(error)
-            if not HIDES:
-                _strip(error)
-            if type(error) is KeyboardInterrupt:
-                _believe_in_interrupt()
-                _report(error)
-                return
-            _report(error)
-            failure: BaseException | None = SystemExit(1)
-        else:
-            ended(None)
-            failure = SystemExit(0)
-        raise failure
+            caught = error
+        # Outside the handler: the interpreter reports an error when none is being handled.
+        ended(caught)
+        if caught is None:
+            raise SystemExit(0)
+        if isinstance(caught, SystemExit):
+            raise caught
+        if not HIDES:
+            _strip(caught)
+        if type(caught) is KeyboardInterrupt:
+            _believe_in_interrupt()
+            _report(caught)
+            return
+        _report(caught)
+        raise SystemExit(1)
 
     before = sys.excepthook
     sys.excepthook = run

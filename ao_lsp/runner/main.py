@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 
 from ao_lsp.runner.options import USAGE, UsageError, parse
@@ -39,7 +38,9 @@ def main(handed_over: bool = False) -> NoReturn:
                 sys.stderr.write(f"ao-record: cannot run {python}: {error.strerror}\n")
                 raise SystemExit(127) from None
     if options.server_python:
-        os.environ.pop("AO_SERVER_PYTHON", None)
+        from ao_lsp import connect
+
+        connect.use_server_python(options.server_python)
     from ao_lsp.runner.launch import launch
     from ao_lsp.runner.recorder import Recorder
 

@@ -185,6 +185,8 @@ def adopt(result: Any, origins: Origins, derived: bool = False, inputs: Collecti
             return result
         if alone or (derived and _stands_for_itself(type(result))):
             return adoption.whole(result)
+    except RecursionError:
+        pass
     except Exception as error:
         escrow.lost("a result's origins", error)
     return result

@@ -9,7 +9,9 @@ returns. The helpers are unseen (frames.py), so the function finds the user's fr
 from __future__ import annotations
 
 import itertools
+import sys
 
+from _functools import _lru_cache_wrapper as _LruCache
 from _functools import partial
 
 from ao_lsp.taint import escrow, flow, json_models, models, ops, scope
@@ -18,7 +20,7 @@ from ao_lsp.taint.characters import characters
 from ao_lsp.taint.escrow import ACTIVE_TAINT, Escrow
 from ao_lsp.taint.frames import unseen
 from ao_lsp.taint.kinds import BuiltinFunctionType, CoroutineType, FunctionType, MethodType, ModuleType
-from ao_lsp.taint.reach import fields_of, reach
+from ao_lsp.taint.reach import reach
 from ao_lsp.taint.table import NOTHING, SOURCE, TAINT, origins_of, union, watch
 
 TYPE_CHECKING = False
@@ -27,7 +29,6 @@ if TYPE_CHECKING:
 
     from ao_lsp.taint.table import Origins
 
-_LRU_CACHE = type(__import__("_functools")._lru_cache_wrapper)
 _MethodWrapper = type("".__str__)
 
 
@@ -40,13 +41,13 @@ def is_users(function: object) -> bool:
             if function.__code__.co_filename in scope.FILES:  # type: ignore[attr-defined]  # narrowed by identity
                 return True
             # a library's decorator around it, made with functools.wraps
-            function = (fields_of(function) or {}).get("__wrapped__")
+            function = getattr(function, "__wrapped__", None)
         elif cls is MethodType:
             function = function.__func__  # type: ignore[attr-defined]  # likewise
         elif cls is partial:
             function = function.func  # type: ignore[attr-defined]  # likewise
-        elif (wrapped := (fields_of(function) or {}).get("__wrapped__")) is not None:
-            function = wrapped  # functools.lru_cache and its like
+        elif cls is _LruCache:
+            function = function.__wrapped__  # type: ignore[attr-defined]  # likewise
         else:
             return _calls_users(function)
     return False
@@ -93,7 +94,8 @@ def library(function: Any, /, *args: Any, **kwargs: Any) -> Any:
     """A call into library code, which may make recorded calls."""
     name = _name(function)
     if name in _SPAWNING:
-        args = tuple(map(flow.as_task, args))
+        # What runs in the task has an escrow of its own; the task's context must not inherit this one.
+        return function(*map(flow.as_task, args), **kwargs)
     origins, derived = _inputs(function, args, kwargs)
     held = Escrow(origins)
     token = ACTIVE_TAINT.set(held)
@@ -145,6 +147,8 @@ def _inputs(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tup
             return origins, False
         entry = TAINT.get(id(receiver))
         return union(origins, reach((receiver,))), entry is not None and entry[2] == SOURCE
+    except RecursionError:
+        return NOTHING, False
     except Exception as error:
         escrow.lost("the inputs of a call", error)
         return NOTHING, False
@@ -157,7 +161,7 @@ def _gives_callback(args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
 
 
 def _is_function(value: object) -> bool:
-    return type(value) in (FunctionType, MethodType, partial, _LRU_CACHE)
+    return type(value) in (FunctionType, MethodType, partial, _LruCache)
 
 
 def _name(function: Any) -> str:
@@ -196,7 +200,9 @@ _DERIVING = frozenset(
 @unseen
 def apply_to_elements(function: Any, callback: Any, /, *args: Any) -> Any:
     """`map`, `starmap`: the callback is called as rewritten code would call it."""
-    return function(callee(callback), *(characters(value) for value in args))
+    if callback is not None:  # `filter(None, …)`
+        callback = callee(callback)
+    return function(callback, *map(characters, args))
 
 
 @unseen
@@ -303,6 +309,8 @@ def callee(function: Any) -> Any:
         if is_users(function):
             return function
         return partial(library, function)
+    except RecursionError:
+        return function  # nothing can be noted here; the call itself will meet the same
     except Exception as error:
         escrow.lost("a call", error)
         return function
@@ -311,6 +319,8 @@ def callee(function: Any) -> Any:
 def _compiled(function: Any) -> Any:
     receiver = function.__self__
     if receiver is None or type(receiver) is ModuleType:
+        if receiver is sys:  # most of it looks at frames
+            return partial(models.interned, function) if function is sys.intern else function
         if function in _FUNCTIONS:
             model = _FUNCTIONS[function]
             return function if model is None else partial(model, function)

@@ -17,6 +17,7 @@ import itertools
 import _collections
 import _io
 from _functools import partial, reduce
+from _string import formatter_field_name_split, formatter_parser
 
 from ao_lsp.taint import scope
 from ao_lsp.taint.adopt import adopt, blame
@@ -93,8 +94,6 @@ def _formatted(template: str, args: tuple[Any, ...], kwargs: Any) -> Any:
     """The origins of the arguments that a format string uses."""
     if not TAINT:
         return NOTHING
-    from _string import formatter_field_name_split, formatter_parser
-
     used: list[Any] = []
     automatic = itertools.count()
 
@@ -220,6 +219,12 @@ def of_elements(function: Any, /, *args: Any, **kwargs: Any) -> Any:
 @unseen
 def reverse(function: Any, sequence: Any, /) -> Any:
     return function(tuple(characters(sequence)) if id(sequence) in TAINT else sequence)
+
+
+@unseen
+def interned(function: Any, text: Any, /) -> Any:
+    """`sys.intern`: the interpreter would make the tagged object the one that every equal name is."""
+    return function("".join((text, "")) if id(text) in TAINT else text)
 
 
 # -- objects that absorb what is written to them

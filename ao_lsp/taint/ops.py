@@ -103,7 +103,7 @@ def modulo(left: Any, right: Any) -> Any:
 def _percent(template: Any, values: Any) -> Any:
     names, only_texts = _directives(template)
     written_by_users: list[Any] = []
-    if not only_texts:
+    if not only_texts or type(template) is bytes:
         given = values  # a `%d` wants the number itself, and its error names the type
     elif type(values) is tuple:
         given = tuple(_as_written(value, written_by_users) for value in values)
@@ -166,7 +166,14 @@ class _Written:
 
 
 def _as_written(value: Any, texts: list[Any]) -> Any:
-    return _Written(value, texts) if type(value).__module__ in scope.MODULES else value
+    cls = type(value)
+    # Not what a formatting treats specially: subclasses of built-in types, mappings, operators.
+    if cls.__module__ in scope.MODULES and cls.__base__ is object and not _SPECIAL & cls.__dict__.keys():
+        return _Written(value, texts)
+    return value
+
+
+_SPECIAL = frozenset({"__getitem__", "__rmod__"})
 
 
 BINARY: dict[str, Callable[[Any, Any], Any]] = {

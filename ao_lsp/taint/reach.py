@@ -48,7 +48,8 @@ def is_data(cls: type) -> bool:
 
 
 def fields_of(value: object) -> dict[str, Any] | None:
-    """The instance dictionary of an object (the real one: writing to it changes the object)."""
+    """The instance dictionary of an object (the real one: writing to it changes the object). Asked of
+    plain data only: asking makes one where there was none."""
     try:
         found = object.__getattribute__(value, "__dict__")
     except AttributeError:
@@ -93,11 +94,10 @@ def parts_of(value: object) -> Collection[Any] | None:
     for base in (list, tuple, set, frozenset, deque):
         if issubclass(cls, base):
             return [*base.__iter__(value)]  # type: ignore[arg-type]  # as above
-    fields = fields_of(value)
     if issubclass(cls, BaseException):
-        return [*BaseException.__dict__["args"].__get__(value), *(fields or {}).values()]
+        return [*BaseException.__dict__["args"].__get__(value), *(fields_of(value) or {}).values()]
     if is_data(cls):
-        return [*(fields or {}).values(), *slots_of(value)]
+        return [*(fields_of(value) or {}).values(), *slots_of(value)]
     return None
 
 

@@ -33,7 +33,7 @@ from ao_lsp.taint.names import HELPER, TAINTED, WATCHED
 VERSION = 1
 """To be raised with every change of what is generated."""
 
-Expression = TypeVar("Expression", bound=ast.expr)
+Node = TypeVar("Node", bound="ast.expr | ast.stmt")
 
 # Called as they are: they look at the frame of their caller, or their answer has no origins.
 _DIRECT = frozenset(
@@ -69,6 +69,15 @@ def _is_simple(node: ast.expr) -> bool:
     return isinstance(node, (ast.Name, ast.Constant))
 
 
+def _is_literal(node: ast.expr) -> bool:
+    """Whether the compiler can compute `node` by itself (as in `60 * 60` or `-1`)."""
+    if isinstance(node, ast.BinOp):
+        return _is_literal(node.left) and _is_literal(node.right)
+    if isinstance(node, ast.UnaryOp):
+        return _is_literal(node.operand)
+    return isinstance(node, ast.Constant)
+
+
 def _is_dotted(node: ast.expr) -> bool:
     """Whether `node` may stand in both branches of a condition, of which one is evaluated."""
     while isinstance(node, ast.Attribute):
@@ -76,7 +85,7 @@ def _is_dotted(node: ast.expr) -> bool:
     return isinstance(node, ast.Name)
 
 
-def _at(node: Expression, place: ast.expr | ast.stmt) -> Expression:
+def _at(node: Node, place: ast.expr | ast.stmt) -> Node:
     return ast.copy_location(node, place)
 
 
@@ -86,6 +95,9 @@ def _name(name: str, place: ast.expr | ast.stmt) -> ast.Name:
 
 def _help(helper: str, arguments: list[ast.expr], place: ast.expr | ast.stmt) -> ast.Call:
     return _at(ast.Call(_name(HELPER + helper, place), arguments, []), place)
+
+
+_GUARDS = (TAINTED, WATCHED)
 
 
 def _guarded(guard: str, rewritten: ast.expr, original: ast.expr) -> ast.IfExp:
@@ -149,20 +161,32 @@ class _Rewriter(ast.NodeTransformer):
     def visit_TypeAlias(self, node: ast.AST) -> Any:
         return node
 
+    def visit_Expr(self, node: ast.Expr) -> Any:
+        node.value = self.visit(node.value)
+        guarded = node.value
+        if isinstance(guarded, ast.IfExp) and isinstance(guarded.test, ast.Name) and guarded.test.id in _GUARDS:
+            # Where the two branches of an expression meet, the compiler knows no line any more, and
+            # what dies there (a coroutine that was never awaited) would have none to be named.
+            chosen = _at(ast.Expr(guarded.body), node), _at(ast.Expr(guarded.orelse), node)
+            return _at(ast.If(guarded.test, [chosen[0]], [chosen[1]]), node)
+        return node
+
     # -- operators
 
     def visit_BinOp(self, node: ast.BinOp) -> Any:
-        left, right = self.visit(node.left), self.visit(node.right)
-        if isinstance(left, ast.Constant) and isinstance(right, ast.Constant):
+        if _is_literal(node):
             return node
+        left, right = self.visit(node.left), self.visit(node.right)
         helped = _help(type(node.op).__name__, [left, right], node)
         if _is_simple(left) and _is_simple(right):
             return _guarded(TAINTED, helped, node)
         return helped
 
     def visit_UnaryOp(self, node: ast.UnaryOp) -> Any:
+        if _is_literal(node):
+            return node
         operand = self.visit(node.operand)
-        if isinstance(node.op, ast.Not) or isinstance(operand, ast.Constant):
+        if isinstance(node.op, ast.Not):
             node.operand = operand
             return node
         helped = _help(type(node.op).__name__, [operand], node)
@@ -177,7 +201,7 @@ class _Rewriter(ast.NodeTransformer):
             operands = [_name(target.id, target), node.value]
             if isinstance(node.op, ast.Mod):
                 modulo = _help("in_place.Mod", operands, node)
-                return _at(ast.Assign([target], modulo), node)  # type: ignore[type-var]  # a statement
+                return _at(ast.Assign([target], modulo), node)
             node.value = _help("in_place." + type(node.op).__name__, operands, node)
             return node
         if isinstance(target, ast.Subscript):

@@ -1,0 +1,313 @@
+"""Small programs whose behaviour under `ao-record` must be that under `python`, byte for byte.
+
+Each is a source text, with what else a run needs: `args`, `stdin`, `files` beside the script, `argv`
+instead of the script (for `-m` and `-c`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from textwrap import dedent
+
+
+@dataclass(frozen=True)
+class Program:
+    source: str = ""
+    args: tuple[str, ...] = ()
+    stdin: bytes = b""
+    files: dict[str, str] = field(default_factory=dict)
+    argv: tuple[str, ...] | None = None
+    script: str = "program.py"
+    env: dict[str, str] = field(default_factory=dict)
+
+
+def _p(source: str, *args: str, **more: object) -> Program:
+    return Program(dedent(source), args, **more)  # type: ignore[arg-type]  # the keywords are the fields
+
+
+PROGRAMS: dict[str, Program] = {
+    # -- the process
+    "prints": _p("print('hello')"),
+    "no output at all": _p(""),
+    "arguments and path": _p(
+        "import sys, os\nprint(sys.argv, sys.path[0] == os.path.dirname(os.path.abspath(__file__)), sys.orig_argv[1:])",
+        "a", "--name", "-x", "--",
+    ),
+    "module globals": _p("print(sorted(globals()), __name__, __file__, __spec__, __package__, __doc__, __cached__)"),
+    "the loader": _p("print(type(__loader__).__name__, __loader__.path, __annotations__, __builtins__)"),
+    "annotations": _p("x: int = 1\ny: 'a b' = 2\nprint(__annotations__)"),
+    "standard input": _p("import sys\nprint(sys.stdin.read().upper(), sys.stdin.isatty())", stdin=b"one\ntwo\n"),
+    "input()": _p("print(input('name? '))", stdin=b"Ada\n"),
+    "end of input": _p("input('name? ')"),
+    "bytes on both outputs": _p("import sys\nsys.stdout.buffer.write(b'\\xff\\x00')\nsys.stderr.buffer.write(b'\\xfe\\n')"),
+    "unflushed output": _p("import sys\nsys.stdout.write('a')\nsys.stderr.write('b')\nprint('c', end='')"),
+    "exit code": _p("import sys\nsys.exit(3)"),
+    "exit with a text": _p("import sys\nsys.exit('cannot go on')"),
+    "exit with None": _p("import sys\nsys.exit()"),
+    "exit with True": _p("import sys\nsys.exit(True)"),
+    "exit with an object": _p("raise SystemExit(['a', 1])"),
+    "exit with a large number": _p("raise SystemExit(256 + 7)"),
+    "exit in a function": _p("import sys\ndef main():\n    try:\n        sys.exit(4)\n    finally:\n        print('f')\nmain()"),
+    "exit at once": _p("import os\nprint('x', flush=True)\nos._exit(5)"),
+    "quit()": _p("quit(6)"),
+    "an exit function": _p("import atexit\natexit.register(print, 'one')\natexit.register(print, 'two')\nprint('three')"),
+    "an exit function after an error": _p("import atexit\natexit.register(print, 'bye')\n1/0"),
+    "an exit function that fails": _p("import atexit\natexit.register(lambda: 1/0)"),
+    "finalisation at exit": _p(
+        "class D:\n    def __del__(self):\n        print('gone', self.n)\na = D()\na.n = 1\nb = D()\nb.n = 2\nb.me = b"
+    ),
+    "finalisation at once": _p(
+        "class D:\n    def __del__(self):\n        print('gone')\ndef f():\n    D()\n    print('after')\n    x = [D()]\n    x[0]\n"
+        "    print('still')\nf()\nprint('end')"
+    ),
+    "a weak reference dies": _p(
+        "import weakref\nclass C:\n    pass\nc = C()\nr = weakref.ref(c, lambda r: print('dead'))\nc.x = 1\nprint(r() is c)\n"
+        "del c\nprint(r())"
+    ),
+    "a file is closed when nobody holds it": _p("def f():\n    open(__file__).read()\nf()\nprint('ok')", env={"PYTHONWARNINGS": "error"}),
+    # -- what ends a program
+    "an uncaught error": _p("def f(x):\n    return 1 / x\n\n\ndef g():\n    f(0)\n\ng()"),
+    "an error in a long expression": _p("a = 1\nb = None\nx = (a + 2 *\n     b[0])"),
+    "an error in a method chain": _p("class A:\n    def b(self):\n        return self\n    c = None\n\nx = (A()\n     .b()\n     .c\n     .d())"),
+    "an error in an operator": _p("x = 'a'\ny = 1\nprint(len(x) + (x + y))"),
+    "an error in adding in place": _p("x = 1\nx += 'a'"),
+    "an error in an item": _p("d = {'a': [1]}\nprint(d['a'][3])"),
+    "a missing key": _p("d = {}\nd['k']['l']"),
+    "a missing attribute": _p("class Colour:\n    red = 1\n\nprint(Colour.rde)"),
+    "a missing attribute of a module": _p("import math\nmath.sqrtt(2)"),
+    "a missing name": _p("counter = 1\nprint(countr)"),
+    "an unbound local": _p("def f():\n    print(x)\n    x = 1\nf()"),
+    "an error in an f-string": _p("value = 3\nprint(f'{value!r:>10} {value:q}')"),
+    "an error in a comprehension": _p("print([1 / n for n in (1, 0)])"),
+    "an error in a generator": _p("def g():\n    yield 1\n    raise ValueError('two')\nprint(list(g()))"),
+    "an error in a lambda": _p("f = lambda x: x.y\nprint(sorted([1], key=f))"),
+    "an error in a decorator": _p("def d(f):\n    raise TypeError('no')\n\n@d\ndef f():\n    pass"),
+    "an error in a class body": _p("class C:\n    x = 1\n    y = x.z"),
+    "an error while unpacking": _p("a, b = [1, 2, 3]"),
+    "an error with a cause": _p("try:\n    int('x')\nexcept ValueError as e:\n    raise KeyError('k') from e"),
+    "an error with a context": _p("try:\n    int('x')\nexcept ValueError:\n    {}['k']"),
+    "an error without context": _p("try:\n    int('x')\nexcept ValueError:\n    raise KeyError('k') from None"),
+    "an error with notes": _p("import sys\ne = ValueError('v')\nif sys.version_info >= (3, 11):\n    e.add_note('one\\ntwo')\nraise e"),
+    "a group of errors": _p(
+        "import sys\nif sys.version_info < (3, 11):\n    sys.exit(0)\ndef f():\n    raise ValueError(1)\ntry:\n    f()\n"
+        "except ValueError as e:\n    x = e\nraise ExceptionGroup('g', [x, TypeError(2)])"
+    ),
+    "a wrong call": _p("def f(a, *, b):\n    pass\nf(1, 2)"),
+    "calling what cannot be called": _p("x = 3\nx(1)"),
+    "too deep a recursion": _p("def f(n):\n    return f(n + 1)\ntry:\n    f(0)\nexcept RecursionError as e:\n    print(type(e))"),
+    "the depth of recursion": _p(
+        "import sys\ndef f(n):\n    return 0 if n == 0 else 1 + f(n - 1)\nprint(f(900))\nsys.setrecursionlimit(20000)\nprint(f(15000))"
+    ),
+    "deep recursion through methods": _p(
+        "class T:\n    def __init__(self, n):\n        self.child = T(n - 1) if n else None\n    def depth(self):\n"
+        "        return 1 + (self.child.depth() if self.child else 0)\nprint(T(400).depth())"
+    ),
+    "an interrupt": _p("raise KeyboardInterrupt"),
+    "an interrupt after code that evaluates text": _p(
+        "import collections\nP = collections.namedtuple('P', 'x y')\nprint(P(1, 2))\nraise KeyboardInterrupt('stop')"
+    ),
+    "a signal": _p("import os, signal\nprint('x', flush=True)\nos.kill(os.getpid(), signal.SIGTERM)"),
+    "a signal handler": _p(
+        "import os, signal\nsignal.signal(signal.SIGINT, lambda s, f: print('got', s, f.f_code.co_name))\n"
+        "os.kill(os.getpid(), signal.SIGINT)\nprint('on')"
+    ),
+    "Ctrl-C": _p("import os, signal\ntry:\n    os.kill(os.getpid(), signal.SIGINT)\n    while True:\n        pass\nfinally:\n    print('f')"),
+    "a BaseException": _p("class B(BaseException):\n    pass\nraise B('b')"),
+    "an error that cannot be printed": _p("class E(Exception):\n    def __str__(self):\n        raise ValueError\nraise E"),
+    "an exception hook": _p("import sys\nsys.excepthook = lambda t, v, tb: print('hook', t.__name__, v, tb.tb_lineno)\n1/0"),
+    "a broken exception hook": _p("import sys\ndef hook(*a):\n    raise KeyError('x')\nsys.excepthook = hook\n1/0"),
+    "the last exception": _p(
+        "import sys, atexit\natexit.register(lambda: print(sys.last_type, sys.last_traceback.tb_frame.f_code.co_name))\n1/0"
+    ),
+    "no exception is being handled": _p("import sys\nprint(sys.exc_info(), hasattr(sys, 'last_type'))"),
+    "an error in a thread": _p("import threading\nt = threading.Thread(target=lambda: 1 / 0, name='T')\nt.start()\nt.join()\nprint('on')"),
+    "a thread that outlives the main program": _p(
+        "import threading, time\ndef f():\n    time.sleep(0.1)\n    print('late')\nthreading.Thread(target=f).start()\nprint('main')"
+    ),
+    # -- source files
+    "a syntax error": _p("def f(:\n    pass"),
+    "an indentation error": _p("if 1:\nprint(2)"),
+    "a syntax error found late": _p("def f():\n    x = 1\n    global x\n"),
+    "an unterminated text": _p("x = 'abc\n"),
+    "bytes that are no UTF-8": Program("x = 'é'\n", script="program.py", env={"_ENCODING": "latin-1"}),
+    "a coding cookie": Program("# -*- coding: latin-1 -*-\nprint('é')\n", env={"_ENCODING": "latin-1"}),
+    "a byte order mark": Program("\ufeffprint('bom')\n"),
+    "a null byte": Program("x = 1\0\n"),
+    "a name with a hyphen and no suffix": Program("print(__name__, __file__)", script="my-tool"),
+    "a name of the standard library": Program("import queue\nprint(queue.__name__, __file__)", script="string.py"),
+    "a script in another folder": Program("import sys\nprint(sys.argv[0], __file__, sys.path[0])", script="sub/inner.py"),
+    "a missing file": Program(argv=("nowhere.py", "x")),
+    "a folder with a main program": Program(
+        argv=("app", "x"), files={"app/__main__.py": "import sys\nprint(sys.argv, __name__, __package__)\nimport inner\n1/0",
+                                  "app/inner.py": "print(__name__)"},
+    ),
+    "a module": Program(argv=("-m", "tool", "x", "-m"), files={"tool.py": "import sys\nprint(sys.argv, __name__, __spec__.name)\n1/0"}),
+    "a package": Program(argv=("-m", "pack.sub", "x"), files={
+        "pack/__init__.py": "print('init', __name__)", "pack/sub.py": "from . import other\nprint(__name__, __package__)",
+        "pack/other.py": "print(__name__)"}),
+    "a package with a main program": Program(argv=("-m", "pack"), files={
+        "pack/__init__.py": "", "pack/__main__.py": "import sys\nprint(sys.argv[1:], __name__, __package__)\nsys.exit(2)"}),
+    "a missing module": Program(argv=("-m", "nowhere.at.all")),
+    "a package that cannot be run": Program(argv=("-m", "pack"), files={"pack/__init__.py": ""}),
+    "a command": Program(argv=("-c", "import sys; print(sys.argv, __name__); 1/0", "x", "-c")),
+    "importing the user's modules": _p(
+        "import helper, pack.sub\nfrom pack import other\nprint(helper.f(2), pack.sub.__file__.endswith('sub.py'), other.x)\nhelper.g()",
+        files={"helper.py": "def f(x):\n    return x + 1\ndef g():\n    raise OSError('from helper')\n",
+               "pack/__init__.py": "", "pack/sub.py": "", "pack/other.py": "x = 1"},
+    ),
+    "a syntax error in an imported module": _p("import helper", files={"helper.py": "x = (1,\n"}),
+    "an error in an imported module": _p("import helper", files={"helper.py": "x = 1\nx.y\n"}),
+    "a missing import": _p("import helper", files={"helper.py": "import nowhere_at_all\n"}),
+    "a circular import": _p("import one", files={"one.py": "from two import b\na = 1\n", "two.py": "from one import a\nb = 2\n"}),
+    "reloading": _p(
+        "import helper, importlib, os\nprint(helper.x)\nopen(helper.__file__, 'w').write('x = 22 + 1')\n"
+        "importlib.invalidate_caches()\nimportlib.reload(helper)\nprint(helper.x)",
+        files={"helper.py": "x = 1"},
+    ),
+    "a namespace package": _p("import space.part\nprint(space.part.x, space.__file__)", files={"space/part.py": "x = 1"}),
+    # -- frames
+    "the stack": _p(
+        "import inspect, sys\ndef f():\n    return [(i.function, i.lineno) for i in inspect.stack()]\n"
+        "class C:\n    @property\n    def p(self):\n        return f()\n    def __add__(self, o):\n        return f()\n"
+        "    def __getitem__(self, k):\n        return f()\n    def __format__(self, s):\n        return str(f())\n"
+        "    def __call__(self):\n        return f()\n    def __iter__(self):\n        print(f())\n        return iter(())\n"
+        "    def __enter__(self):\n        print(f())\n    def __exit__(self, *a):\n        print(f())\n"
+        "c = C()\nprint(f(), c.p, c + 1, c[0], f'{c}', c())\nfor _ in c:\n    pass\nwith c:\n    pass\n"
+        "print(sorted([1], key=lambda x: len(f())), list(map(lambda x: f(), [1])))\nprint(sys._getframe().f_back)"
+    ),
+    "the caller's frame": _p("import sys\ndef f():\n    return sys._getframe(1).f_code.co_name\ndef g():\n    return f()\nprint(g(), f())"),
+    "beyond the outermost frame": _p("import sys\nsys._getframe(1)"),
+    "a printed stack": _p("import traceback, sys\ndef f():\n    traceback.print_stack(file=sys.stdout)\nf()"),
+    "warnings name their line": _p(
+        "import warnings\nwarnings.simplefilter('always')\ndef old():\n    warnings.warn('old', DeprecationWarning, stacklevel=2)\n"
+        "old()\nclass C:\n    @property\n    def p(self):\n        warnings.warn('p', stacklevel=2)\n\nC().p\nwarnings.warn('here')\n"
+        "warnings.warn('beyond', stacklevel=9)"
+    ),
+    "logging names its caller": _p(
+        "import logging, sys\nlogging.basicConfig(stream=sys.stdout, format='%(filename)s:%(lineno)d %(funcName)s %(message)s', level=0)\n"
+        "def f():\n    logging.info('a %s', 'b')\n    logging.getLogger('x').warning('c', stacklevel=2)\n    try:\n        1/0\n"
+        "    except ZeroDivisionError:\n        logging.exception('failed')\nf()"
+    ),
+    "names made by factories": _p(
+        "import collections, enum, typing, types\nP = collections.namedtuple('P', 'x')\nE = enum.Enum('E', 'a b')\n"
+        "T = typing.TypeVar('T')\nN = typing.NewType('N', int)\nD = type('D', (), {})\nM = types.new_class('M')\n"
+        "print([x.__module__ for x in (P, E, T, N, D, M)])\nimport pickle\nprint(pickle.loads(pickle.dumps(P(1))))"
+    ),
+    "locals and globals": _p(
+        "def f(a, b=2):\n    c = a + b\n    d = [x * c for x in (1, 2)]\n    e = f'{c}'\n    c += 1\n    return sorted(locals().items())\n"
+        "print(f(1), eval('1 + 1'), sorted(vars(type('C', (), {'x': 1})))[-1])\nexec('z = 5')\nprint(z)\n"
+        "class K:\n    a = 1\n    b = a + 1\n    print(sorted(locals())[-2:])\nprint(f.__code__.co_varnames, f.__code__.co_firstlineno)"
+    ),
+    "source and signatures": _p(
+        "import inspect\ndef f(a, b: int = 1 + 1, *c, d='x', **e) -> str:\n    'doc'\n    return a\n\nprint(inspect.signature(f), inspect.getsource(f), f.__doc__)"
+    ),
+    "tracing": _p(
+        "import sys\ndef f(x):\n    y = x + 1\n    for z in [y]:\n        y = len(str(z))\n    return f'{y}'\nseen = []\n"
+        "def trace(frame, event, arg):\n    if frame.f_code.co_filename == __file__:\n        seen.append((event, frame.f_lineno))\n    return trace\n"
+        "sys.settrace(trace)\nf(1)\nsys.settrace(None)\nprint(seen)"
+    ),
+    # -- the language
+    "super in all places": _p(
+        "class A:\n    def __new__(cls, *a):\n        return super().__new__(cls)\n    def __init_subclass__(cls, **k):\n        super().__init_subclass__(**k)\n"
+        "        print('sub', cls.__name__)\n    def m(self):\n        return 'A'\n    @classmethod\n    def c(cls):\n        return cls.__name__\n"
+        "    def __getattribute__(self, n):\n        return super().__getattribute__(n)\nclass B(A):\n    def __init__(self, x):\n        super().__init__()\n"
+        "        self.x = x\n    def m(self):\n        return super().m() + super(B, self).m() + __class__.__name__\n    @classmethod\n    def c(cls):\n"
+        "        return super().c()\nprint(B(1).m(), B.c(), B(2).x)"
+    ),
+    "name mangling": _p(
+        "class A:\n    __x = 1\n    def __init__(self):\n        self.__y = 2\n    def __m(self):\n        return self.__x + self.__y\n"
+        "    def n(self, o):\n        o.__y += 1\n        return self.__m(), o.__y\na = A()\nprint(a.n(a), sorted(vars(a)))"
+    ),
+    "evaluation order": _p(
+        "def t(n, v=1):\n    print(n, end=' ')\n    return v\nclass O:\n    def __getattr__(self, n):\n        print('.' + n, end=' ')\n        return t\n"
+        "    def __setattr__(self, n, v):\n        print('.' + n + '=', end=' ')\n    def __getitem__(self, k):\n        print('[]', end=' ')\n        return 1\n"
+        "    def __setitem__(self, k, v):\n        print('[]=', end=' ')\no = O()\nt(1, o)[t(2)] = t(3)\nt(4, o).a = t(5)\nt(6, o)[t(7)] += t(8)\nt(9, o).b += 0 if 0 else t(10, 1) and 'x' and 1\n"
+        "print()\n" "o.m(t(11), *[t(12)], k=t(13), **{'l': t(14)}) if 0 else print(t(15) < t(16, 2) < t(17, 0) < t(18))\n"
+        "{t(19): t(20), **{t(21): t(22)}}\nt(23) and t(24, 0) and t(25)\nx = [t(26)][t(27, 0)] + t(28) * t(29)\n"
+        "print(f'{t(30)}{t(31):{t(32)}}')"
+    ),
+    "each operand once": _p(
+        "class N:\n    def __init__(self, v):\n        self.v = v\n    def __add__(self, o):\n        print('add')\n        return NotImplemented\n"
+        "    def __radd__(self, o):\n        print('radd')\n        return 7\n    def __iadd__(self, o):\n        print('iadd')\n        return self\n"
+        "    def __lt__(self, o):\n        print('lt')\n        return []\na = N(1)\nb = a\na += 1\nprint(a is b, 1 + a, (a < a) == [])\n"
+        "try:\n    a + 1\nexcept TypeError as e:\n    print(e)\nl = m = [1]\nl += (2,)\nprint(m, l is m)\nt = ([],)\ntry:\n    t[0] += [1]\nexcept TypeError as e:\n    print(e, t)"
+    ),
+    "shadowed names": _p(
+        "def open(x):\n    return 'mine ' + x\nlen = lambda x: -1\nstr = list = print_ = None\nclass super:\n    x = 3\nprint(open('f'), len([1]), super().x)\n"
+        "def f(print, type, locals):\n    return print + type(1) + locals()\nimport builtins\nbuiltins.print(f('a', lambda x: 'b', lambda: 'c'))"
+    ),
+    "comprehension and class scope": _p(
+        "x = 'global'\nclass C:\n    x = 'class'\n    y = [x for _ in (1,)]\n    z = [i for i in x]\nprint(C.y, C.z)\n"
+        "def f():\n    return [(lambda: i)() for i in range(3)], [y := 1, y + 1], {k: v for k, v in {'a': 1}.items() if v}, {*'ab'} == set('ba')\n"
+        "print(f())\nfs = [lambda: i for i in range(3)]\nprint([g() for g in fs])"
+    ),
+    "texts": _p(
+        "v, w, n = 'é', 5, 3.14159\nprint(f'{v!r:>{w}}|{v!a}|{n:.2f}|{n=:.1f}|{{}}|{\"x\"}|{v:>{w}{\"\"}}', f'{n!s:.3}')\n"
+        "print('%s %r %05.1f %% %(x)s' % {'x': 1} if 0 else '%(x)s' % {'x': 1}, '%s' % (1,), '%c%x' % ('a', 255), b'%s' % b'x')\n"
+        "print('{0} {a} {b[0]} {c.real}'.format(1, a=2, b=[3], c=4j), '{:>{}}'.format('x', 4))\n"
+        "try:\n    '%d' % 'x'\nexcept TypeError as e:\n    print(e)\ntry:\n    '{}'.format()\nexcept IndexError as e:\n    print(e)\n"
+        "class S(str):\n    def __add__(self, o):\n        return 'S' + o\n    def __format__(self, s):\n        return 'F' + s\ns = S('q')\nprint(s + 'x', f'{s:z}', '%s' % s, type(s * 2), s.upper())"
+    ),
+    "patterns": _p(
+        "class P:\n    __match_args__ = ('x',)\n    def __init__(self, x):\n        self.x = x\nK = -1\ndef f(v):\n    match v:\n        case 0 | -1:\n            return 'int'\n"
+        "        case 1 + 2j:\n            return 'complex'\n        case P(x=[a, *b]) if a:\n            return a, b\n        case {'k': k, **rest}:\n            return k, rest\n"
+        "        case [1, [2, x]]:\n            return x\n        case str() as s:\n            return s\n        case _:\n            return None\n"
+        "print([f(v) for v in (0, -1, 1 + 2j, P([3, 4]), {'k': 1, 'l': 2}, [1, [2, 3]], 'z', 9)])"
+    ),
+    "generators": _p(
+        "def g():\n    try:\n        x = yield 1\n        print('got', x)\n        try:\n            y = yield x + 1\n        except KeyError as e:\n            y = 'k' + str(e)\n"
+        "        yield y\n    finally:\n        print('closed')\n    return 'r'\ndef h():\n    r = yield from g()\n    print('r', r)\ni = h()\n"
+        "print(next(i), i.send(2), i.throw(KeyError('z')))\ntry:\n    next(i)\nexcept StopIteration as e:\n    print(e.value)\ni = h()\nnext(i)\ni.close()\nprint(sum(x * x for x in range(4)))"
+    ),
+    "coroutines": _p(
+        "import asyncio, contextvars\nv = contextvars.ContextVar('v', default=0)\nclass A:\n    async def __aenter__(self):\n        return 1\n    async def __aexit__(self, *a):\n"
+        "        print('exit', a[0])\n        return True\nasync def ag():\n    for i in range(3):\n        yield i\n        await asyncio.sleep(0)\nasync def work(n):\n    v.set(n)\n"
+        "    await asyncio.sleep(0.01 * n)\n    return v.get(), asyncio.current_task().get_name()\nasync def main():\n    async with A() as x:\n        print(x, [i async for i in ag()])\n"
+        "        raise ValueError\n    print(await asyncio.gather(work(2), work(1)), v.get(), len(contextvars.copy_context()))\n    t = asyncio.create_task(work(3), name='T')\n    print(t.get_name(), await t)\n"
+        "    try:\n        await asyncio.wait_for(asyncio.sleep(9), 0.01)\n    except asyncio.TimeoutError:\n        print('timeout')\n    t = asyncio.create_task(asyncio.sleep(9))\n    await asyncio.sleep(0)\n    t.cancel()\n"
+        "    try:\n        await t\n    except asyncio.CancelledError:\n        print('cancelled')\nasyncio.run(main())"
+    ),
+    "an error in a coroutine": _p(
+        "import asyncio\nasync def f():\n    await asyncio.sleep(0)\n    raise ValueError('deep')\nasync def g():\n    await asyncio.gather(f(), asyncio.sleep(0))\nasyncio.run(g())"
+    ),
+    "a coroutine that is never awaited": _p("async def f():\n    pass\nf()\nprint('x')"),
+    "classes of every kind": _p(
+        "import dataclasses, enum, typing, abc, functools\n@dataclasses.dataclass(order=True)\nclass D:\n    a: int\n    b: str = 'x'\n    c: list = dataclasses.field(default_factory=list, compare=False)\n"
+        "    K: typing.ClassVar[int] = 3\nclass N(typing.NamedTuple):\n    a: int\n    b: str = 'y'\nclass E(enum.Enum):\n    A = 1\n    B = A + 1\n    @property\n    def up(self):\n        return self.name * 2\n"
+        "class F(enum.Flag):\n    X = enum.auto()\n    Y = enum.auto()\nclass Q(abc.ABC):\n    @abc.abstractmethod\n    def m(self): ...\n"
+        "class L:\n    __slots__ = ('p',)\n    def __set_name__(self, o, n):\n        print('name', n)\n    def __get__(self, i, o):\n        return 'got'\n"
+        "class M(type):\n    def __call__(cls, *a):\n        print('call', a)\n        return super().__call__(*a)\n    @classmethod\n    def __prepare__(m, n, b, **k):\n        return {'z': k}\n"
+        "class T(metaclass=M, opt=1):\n    d = L()\n    def __init__(self, x):\n        self.x = x\n    @functools.cached_property\n    def cp(self):\n        print('once')\n        return self.x + 1\n"
+        "    def __getattr__(self, n):\n        return 'dyn ' + n\n    def __class_getitem__(cls, k):\n        return k\n"
+        "t = T(1)\nprint(D(1) < D(2, 'z'), D(1), N(1)._replace(a=2), E(2).up, F.X | F.Y, t.cp, t.cp, t.d, t.nope, T[3], T.z, D.K)\ntry:\n    Q()\nexcept TypeError as e:\n    print(e)"
+    ),
+    "aliasing": _p(
+        "d = {'l': [1]}\nx = d['l']\nx.append(2)\nd.get('l').append(3)\ny = list(d.values())[0]\ny += [4]\nprint(d, x is d['l'], y is x)\n"
+        "a = 'abc'\nb = a\nprint(a is b, a[0:] is a, (1, 2)[0] is 1 if 0 else True, 'x' 'y' is 'xy' if 0 else '', id(a) == id(b))"
+    ),
+    "context variables and decimals": _p(
+        "import decimal, contextvars\nwith decimal.localcontext() as c:\n    c.prec = 3\n    print(decimal.Decimal(1) / 3)\nv = contextvars.ContextVar('v')\nt = v.set(1)\n"
+        "print(v.get(), v in contextvars.copy_context(), len(contextvars.copy_context()))\nv.reset(t)\nprint(v.get('none'))"
+    ),
+    "processes": _p(
+        "import multiprocessing, subprocess, sys\ndef f(x):\n    return x * x\nif __name__ == '__main__':\n    for m in ('fork', 'spawn'):\n"
+        "        with multiprocessing.get_context(m).Pool(2) as p:\n            print(p.map(f, [1, 2, 3]))\n"
+        "    print(subprocess.run([sys.executable, '-c', 'print(1 + 1)'], capture_output=True).stdout)"
+    ),
+    "fork": _p(
+        "import os\npid = os.fork()\nif pid == 0:\n    print('child', flush=True)\n    os._exit(3)\nprint(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))\n"
+        "try:\n    os.wait()\nexcept ChildProcessError:\n    print('no other child')"
+    ),
+    "a test case": _p(
+        "import unittest\nfrom unittest import mock\nclass T(unittest.TestCase):\n    def test_a(self):\n        with mock.patch('builtins.len', return_value=5) as m:\n            self.assertEqual(len([]), 5)\n"
+        "        m.assert_called_once_with([])\n    def test_b(self):\n        with self.assertRaises(ZeroDivisionError):\n            1 / 0\n    def test_c(self):\n        self.assertEqual(1 + 1, 3)\n"
+        "import sys\nr = unittest.TestResult()\nunittest.defaultTestLoader.loadTestsFromTestCase(T).run(r)\nprint(r, r.failures[0][1])"
+    ),
+    "timing": _p("import timeit, time\nprint(timeit.timeit('x = 1', number=10) > 0, time.strftime('%Y', time.gmtime(0)))"),
+    "warnings as errors": _p("import warnings\nwarnings.warn('w')", env={"PYTHONWARNINGS": "error"}),
+    "development mode": _p("import sys\nprint(sys.flags.dev_mode, sys.flags.utf8_mode)", env={"PYTHONDEVMODE": "1"}),
+    "hash seed": _p("print(hash('abc'))", env={"PYTHONHASHSEED": "3"}),
+    "the environment": _p("import os\nprint(sorted(k for k in os.environ if k.startswith('AO')))"),
+    "threads that are known": _p("import threading\nprint(threading.active_count(), threading.main_thread().name, threading.current_thread())"),
+    "children that are known": _p("import os\ntry:\n    os.waitpid(-1, os.WNOHANG)\nexcept ChildProcessError:\n    print('none')"),
+}

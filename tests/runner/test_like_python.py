@@ -1,0 +1,96 @@
+"""`ao-record` is like python: the same program under both, everything observable compared.
+
+In two states: as a program starts, and with recorded calls possible and something tagged, when every
+helper of the rewritten code is at work.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from .like_python import PROGRAMS, Program
+
+RECORD = str(Path(sys.executable).with_name("ao-record"))
+STATES = ("plain", "live")
+
+# Runs before everything else in either process, and does nothing that shows.
+LIVE = """
+import sys
+sys.path.append({package!r})
+from ao_lsp.taint import state, table
+sys.path.pop()
+state.go_live()
+KEPT = [table.mark("tagged at start", table.origin("call"))]
+"""
+
+
+def interpreters() -> list[str]:
+    """The interpreter of the tests, and those that `AO_TEST_PYTHONS` names (joined by ':')."""
+    more = os.environ.get("AO_TEST_PYTHONS", "").split(os.pathsep)
+    return [sys.executable, *filter(None, more)]
+
+
+def version(python: str) -> str:
+    asked = [python, "-c", "import sys; print('%d.%d' % sys.version_info[:2])"]
+    return subprocess.run(asked, capture_output=True, text=True, check=True).stdout.strip()
+
+
+@pytest.fixture(scope="session", params=interpreters(), ids=version)
+def python(request: pytest.FixtureRequest) -> str:
+    chosen: str = request.param
+    return chosen
+
+
+def outcome(argv: list[str], program: Program, env: dict[str, str], cwd: Path) -> tuple[int, bytes, bytes]:
+    done = subprocess.run(argv, input=program.stdin, capture_output=True, cwd=cwd, env=env, timeout=60)
+    return done.returncode, comparable(done.stdout), comparable(done.stderr)
+
+
+def comparable(output: bytes) -> bytes:
+    """Output without what differs between two runs of the same process: addresses and thread ids."""
+    return re.sub(rb"0x[0-9a-f]{8,}|\b\d{12,}\b", b"<id>", output)
+
+
+def write(program: Program, folder: Path) -> list[str]:
+    """The files of a program; returns what stands behind `python`."""
+    for name, text in program.files.items():
+        file = folder / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text)
+    if program.argv is not None:
+        return list(program.argv)
+    script = folder / program.script
+    script.parent.mkdir(parents=True, exist_ok=True)
+    script.write_bytes(program.source.encode(program.env.get("_ENCODING", "utf-8")))
+    return [program.script, *program.args]
+
+
+@pytest.mark.parametrize("state", STATES)
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_a_program_behaves_as_under_python(
+    name: str, state: str, tmp_path: Path, python: str, daemon_home: dict[str, str]
+) -> None:
+    program = PROGRAMS[name]
+    folder = tmp_path / "work"
+    folder.mkdir()
+    arguments = write(program, folder)
+    env = {**os.environ, **daemon_home, **program.env}
+    for unwanted in ("VIRTUAL_ENV", "PYTHONPATH"):
+        env.pop(unwanted, None)
+    if state == "live":
+        site = tmp_path / "site"
+        site.mkdir()
+        package = Path(__file__).parents[2]
+        (site / "sitecustomize.py").write_text(LIVE.format(package=str(package)))
+        env["PYTHONPATH"] = str(site)
+    plain = outcome([python, *arguments], program, env, folder)
+    if program.files:  # a program may have changed them
+        write(program, folder)
+    recorded = outcome([RECORD, "--python", python, *arguments], program, env, folder)
+    assert recorded == plain
