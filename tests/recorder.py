@@ -6,6 +6,7 @@ import json
 import os
 import socket
 import time
+from collections.abc import Sequence
 from typing import Any
 
 from ao_lsp import connect, paths, protocol
@@ -125,7 +126,10 @@ class Recorder:
         }
         return self.event("run.start", **{**start, **fields})
 
-    def call_start(self, call: str, inputs: tuple[str, ...] = (), request: bytes | None = None, **fields: Any) -> bytes:
+    def call_start(
+        self, call: str, inputs: Sequence[str | dict[str, Any]] = (), request: bytes | None = None, **fields: Any
+    ) -> bytes:
+        """`inputs` are calls, tracked to here over one line, or whole entries."""
         start = {
             "call": call,
             "kind": "llm",
@@ -142,6 +146,8 @@ class Recorder:
             "task": None,
             "inputs": [
                 {"call": source, "evidence": "tracked", "path": [{"file": SITE["file"], "line": 11}]}
+                if isinstance(source, str)
+                else source
                 for source in inputs
             ],
             "origin": "live",
@@ -167,7 +173,7 @@ class Recorder:
         }
         return self.event("call.end", {"response": body}, **{**end, **fields})
 
-    def call(self, call: str, inputs: tuple[str, ...] = (), response: bytes | None = None, **fields: Any) -> None:
+    def call(self, call: str, inputs: Sequence[str] = (), response: bytes | None = None, **fields: Any) -> None:
         """A call from start to end."""
         self.call_start(call, inputs, **fields)
         self.call_end(call, response)

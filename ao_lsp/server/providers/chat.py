@@ -92,7 +92,7 @@ def _add_piece(choice: Json, piece: Json) -> None:
         elif value is not None or key not in message:
             message[key] = value
     for key, value in piece.items():
-        if key not in ("index", "delta") and (value is not None or key not in choice):
+        if key not in ("index", "delta", "message") and (value is not None or key not in choice):
             choice[key] = value
 
 
@@ -144,7 +144,7 @@ def _choice_pieces(choice: Json, recorded_texts: list[str]) -> Iterator[Json]:
     def piece(delta: Json, finish: Any = None) -> Json:
         return {"index": index, "delta": delta, "logprobs": None, "finish_reason": finish}
 
-    rest = {k: v for k, v in message.items() if k not in ("role", "content", "tool_calls") and v is not None}
+    rest = {k: v for k, v in message.items() if k not in ("role", "content", "tool_calls")}
     content = message.get("content")
     yield piece({"role": message.get("role", "assistant"), "content": None if content is None else "", **rest})
     for text in pieces(flattened(content), recorded_texts):

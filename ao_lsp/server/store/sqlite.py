@@ -110,7 +110,8 @@ class SqliteStore:
         # Outside of the transaction: pages are free once it is committed.
         async with self._writing, self._reading:
             with translated(self._path):
-                await self._writer.execute_fetchall("PRAGMA incremental_vacuum")
+                # As a script: `execute` steps once, and each step frees one page.
+                await self._writer.executescript("PRAGMA incremental_vacuum")
                 await self._writer.execute_fetchall("PRAGMA wal_checkpoint(TRUNCATE)")
         return changes
 

@@ -1,0 +1,292 @@
+"""The database: what it keeps, what it gives back, and what it says when it cannot."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import time
+from collections.abc import AsyncIterator, Sequence
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ao_lsp.server import graph
+from ao_lsp.server.model import Edit
+from ao_lsp.server.store import Arrival, StoreError, writing
+from ao_lsp.server.store.schema import MIGRATIONS, migrate
+from ao_lsp.server.store.sqlite import SqliteStore, open_store
+from tests.recorder import CHAT, SITE, chat_request, chat_response
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> str:
+    return str(tmp_path / "data" / "ao.db")
+
+
+@pytest.fixture
+async def store(path: str) -> AsyncIterator[SqliteStore]:
+    opened = await open_store(path, busy_timeout_s=0.1)
+    yield opened
+    await opened.close()
+
+
+def arrivals(run: str, events: Sequence[tuple[dict[str, Any], dict[str, bytes]]], first: int = 1) -> list[Arrival]:
+    found = []
+    for seq, (event, parts) in enumerate(events, first):
+        fact = graph.read({"at": time.time(), **event}, parts, run)
+        if isinstance(fact, graph.CallEnded):
+            fact = graph.summarised(fact, CHAT)
+        found.append(Arrival(run, "s1", seq, None, fact))
+    return found
+
+
+def started(session: str = "session1", **more: Any) -> tuple[dict[str, Any], dict[str, bytes]]:
+    return {"type": "run.start", "session": session, "name": "a.py", "argv": ["a.py"], **more}, {}
+
+
+def called(call: str, text: str = "hi", **more: Any) -> list[tuple[dict[str, Any], dict[str, bytes]]]:
+    url = {"endpoint": CHAT, "url": f"https://api.openai.com{CHAT}", "site": SITE}
+    headers = [["content-type", "application/json"]]
+    return [
+        ({"type": "call.start", "call": call, **url, **more}, {"request": chat_request(call)}),
+        (
+            {"type": "call.end", "call": call, "status": "ok", "http_status": 200, "headers": headers},
+            {"response": chat_response(text)},
+        ),
+    ]
+
+
+def ended() -> tuple[dict[str, Any], dict[str, bytes]]:
+    return {"type": "run.end", "status": "finished", "exit_code": 0}, {}
+
+
+async def record(store: SqliteStore, run: str, *calls: str, session: str = "session1") -> None:
+    events = [started(session), *(event for call in calls for event in called(call)), ended()]
+    await store.record(arrivals(run, events))
+
+
+async def test_what_is_written_comes_back_as_it_was(store: SqliteStore) -> None:
+    site = {"file": "/p/a.py", "line": 3, "function": "f", "end_line": None, "column": 4, "end_column": None}
+    events = [
+        started(target={"kind": "module", "value": "a"}, options=["--no-taint"], env={"LANG": "C"}, cwd="/p", pid=7),
+        *called("c1", "hello", site=site, stack=[site], lineage={"task": 1}, thread="T", task="t", source_call="x"),
+        ended(),
+    ]
+    await store.record(arrivals("run1", events))
+    found = await store.graph("run1")
+    assert found is not None
+    assert found.run.target == ("module", "a")
+    assert (found.run.options, found.run.env, found.run.cwd) == (("--no-taint",), (("LANG", "C"),), "/p")
+    (call,) = found.calls
+    assert call.site is not None
+    assert (call.site.line, call.site.column, call.stack) == (3, 4, (call.site,))
+    assert (call.lineage, call.thread, call.task, call.source_call) == ({"task": 1}, "T", "t", "x")
+    assert (call.provider, call.model, call.preview, call.input_tokens) == ("openai", "gpt-5", "hello", 7)
+    exchange = await store.exchange("run1", "c1")
+    assert exchange is not None
+    assert (exchange.request, exchange.response) == (chat_request("c1"), chat_response("hello"))
+
+
+async def test_equal_bodies_are_stored_once(store: SqliteStore, path: str) -> None:
+    for run in ("run1", "run2"):
+        await record(store, run, "c1")
+    with closing(sqlite3.connect(path)) as db:
+        assert db.execute("SELECT count(*) FROM bodies").fetchone() == (2,)
+
+
+async def test_deleting_a_run_deletes_what_only_it_had_and_gives_the_space_back(store: SqliteStore, path: str) -> None:
+    await record(store, "run1", "c1")
+    noise = os.urandom(2 << 20).hex()
+    await store.record(arrivals("run2", [started("session2"), *called("c1"), *called("c2", noise), ended()]))
+    full = store.size()
+    changes = await store.delete_runs(["run2"])
+    assert [(change.kind, change.run) for change in changes] == [("run.deleted", "run2")]
+    assert await store.graph("run2") is None
+    assert full - store.size() > 2 << 20
+    kept = await store.exchange("run1", "c1")
+    assert kept is not None, "a body that another run shares is gone"
+    with closing(sqlite3.connect(path)) as db:
+        assert db.execute("SELECT count(*) FROM calls").fetchone() == (1,)
+        assert db.execute("SELECT count(*) FROM streams").fetchone() == (1,)
+        assert db.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+
+
+async def test_changes_are_numbered_densely_within_their_session(store: SqliteStore) -> None:
+    await record(store, "run1", "c1", session="one")
+    await record(store, "run2", "c1", session="two")
+    await record(store, "run3", session="one")
+    changes = await store.changes_since("one", 0)
+    assert changes is not None
+    assert [(change.seq, change.kind, change.run) for change in changes] == [
+        (1, "run.started", "run1"),
+        (2, "call.started", "run1"),
+        (3, "call.ended", "run1"),
+        (4, "run.ended", "run1"),
+        (5, "run.started", "run3"),
+        (6, "run.ended", "run3"),
+    ]
+    assert await store.changes_since("one", 6) == []
+    tail = await store.changes_since("one", 4)
+    assert tail is not None
+    assert [change.seq for change in tail] == [5, 6]
+
+
+async def test_a_number_that_is_too_old_or_was_never_given_means_read_everything(
+    store: SqliteStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(writing, "_CHANGES_KEPT", 5)
+    for number in range(6):
+        await record(store, f"run{number}", "c1")
+    assert await store.changes_since("session1", 0) is None
+    assert await store.changes_since("session1", 99) is None
+    assert await store.changes_since("nobody", 0) is None
+    session = await store.session("session1")
+    assert session is not None
+    assert session.last_change == 24
+    kept = await store.changes_since("session1", session.first_change - 1)
+    assert kept is not None
+    assert [change.seq for change in kept] == list(range(session.first_change, 25))
+
+
+async def test_numbers_go_on_after_every_run_of_a_session_is_deleted(store: SqliteStore) -> None:
+    await record(store, "run1", "c1")
+    await store.delete_runs(["run1"])
+    await record(store, "run2")
+    changes = await store.changes_since("session1", 4)
+    assert changes is not None
+    assert [(change.seq, change.kind) for change in changes] == [
+        (5, "run.deleted"),
+        (6, "run.started"),
+        (7, "run.ended"),
+    ]
+
+
+async def test_an_edit_replaces_an_earlier_one_and_can_be_taken_back(store: SqliteStore, path: str) -> None:
+    await record(store, "run1", "c1")
+    for text in ("first", "second"):
+        changes = await store.put_edit(
+            Edit("run1", "c1", "output", 1.0, text, text.encode(), (("a", "b"),), ((1, 2.0),))
+        )
+        assert [change.kind for change in changes] == ["edit.stored"]
+    (edit,) = await store.edits("run1")
+    assert (edit.content, edit.body, edit.headers, edit.chunks) == ("second", b"second", (("a", "b"),), ((1, 2.0),))
+    original = await store.exchange("run1", "c1")
+    assert original is not None
+    assert original.response == chat_response("hi")
+    assert [change.kind for change in await store.delete_edits("run1", "c1", ("output", "input"))] == ["edit.removed"]
+    assert await store.delete_edits("run1", "c1", ("output",)) == ()
+    assert await store.edits("run1") == []
+    with closing(sqlite3.connect(path)) as db:
+        assert db.execute("SELECT count(*) FROM bodies").fetchone() == (2,)
+
+
+async def test_a_batch_is_committed_as_a_whole_or_not_at_all(store: SqliteStore) -> None:
+    bad = Arrival("run1", "s1", 3, None, graph.RunNote("run1", 1.0, "info", "\ud800"))
+    with pytest.raises(UnicodeEncodeError):
+        await store.record([*arrivals("run1", [started(), ended()]), bad])
+    assert await store.run("run1") is None
+    await record(store, "run1")
+    assert await store.run("run1") is not None
+
+
+async def test_the_newest_run_with_calls_in_a_file_is_found_by_the_file(store: SqliteStore) -> None:
+    await record(store, "run1", "c1")
+    await record(store, "run2", "c1", "c2")
+    await record(store, "run3")
+    found = await store.latest_in_file(str(SITE["file"]))
+    assert found is not None
+    assert (found.run.id, len(found.calls)) == ("run2", 2)
+    assert await store.latest_in_file("/elsewhere.py") is None
+
+
+async def test_edges_from_calls_of_other_runs_are_kept_out_of_a_graph(store: SqliteStore) -> None:
+    inputs = [{"call": "elsewhere", "evidence": "tracked"}, {"call": "c1", "evidence": "matched"}, {"call": "c1"}]
+    events = [started(), *called("c1"), *called("c2", inputs=inputs)]
+    await store.record(arrivals("run1", events))
+    found = await store.graph("run1")
+    assert found is not None
+    assert [(edge.source, edge.target, edge.evidence) for edge in found.edges] == [("c1", "c2", "tracked")]
+
+
+# -- when it cannot
+
+
+async def test_a_locked_database_is_an_error_with_a_reason_and_not_the_end(store: SqliteStore, path: str) -> None:
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("BEGIN EXCLUSIVE")
+        with pytest.raises(StoreError, match="locked by another program") as raised:
+            await record(store, "run1")
+        assert raised.value.code == "busy"
+        other.execute("ROLLBACK")
+    await record(store, "run1")
+    assert await store.run("run1") is not None
+
+
+async def test_a_full_disk_is_an_error_with_a_reason_and_not_the_end(store: SqliteStore) -> None:
+    await record(store, "run1")
+    await store._writer.execute("PRAGMA max_page_count = 1")
+    events = [started(), *called("c1", os.urandom(1 << 20).hex())]
+    with pytest.raises(StoreError, match="no room left") as raised:
+        await store.record(arrivals("run2", events))
+    assert raised.value.code == "full"
+    assert await store.run("run2") is None
+    await store._writer.execute("PRAGMA max_page_count = 1073741823")
+    await store.record(arrivals("run2", events))
+    assert await store.run("run2") is not None
+
+
+def damage(path: str) -> None:
+    os.makedirs(os.path.dirname(path))
+    Path(path).write_bytes(b"SQLite format 3\0" + b"\xee" * 5000)
+
+
+async def test_a_damaged_database_is_an_error_with_a_reason(path: str) -> None:
+    damage(path)
+    with pytest.raises(StoreError) as raised:
+        await open_store(path)
+    assert raised.value.code == "corrupt"
+    assert "move it away" in raised.value.hint
+
+
+async def test_a_database_of_a_newer_version_is_refused_and_left_as_it_is(path: str) -> None:
+    os.makedirs(os.path.dirname(path))
+    with closing(sqlite3.connect(path)) as db:
+        db.execute("PRAGMA user_version = 999")
+    with pytest.raises(StoreError, match="made by a newer ao-lsp") as raised:
+        await open_store(path)
+    assert raised.value.code == "newer"
+    with closing(sqlite3.connect(path)) as db:
+        assert db.execute("PRAGMA user_version").fetchone() == (999,)
+
+
+LATER = (*MIGRATIONS, ("ALTER TABLE runs ADD COLUMN color TEXT", "UPDATE runs SET color = 'blue'"))
+
+
+async def test_an_older_database_is_migrated_and_what_it_was_is_kept_beside_it(store: SqliteStore, path: str) -> None:
+    await record(store, "run1", "c1")
+    await migrate(store._writer, path, LATER)
+    with closing(sqlite3.connect(path)) as db:
+        assert db.execute("SELECT id, color FROM runs").fetchall() == [("run1", "blue")]
+        assert db.execute("PRAGMA user_version").fetchone() == (len(LATER),)
+    with closing(sqlite3.connect(f"{path}.v{len(MIGRATIONS)}.bak")) as db:
+        assert db.execute("SELECT id FROM runs").fetchall() == [("run1",)]
+        assert "color" not in [column[1] for column in db.execute("PRAGMA table_info(runs)")]
+
+
+async def test_a_migration_that_fails_changes_nothing(store: SqliteStore, path: str) -> None:
+    await record(store, "run1")
+    with pytest.raises(sqlite3.OperationalError):
+        await migrate(store._writer, path, (*LATER, ("SELECT nonsense",)))
+    with closing(sqlite3.connect(path)) as db:
+        assert db.execute("PRAGMA user_version").fetchone() == (len(MIGRATIONS),)
+        assert "color" not in [column[1] for column in db.execute("PRAGMA table_info(runs)")]
+    await record(store, "run2")
+
+
+async def test_migrating_twice_is_the_same_as_once(store: SqliteStore, path: str) -> None:
+    await migrate(store._writer, path, LATER)
+    await migrate(store._writer, path, LATER)
+    with closing(sqlite3.connect(path)) as db:
+        assert db.execute("PRAGMA user_version").fetchone() == (len(LATER),)
