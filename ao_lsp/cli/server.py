@@ -17,7 +17,10 @@ from ao_lsp.cli.client import Client, CommandError
 from ao_lsp.connect import DaemonUnavailable, existing_session, open_session
 
 _LEAVE_S = 10.0
-"""How long a daemon may take to leave before it is made to."""
+"""How long a daemon that has been asked may take to leave."""
+
+_OBEY_S = 3.0
+"""How long one that does not answer may take over a signal."""
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
@@ -49,19 +52,17 @@ def _stopped() -> int | None:
         session = existing_session("cli")
         if session is not None:
             connection = Client(session)
-            pid = connection.request("daemon.stop")["pid"]
+            pid = int(connection.request("daemon.stop")["pid"])
             connection.close()
+            if _left(_LEAVE_S):
+                return pid
     except (DaemonUnavailable, CommandError):
         pass  # it hangs, or is of another version: what holds the lock is asked by signal
-    if pid is None:
-        return None
-    if _left():
-        return pid
     for number in (signal.SIGTERM, signal.SIGKILL):
         holder = _holder()
         if holder is not None:
             os.kill(holder, number)
-        if _left():
+        if _left(_OBEY_S):
             return pid
     raise CommandError("conflict", f"process {pid} does not end")
 
@@ -86,9 +87,9 @@ def _holder() -> int | None:
     return None
 
 
-def _left() -> bool:
-    """Whether the lock is free, or becomes so within the time a daemon may take."""
-    deadline = time.monotonic() + _LEAVE_S
+def _left(within_s: float) -> bool:
+    """Whether the lock is free, or becomes so in time."""
+    deadline = time.monotonic() + within_s
     while _holder() is not None:
         if time.monotonic() > deadline:
             return False

@@ -1,0 +1,313 @@
+"""`ao` as it is typed: what it prints, for people and for scripts, and how it ends."""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import re
+import select
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ao_lsp import paths
+from tests.daemons import ask, daemons_of, start
+from tests.recorder import Recorder, chat_response, record_run
+
+pytestmark = pytest.mark.usefixtures("home")
+
+
+def ao(*arguments: str, code: int = 0, stdin: str | None = None, **env: str) -> subprocess.CompletedProcess[str]:
+    result = subprocess.run(
+        [sys.executable, "-m", "ao_lsp.cli.ao", *arguments],
+        env={**os.environ, "COLUMNS": "200", **env},
+        input=stdin,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert result.returncode == code, result.stderr or result.stdout
+    assert "Traceback" not in result.stderr
+    return result
+
+
+def ao_json(*arguments: str, code: int = 0, stdin: str | None = None) -> dict[str, Any]:
+    result = ao(*arguments, "--json", code=code, stdin=stdin)
+    assert result.stderr == ""
+    found: dict[str, Any] = json.loads(result.stdout)
+    return found
+
+
+def in_a_terminal(*arguments: str, **env: str) -> str:
+    """What `ao` prints on a terminal of 100 columns."""
+    ours, theirs = pty.openpty()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "ao_lsp.cli.ao", *arguments],
+        env={**os.environ, "TERM": "xterm", **env},
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
+    )
+    os.close(theirs)
+    said = b""
+    while True:
+        select.select([ours], [], [], 30)
+        try:
+            piece = os.read(ours, 4096)
+        except OSError:  # the other end is closed
+            piece = b""
+        if not piece:
+            break
+        said += piece
+    os.close(ours)
+    assert process.wait(timeout=30) == 0
+    return said.decode()
+
+
+def test_runs_are_a_table_with_the_newest_first() -> None:
+    start()
+    record_run("run1", at=1.7e9)
+    record_run("run2", name="better agent")
+    lines = ao("runs").stdout.splitlines()
+    assert re.split(r"  +", lines[0]) == ["RUN", "NAME", "STATUS", "CALLS", "TOKENS", "TIME", "STARTED"]
+    assert re.split(r"  +", lines[1])[:5] == ["run2", "better agent", "finished", "3", "21→9"]
+    assert lines[2].startswith("run1  agent.py")
+    assert ao("runs", "--limit", "1").stdout.splitlines()[-1] == "and 1 more: --limit"
+    assert [run["id"] for run in ao_json("runs", "--name", "better")["runs"]] == ["run2"]
+
+
+def test_without_runs_nothing_is_printed_on_stdout() -> None:
+    start()
+    assert (ao("runs").stdout, ao("runs").stderr) == ("", "no runs\n")
+    assert ao_json("runs") == {"runs": [], "total": 0}
+
+
+def test_a_graph_is_drawn_or_given_as_json() -> None:
+    start()
+    record_run("run1")
+    assert "2  ╰▶●  work  agent.py:12" in ao("graph").stdout
+    assert list(ao_json("graph", "run1")) == ["run", "nodes", "edges"]
+    assert json.loads(ao("graph", "--format", "json").stdout) == ao_json("graph")
+    assert ao("graph", "--format", "svg").stdout.startswith("<svg")
+
+
+def test_colours_are_for_terminals_only() -> None:
+    start()
+    record_run("run1")
+    assert "\x1b[" not in ao("graph").stdout
+    assert "\x1b[" in in_a_terminal("graph")
+    assert "\x1b[" in in_a_terminal("runs")
+    assert "\x1b[" not in in_a_terminal("graph", NO_COLOR="1")
+    assert "\x1b[" not in in_a_terminal("runs", TERM="dumb")
+
+
+def test_a_call_is_shown_with_its_messages_and_output() -> None:
+    start()
+    record_run("run1")
+    shown = ao("call", "run1", "2").stdout
+    assert "call 2 of run run1  live" in shown
+    assert "work · /project/agent.py:12 · gpt-5 · openai · 7→3 tokens · 0.25 s" in shown
+    assert "  from 1\n" in shown
+    assert "  to 3\n" in shown
+    assert "── user" in shown
+    assert "output of c2" in shown
+
+
+def test_the_bodies_of_a_call_can_be_had_alone_and_byte_for_byte() -> None:
+    start()
+    record_run("run1")
+    assert json.loads(ao("call", "run1", "2", "--request").stdout)["messages"][0]["content"] == "c2"
+    assert json.loads(ao("call", "run1", "2", "--response").stdout)["object"] == "chat.completion"
+    assert ao("call", "run1", "2", "--raw").stdout == chat_response("output of c2").decode()
+    assert ao("call", "run1", "2", "--raw", "--request").stdout.startswith('{"model": "gpt-5"')
+
+
+def test_what_a_model_wrote_cannot_command_the_terminal() -> None:
+    start()
+    runner = Recorder().connect()
+    runner.start(name="\x1b[2Jname")
+    runner.call("c1", response=chat_response("\x1b]0;owned\x07 \u202e text\n\tstays"))
+    runner.end()
+    runner.wait()
+    for arguments in (("call", "run1", "1"), ("runs",), ("graph",), ("diff", "run1", "run1")):
+        assert not re.search("[\x1b\x07\u202e]", ao(*arguments).stdout), arguments
+    assert "text\n\tstays" in ao("call", "run1", "1").stdout
+
+
+def test_an_edit_comes_from_a_file_or_from_stdin_without_its_last_line_end(tmp_path: Path) -> None:
+    start()
+    record_run("run1")
+    file = tmp_path / "new.txt"
+    file.write_text("from a file\nof two lines\n")
+    assert ao("edit", "run1", "1", "--output", str(file)).stdout.startswith("stored the edited output of call 1")
+    assert ask("ao.call", run="run1", call=1)["edits"][0]["content"] == "from a file\nof two lines"
+    assert ao_json("edit", "run1", "1", "--output", "-", stdin="from stdin\n")["number"] == 1
+    assert ask("ao.call", run="run1", call=1)["edits"][0]["content"] == "from stdin"
+    assert ao("unedit", "run1", "1").stdout == "took back the edited output of call 1\n"
+
+
+def test_a_whole_response_goes_round_by_way_of_an_editor() -> None:
+    start()
+    record_run("run1")
+    whole = ao("call", "run1", "1", "--response").stdout.replace("output of c1", "another output")
+    ao("edit", "run1", "1", "--output", "-", stdin=whole)
+    request = ao("call", "run1", "1", "--request").stdout.replace('"c1"', '"another prompt"')
+    ao("edit", "run1", "1", "--input", "-", stdin=request)
+    fields = [edit["field"] for edit in ask("ao.call", run="run1", call=1)["edits"]]
+    assert fields == ["output", "input"]
+    assert ao("unedit", "run1", "1", "--input").stdout == "took back the edited input of call 1\n"
+
+
+def test_an_edit_that_cannot_be_is_refused_with_reason_and_hint(tmp_path: Path) -> None:
+    start()
+    record_run("run1")
+    said = ao("edit", "run1", "1", "--output", "-", stdin='{"object": "chat.completion"}', code=1)
+    assert (said.stdout, said.stderr) == (
+        "",
+        'ao: "choices" must be a list of objects\n  the whole output as it is: ao call run1 1 --response\n',
+    )
+    missing = ao("edit", "run1", "1", "--output", str(tmp_path / "none"), code=1)
+    assert "No such file" in missing.stderr
+    binary = tmp_path / "binary"
+    binary.write_bytes(b"\xff\xfe")
+    assert "not UTF-8" in ao("edit", "run1", "1", "--output", str(binary), code=1).stderr
+
+
+def test_a_dry_run_says_what_a_rerun_will_cost() -> None:
+    start()
+    record_run("run1")
+    assert ao("rerun", "run1", "--from", "2", "--dry-run").stdout.splitlines() == [
+        "2 of 3 calls live, 1 replayed",
+        "",
+        "1  replayed  work  gpt-5",
+        "2  live      work  gpt-5",
+        "3  live      work  gpt-5",
+    ]
+    ao("edit", "run1", "1", "--output", "-", stdin="new")
+    said = ao("rerun", "run1", "--dry-run").stdout.splitlines()
+    assert said[0] == "0 of 3 calls live, 1 edited, 2 replayed (2 of them live if their input changes)"
+    assert ao_json("rerun", "run1", "--dry-run")["counts"]["edited"] == 1
+
+
+def test_a_rerun_becomes_the_program_in_this_terminal(tmp_path: Path) -> None:
+    start()
+    (tmp_path / "agent.py").write_text("import os, sys\nprint('again', input(), os.getpid())\nsys.exit(7)\n")
+    record_run("run1", calls=1, cwd=str(tmp_path), python=sys.executable)
+    process = subprocess.Popen(
+        [sys.executable, "-m", "ao_lsp.cli.ao", "rerun", "run1"],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    out, err = process.communicate("typed\n", timeout=60)
+    assert (process.returncode, out) == (7, f"again typed {process.pid}\n")
+    assert re.fullmatch(r"ao: 0 of 1 call live, 1 replayed; this is run [0-9a-f]{12}\n", err)
+    run = err.split()[-1]
+    found = ao_json("graph", run)["run"]
+    assert (found["status"], found["exit_code"], found["parent_run"]) == ("failed", 7, "run1")
+    assert os.listdir(paths.plan_dir()) == []
+
+
+def test_a_rerun_with_json_runs_behind_and_answers_at_its_end(tmp_path: Path) -> None:
+    start()
+    (tmp_path / "agent.py").write_text("import os\nprint('output', os.environ['FROM_ME'])\n")
+    record_run("run1", calls=1, cwd=str(tmp_path), python=sys.executable)
+    result = ao("rerun", "run1", "--json", FROM_ME="mine")
+    found = json.loads(result.stdout)
+    assert found["exit_code"] == 0
+    assert Path(found["log"]).read_text() == "output mine\n"
+    assert ao_json("rerun", "run1", "--ask", code=1)["error"]["code"] == "bad_params"
+
+
+def test_a_rerun_whose_folder_is_gone_is_an_error() -> None:
+    start()
+    record_run("run1", cwd="/no/such/folder")
+    assert "cannot be started in /no/such/folder" in ao("rerun", "run1", code=1).stderr
+    assert os.listdir(paths.plan_dir()) == []
+
+
+def test_a_diff_shows_what_went_and_what_came() -> None:
+    start()
+    record_run("run1", calls=2)
+    runner = Recorder("run2").connect()
+    runner.start()
+    runner.call("d1", origin="replayed", source_call="c1", response=chat_response("output of c1"))
+    runner.call("d2", source_call="c2", response=chat_response("something else"))
+    runner.end()
+    runner.wait()
+    assert ao("diff", "run1").stdout.splitlines() == [
+        "agent.py run1 → agent.py run2: 1 same, 1 changed",
+        "=   1→1  work · gpt-5 · replayed · input changed",
+        "~   2→2  work · gpt-5 · live · input changed",
+        "         -output of c2",
+        "         +something else",
+    ]
+    assert ao_json("diff", "run1", "run2")["counts"]["changed"] == 1
+
+
+def test_any_command_can_be_executed_as_an_editor_would() -> None:
+    start()
+    record_run("run1")
+    assert json.loads(ao("exec", "ao.graph", '{"run": "run1"}').stdout)["run"]["id"] == "run1"
+    assert json.loads(ao("exec", "ao.runs").stdout)["total"] == 1
+    assert json.loads(ao("exec", "ao.graph", "-", stdin='{"run": "run1"}').stdout)["run"]["id"] == "run1"
+    assert "not JSON" in ao("exec", "ao.graph", "{", code=1).stderr
+    assert "did you mean ao.graph?" in ao("exec", "ao.grahp", code=1).stderr
+
+
+def test_errors_are_for_people_on_stderr_and_for_scripts_on_stdout() -> None:
+    start()
+    record_run("run1")
+    said = ao("graph", "zzz", code=1)
+    assert (said.stdout, said.stderr) == (
+        "",
+        "ao: there is no run zzz\n  ao runs lists them; the newest is run1\n",
+    )
+    assert ao_json("graph", "zzz", code=1) == {
+        "error": {
+            "code": "not_found",
+            "message": "there is no run zzz",
+            "hint": "ao runs lists them; the newest is run1",
+        }
+    }
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [(), ("nonsense",), ("call", "run1"), ("graph", "--format", "png"), ("edit", "r", "1"), ("runs", "--limit", "many"),
+     ("edit", "r", "1", "--output", "a", "--input", "b"), ("rerun", "r", "--strict", "--ask")],
+)  # fmt: skip
+def test_a_wrong_command_line_ends_with_2_and_asks_no_daemon(home: str, arguments: tuple[str, ...]) -> None:
+    assert ao(*arguments, code=2).stderr.startswith("usage: ao")
+    assert daemons_of(home) == []
+
+
+def test_a_daemon_that_cannot_start_is_an_error_with_the_reason() -> None:
+    os.makedirs(paths.data_dir())
+    Path(paths.database()).write_bytes(b"no database at all" * 100)
+    assert "is no database" in ao("runs", code=1).stderr
+    assert "is no database" in ao_json("runs", code=1)["error"]["message"]
+
+
+def test_a_reader_that_has_seen_enough_ends_it_quietly() -> None:
+    start()
+    record_run("run1", calls=200)
+    process = subprocess.Popen(
+        f"{sys.executable} -m ao_lsp.cli.ao graph --json | head -c 10",
+        shell=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    out, err = process.communicate(timeout=60)
+    assert (len(out), err) == (10, "")
+
+
+def test_a_cold_command_imports_nothing_of_the_server() -> None:
+    program = (
+        "import sys; from ao_lsp.cli import ao, server; ao._parser(); server._parser();"
+        "print([name for name in sys.modules if name.startswith('ao_lsp.server') or name in"
+        " ('asyncio', 'aiosqlite', 'subprocess', 'pygls', 'logging', 'typing_extensions')])"
+    )
+    said = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=True)
+    assert said.stdout == "[]\n"
