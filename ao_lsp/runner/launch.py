@@ -95,6 +95,10 @@ def _start(options: Options) -> None:
         sys.argv[:] = ["-c", *arguments]
         sys.orig_argv[:] = [sys.executable, *options.flags, "-c", options.program, *arguments]
         _first_on_path("")
+        if sys.version_info >= (3, 13):  # whose tracebacks show the lines of a command
+            from linecache import _register_code
+
+            _register_code("<string>", options.program, "<string>")
         exec(compile(options.program, "<string>", "exec", dont_inherit=True), _new_main())  # noqa: S102  # python -c
     else:
         sys.argv[:] = [options.program, *arguments]
@@ -205,6 +209,8 @@ def _report(error: BaseException) -> None:
     except SystemExit:
         raise
     except BaseException as broken:
+        if not HIDES:
+            _strip(broken)
         sys.stderr.write("Error in sys.excepthook:\n")
         sys.__excepthook__(type(broken), broken, broken.__traceback__)
         sys.stderr.write("\nOriginal exception was:\n")

@@ -1,9 +1,13 @@
 """Carries a run's events to the daemon, and never lets the program wait for it.
 
-Events are numbered, framed and queued by whoever records them; a background thread sends them. It is
-started with the first event that follows the start of the run, so a program without calls has none.
-What the daemon has not acknowledged is kept. Without a daemon, or with one that does not read, events
-go to a spool file, which the next daemon takes in (docs/wire.md).
+Whoever records an event hands it over right there: to a Unix socket that takes some microseconds.
+There is no thread, because a program would notice one (Python 3.12 warns when a process with threads
+forks; a fork loses them; the end of the interpreter freezes them). What the daemon has not
+acknowledged is kept. Without a daemon, or with one that does not read, events go to a spool file,
+which the next daemon takes in (docs/wire.md).
+
+An event may be posted from any thread, from a signal handler, or while another one is being posted
+and a finaliser runs.
 """
 
 from __future__ import annotations
@@ -20,9 +24,9 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-SEND_TIMEOUT_S = 2.0
-"""A daemon that does not take bytes for so long counts as gone."""
-FINISH_TIMEOUT_S = 0.5
+STALL_S = 0.02
+"""How long one event may wait for a daemon that does not take its bytes; after that it counts as gone."""
+FINISH_S = 0.5
 """How long the end of a program may wait for the last acknowledgement."""
 RECONNECT_S = (0.5, 30.0)
 """The first and the longest pause between two attempts to reach a daemon; each doubles the last."""
@@ -36,149 +40,124 @@ class Outbox:
     def __init__(self, run: str, stream: str) -> None:
         self.run = run
         self.stream = stream
-        self._queue = _thread.allocate_lock()  # guards the next four; held for moments only
+        self._queue = _thread.RLock()  # guards the next three; held for moments only
         self._seq = 0
-        self._kept: list[tuple[int, bytes]] = []  # not acknowledged, in order
+        self._kept: dict[int, bytes] = {}  # by seq: not acknowledged
         self._kept_bytes = 0
-        self._has_thread = False
         self._io = _thread.allocate_lock()  # held by whoever talks to the daemon or writes the file
         self._socket: _socket.socket | None = None
         self._frames = protocol.Frames()
         self._greeted = False
         self._sent = 0  # seq of the last event that was handed to the socket
+        self._pause = RECONNECT_S[0]
+        self._due = 0.0  # when the next attempt to connect may be made
         self._spool: int | None = None
         self._spooled = 0  # seq of the last event in the spool file
         self._overflowed = False
-        self._synchronous = False
-        self._wake = _thread.allocate_lock()
-        self._wake.acquire()
-
-    # -- what the program's threads call
-
-    def open(self, first: dict[str, Any]) -> None:
-        """Connect and send the first event; where there is no daemon, have one started. Never raises,
-        never waits for an answer."""
-        self._append(first, {})
-        if self._connect():
-            self._send()  # fits into the socket's buffer
-        else:
-            connect.start_without_waiting()
-            self._start_thread()
 
     def post(self, event: dict[str, Any], **parts: bytes) -> None:
-        """Queue one event. Never raises for want of a daemon or of disk."""
+        """Hand over one event. Never raises for want of a daemon or of disk."""
         self._append(event, parts)
-        if self._synchronous:
-            with self._io:
-                if self._socket is None:
-                    self._connect()
-                self._send()
-                if self._socket is None:
-                    self._write_spool()
-        elif self._has_thread:
+        # Not forever: the holder may be this very thread, interrupted by a signal handler. The event
+        # is kept, and goes with the next one.
+        if self._io.acquire(timeout=2 * STALL_S):
             try:
-                self._wake.release()
-            except RuntimeError:
-                pass  # it is awake already
-        else:
-            self._start_thread()
+                self._flush()
+            finally:
+                self._io.release()
 
     def finish(self, last: dict[str, Any]) -> None:
         """Hand over the last event and what is left: to the daemon if it answers soon, else to the
         spool file."""
         self._append(last, {})
-        deadline = time.monotonic() + FINISH_TIMEOUT_S
-        mine = self._io.acquire(timeout=FINISH_TIMEOUT_S)
+        deadline = time.monotonic() + FINISH_S
+        held = self._io.acquire(timeout=FINISH_S)
         try:
-            if mine:
-                if self._socket is None and not self._overflowed:
-                    self._connect()
-                self._send()
-                while self._kept and self._socket is not None:
-                    left = deadline - time.monotonic()
-                    if left <= 0:
-                        break
-                    self._receive(left)
+            self._due = 0.0
+            self._flush()
+            while self._kept and self._socket is not None:
+                left = deadline - time.monotonic()
+                if left <= 0:
+                    break
+                self._receive(left)
             if self._kept:
                 self._write_spool()
         finally:
-            # The lock stays taken: the thread has nothing more to do.
             self._close()
+            if held:
+                self._io.release()
 
     def forked(self, stream: str) -> None:
-        """In a forked child: a stream of its own; the parent's connection and thread are not ours.
-
-        A child may end by `os._exit` at any time (multiprocessing does), so its events are sent as
-        they come, by whoever posts them."""
+        """In a forked child: a stream of its own; the parent's connection is not ours."""
         self._close()
         if self._spool is not None:
             os.close(self._spool)
         self.__init__(self.run, stream)  # type: ignore[misc]  # everything starts anew
-        self._synchronous = True
 
     def _append(self, event: dict[str, Any], parts: dict[str, bytes]) -> None:
         with self._queue:
-            self._seq += 1
-            event["seq"] = self._seq
+            self._seq = seq = self._seq + 1
+            event["seq"] = seq
             event.setdefault("at", time.time())
             framed = protocol.frame(event, **parts)
-            self._kept.append((self._seq, framed))
+            self._kept[seq] = framed
             self._kept_bytes += len(framed)
 
-    def _start_thread(self) -> None:
+    def _after(self, seq: int) -> list[tuple[int, bytes]]:
+        """The kept events that follow `seq` without a gap: one that is just being appended is left."""
         with self._queue:
-            if self._has_thread:
-                return
-            self._has_thread = True
-        _thread.start_new_thread(self._work, ())
+            found = []
+            while (framed := self._kept.get(seq + 1)) is not None:
+                seq += 1
+                found.append((seq, framed))
+            return found
 
-    # -- the background thread
+    # -- the connection; with `_io` held
 
-    def _work(self) -> None:
-        pause, longest = RECONNECT_S
-        due = time.monotonic() + pause
-        while True:
-            self._wake.acquire(timeout=0.2 if self._kept or self._socket is None else -1)
-            with self._io:
-                if self._socket is None and not self._overflowed and time.monotonic() >= due:
-                    if self._connect():
-                        pause = RECONNECT_S[0]
-                    else:
-                        connect.start_without_waiting()
-                        pause = min(2 * pause, longest)
-                    due = time.monotonic() + pause
-                self._send()
-                self._receive(0)
-                if self._socket is None:
-                    self._write_spool()
-
-    # -- the connection; all of this with `_io` held, or before there is a thread
+    def _flush(self) -> None:
+        if self._socket is None and not self._overflowed and time.monotonic() >= self._due:
+            if self._connect():
+                self._pause = RECONNECT_S[0]
+            else:
+                connect.start_without_waiting()
+                self._due = time.monotonic() + self._pause
+                self._pause = min(2 * self._pause, RECONNECT_S[1])
+        self._send()
+        self._receive(0)
+        if self._socket is None:
+            self._write_spool()
 
     def _connect(self) -> bool:
         try:
             sock = connect.connect()
-        except Exception:
+        except (OSError, paths.UnsafeDirectory):
             return False
         if sock is None:
             return False
         try:
-            sock.settimeout(SEND_TIMEOUT_S)
+            sock.settimeout(STALL_S)
             sock.sendall(connect.preamble("record", run=self.run, stream=self.stream))
         except OSError:
             sock.close()
             return False
-        self._socket, self._frames, self._greeted, self._sent = sock, protocol.Frames(), False, 0
+        self._socket, self._frames, self._greeted = sock, protocol.Frames(), False
+        # Everything that was not acknowledged goes again; the daemon drops what it has.
+        with self._queue:
+            self._sent = min(self._kept, default=self._seq + 1) - 1
         return True
 
     def _send(self) -> None:
         if self._socket is None:
             return
         try:
-            for seq, framed in self._not_yet(self._sent):
+            for seq, framed in self._after(self._sent):
                 self._socket.sendall(framed)
                 self._sent = seq
         except OSError:
             self._close()
+        except BaseException:  # an interrupt in the middle of a frame
+            self._close()
+            raise
 
     def _receive(self, timeout: float) -> None:
         """Read what has arrived, waiting at most `timeout` seconds for it."""
@@ -188,19 +167,19 @@ class Outbox:
         try:
             sock.settimeout(timeout)
             data = sock.recv(1 << 16)
-            sock.settimeout(SEND_TIMEOUT_S)
+            sock.settimeout(STALL_S)
         except (BlockingIOError, TimeoutError):
-            sock.settimeout(SEND_TIMEOUT_S)
+            sock.settimeout(STALL_S)
             return
         except OSError:
             data = b""
         if not data:
             self._close()
             return
-        self._frames.feed(data)
-        if not self._greeted and not self._read_greeting():
-            return
         try:
+            self._frames.feed(data)
+            if not self._greeted and not self._read_greeting():
+                return
             for head, payload in self._frames:
                 acknowledged = protocol.acknowledged(head, payload)
                 if acknowledged is not None:
@@ -214,19 +193,14 @@ class Outbox:
             return False
         self._greeted = line.startswith(b'{"ok":true')
         if not self._greeted:
-            # It is about to leave, or of another wire version: a new one may be there at the next try.
+            # It is about to leave, or of another wire version: the next attempt may find another.
             self._close()
         return self._greeted
 
-    def _not_yet(self, seq: int) -> list[tuple[int, bytes]]:
-        """The kept events that follow `seq`."""
-        with self._queue:
-            return [event for event in self._kept if event[0] > seq]
-
     def _drop(self, acknowledged: int) -> None:
         with self._queue:
-            self._kept = [event for event in self._kept if event[0] > acknowledged]
-            self._kept_bytes = sum(len(framed) for _, framed in self._kept)
+            for seq in [seq for seq in self._kept if seq <= acknowledged]:
+                self._kept_bytes -= len(self._kept.pop(seq))
         if self._spool is not None and acknowledged >= self._spooled and not self._overflowed:
             self._remove_spool()
 
@@ -235,13 +209,13 @@ class Outbox:
             self._socket.close()
             self._socket = None
 
-    # -- the spool file
+    # -- the spool file; with `_io` held
 
     def _write_spool(self) -> None:
         try:
             if self._spool is None:
                 self._spool = self._open_spool()
-            for seq, framed in self._not_yet(self._spooled):
+            for seq, framed in self._after(max(self._spooled, min(self._kept, default=1) - 1)):
                 _write_whole(self._spool, framed)
                 self._spooled = seq
             if self._kept_bytes > MAX_KEPT_BYTES:
@@ -251,7 +225,7 @@ class Outbox:
             # Nowhere to put it (disk full, read-only home): keep what memory allows, drop the oldest.
             with self._queue:
                 while self._kept and self._kept_bytes > MAX_KEPT_BYTES:
-                    self._kept_bytes -= len(self._kept.pop(0)[1])
+                    self._kept_bytes -= len(self._kept.pop(min(self._kept)))
 
     def _open_spool(self) -> int:
         from fcntl import LOCK_EX, flock
@@ -265,7 +239,8 @@ class Outbox:
         return spool
 
     def _remove_spool(self) -> None:
-        assert self._spool is not None  # noqa: S101  # the caller has looked
+        if self._spool is None:
+            return
         try:
             os.unlink(os.path.join(paths.spool_dir(), f"{self.run}-{self.stream}.spool"))
         except OSError:

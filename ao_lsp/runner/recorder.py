@@ -36,8 +36,13 @@ class Recorder:
     @classmethod
     def start(cls, options: Options) -> Recorder:
         """Begin to record the run that `options` describe: install the hooks, tell the daemon."""
+        from ao_lsp.taint.frames import HIDES
+
         plan = _plan(options)
         recorder = cls(options, plan)
+        untracked = options.taint and not HIDES
+        if untracked:
+            options.taint = False
         if options.taint:
             from ao_lsp.taint import hook, scope
 
@@ -50,7 +55,9 @@ class Recorder:
         # The first registered is the last that is called: after the program's own.
         atexit.register(recorder._finish)
         os.register_at_fork(after_in_child=recorder._forked)
-        recorder._outbox.open(recorder._first_event())
+        recorder._outbox.post(recorder._first_event())
+        if untracked:
+            recorder.note("Python 3.10 cannot hide the helpers that tracking needs: calls are recorded without edges")
         return recorder
 
     def _first_event(self) -> dict[str, Any]:

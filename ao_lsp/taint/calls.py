@@ -282,6 +282,10 @@ _NAMED = {
 }
 
 
+# Modules whose classes hand through by identity, or look at their caller's frame (TypeVar does).
+_DIRECT = frozenset({"collections", "itertools", "typing"})
+
+
 def callee(function: Any) -> Any:
     """What rewritten code calls in place of `function`; never raises."""
     cls = type(function)
@@ -303,7 +307,7 @@ def callee(function: Any) -> Any:
             if function in _TYPES:
                 model = _TYPES[function]
                 return function if model is None else partial(model, function)
-            if function.__module__ in ("itertools", "collections") or is_users(function):
+            if function.__module__ in _DIRECT or is_users(function):
                 return function
             return partial(library, function)
         if is_users(function):

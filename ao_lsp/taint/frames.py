@@ -12,7 +12,8 @@ that asks for the current globals or locals (`locals()`, `eval`, `super()`, `typ
 arguments): those are never called through a helper (see `calls.NATIVE`). Generators and coroutines
 cannot be hidden, so helpers that drive one are classes with `__next__`, `send` and `throw`.
 
-Python 3.10 has no RESUME; there the helpers stay visible (docs/fidelity.md).
+Python 3.10 has no RESUME; there the helpers stay visible, and `ao-record` does not rewrite (to be
+seen by the program is worse than not to know where a value came from; docs/fidelity.md).
 """
 
 from __future__ import annotations
