@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import socket
@@ -183,11 +184,16 @@ class Recorder:
 
     # -- spool files
 
-    def spool(self, more: bytes = b"") -> str:
-        """Write what has been said into a spool file that nobody holds, and return its path."""
+    def spool(self, more: bytes = b"", held: bool = False) -> str:
+        """Write what has been said into a spool file, and return its path. `held`: as by a runner that
+        lives as long as this process does."""
         path = os.path.join(paths.secure_dir(paths.spool_dir()), f"{self.run}-{self.stream}.spool")
-        with open(path, "wb") as file:
-            file.write(self._preamble + b"".join(self.sent) + more)
+        fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        if held:
+            fcntl.flock(fd, fcntl.LOCK_EX)
+        os.write(fd, self._preamble + b"".join(self.sent) + more)
+        if not held:
+            os.close(fd)
         return path
 
 
