@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -97,6 +97,12 @@ class Reruns:
                 await asyncio.wait_for(rerun.ended.wait(), _STOP_S)
                 break
         return True
+
+    def delete_logs(self, runs: Iterable[str]) -> None:
+        """Delete what these reruns printed."""
+        for run in runs:
+            with suppress(FileNotFoundError):
+                os.unlink(os.path.join(self._folder, f"{run}.log"))
 
     def _wait(self, rerun: Rerun, loop: asyncio.AbstractEventLoop) -> None:
         rerun.process.wait()

@@ -504,3 +504,22 @@ def test_events_that_were_spooled_and_then_sent_count_once() -> None:
     found = graph()
     assert (found["run"]["status"], len(found["nodes"])) == ("finished", 1)
     assert not os.path.exists(path)
+
+
+# -- a database that cannot
+
+
+def test_a_full_disk_loses_nothing_that_was_acknowledged_and_does_not_end_the_daemon() -> None:
+    # A daemon that may not write files beyond 600 kB: what a full disk looks like from inside.
+    limited = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (600_000, 600_000))\n"
+    begin = "from ao_lsp import connect; print(connect.open_session('cli')[1]['pid'])"
+    subprocess.run([sys.executable, "-c", limited + begin], timeout=60, check=True, stdout=subprocess.DEVNULL)
+    runner = Recorder().connect()
+    runner.start()
+    runner.call("small")
+    runner.wait()
+    runner.call("big", response=chat_response(os.urandom(600_000).hex()))
+    assert runner.hung_up(), "it acknowledged what it cannot have written"
+    assert [node["id"] for node in graph()["nodes"] if node["status"] == "ok"] == ["small"]
+    assert "the database" in log()
+    assert "Traceback" not in log()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sqlite3
 import time
 from collections.abc import AsyncIterator, Sequence
@@ -18,6 +19,8 @@ from ao_lsp.server.store import Arrival, StoreError, writing
 from ao_lsp.server.store.schema import MIGRATIONS, migrate
 from ao_lsp.server.store.sqlite import SqliteStore, open_store
 from tests.recorder import CHAT, SITE, chat_request, chat_response
+
+PAGE = Path(__file__).parents[2] / "docs" / "store.md"
 
 
 @pytest.fixture
@@ -290,3 +293,10 @@ async def test_migrating_twice_is_the_same_as_once(store: SqliteStore, path: str
     await migrate(store._writer, path, LATER)
     with closing(sqlite3.connect(path)) as db:
         assert db.execute("PRAGMA user_version").fetchone() == (len(LATER),)
+
+
+async def test_the_page_about_the_store_has_its_tables(store: SqliteStore) -> None:
+    page = PAGE.read_text(encoding="utf-8")
+    described = re.findall(r"^\| `(\w+)` \|", page, re.MULTILINE)
+    found = await store._reader.execute_fetchall("SELECT name FROM sqlite_schema WHERE type = 'table' ORDER BY name")
+    assert sorted(described) == [name for (name,) in found]

