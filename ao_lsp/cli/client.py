@@ -13,8 +13,7 @@ from ao_lsp import protocol
 from ao_lsp.cli import terminal
 from ao_lsp.connect import DaemonUnavailable
 
-# The whole preamble has to fit into protocol.MAX_LINE; an environment beyond this stays behind.
-_ENV_BYTES = protocol.MAX_LINE // 2
+_ENV_BYTES = protocol.MAX_LINE * 3 // 4  # the rest of the preamble has to fit, too
 
 
 class CommandError(Exception):
@@ -70,9 +69,14 @@ class Client:
 
 
 def environment() -> dict[str, Any]:
-    """The part of a preamble that tells the daemon our environment, for what it starts for us."""
+    """The part of a preamble that tells the daemon our environment, for what it starts for us. Of one
+    that does not fit into a preamble, the longest variables stay behind."""
     env = dict(os.environ)
-    return {"env": env} if len(protocol.dumps(env)) <= _ENV_BYTES else {}
+    for name in sorted(env, key=lambda name: len(env[name]), reverse=True):
+        if len(protocol.dumps(env)) <= _ENV_BYTES:
+            break
+        del env[name]
+    return {"env": env}
 
 
 def run(program: str, as_json: bool, command: Callable[[], int | None]) -> NoReturn:

@@ -30,6 +30,8 @@ _PREAMBLE_BYTES = 1 << 16
 _SETTLE_S = 2.0
 """How long a request waits for what ended programs sent to be taken in."""
 
+_ACCEPT_AGAIN_S = 1.0
+
 _CLOSE_S = 5.0
 """How long the daemon waits for its connections when it stops."""
 
@@ -84,10 +86,20 @@ class Connections:
         while True:
             try:
                 sock, _ = listener.accept()
-            except OSError:  # nobody waits, or the client has left again
+            except (BlockingIOError, ConnectionAbortedError):  # nobody waits, or has left again
+                return
+            except OSError as error:  # no descriptors left: who waits will be asked in again
+                log.error("cannot accept a client: %s", error)  # noqa: TRY400 - nothing of ours to trace
+                loop = asyncio.get_running_loop()
+                loop.remove_reader(listener)
+                loop.call_later(_ACCEPT_AGAIN_S, self._accept_again, listener)
                 return
             sock.setblocking(False)
             self._begin(sock)
+
+    def _accept_again(self, listener: socket.socket) -> None:
+        if listener.fileno() >= 0:  # the daemon has not left meanwhile
+            asyncio.get_running_loop().add_reader(listener, self.accept_all, listener)
 
     def _begin(self, sock: socket.socket) -> None:
         try:

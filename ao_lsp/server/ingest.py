@@ -16,6 +16,7 @@ from dataclasses import dataclass, field, replace
 from ao_lsp import protocol
 from ao_lsp.server import graph
 from ao_lsp.server.changes import Changes
+from ao_lsp.server.fields import EventError
 from ao_lsp.server.processes import Process
 from ao_lsp.server.store import Arrival, Recorded, Store, StoreError
 
@@ -196,6 +197,6 @@ def _read(stream: Stream, head: bytes, payload: bytes) -> Arrival | None:
     fact = None
     try:
         fact = graph.read(event, protocol.parts_of(event, payload), stream.run)
-    except (graph.EventError, protocol.ProtocolError, TypeError, ValueError) as error:
+    except (EventError, protocol.ProtocolError, TypeError, ValueError) as error:
         log.warning("%s: event %d is ignored: %s", stream, seq, error)
     return Arrival(stream.run, stream.id, seq, stream.process, fact)

@@ -244,6 +244,16 @@ def test_a_client_that_says_nothing_does_not_keep_others_waiting() -> None:
     assert ask("daemon.status")["state"] == "serving"
 
 
+def test_more_clients_than_descriptors_have_to_wait_and_are_served_then() -> None:
+    limited = "import resource; resource.setrlimit(resource.RLIMIT_NOFILE, (120, 120))\n" + STARTER
+    subprocess.run([sys.executable, "-c", limited], timeout=60, check=True, stdout=subprocess.DEVNULL)
+    crowd = [dial() for _ in range(125)]
+    until(lambda: "cannot accept a client" in log(), "it has descriptors for all of them")
+    for sock in crowd:
+        sock.close()
+    assert ask("daemon.status")["state"] == "serving"
+
+
 def test_a_request_that_makes_no_sense_ends_its_connection_only() -> None:
     start()
     for nonsense in (protocol.frame({"id": 1}), b"\0\0\0\2\0\0\0\0[]", b"\xff" * 8):

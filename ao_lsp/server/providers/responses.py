@@ -49,7 +49,7 @@ def prompt(request: Json) -> tuple[Message, ...]:
 
 
 def output(response: Json) -> Response:
-    parts = [part for item in _texts(response) for part in items(item.get("content"))]
+    parts = [part for item in _messages(response) for part in items(item.get("content"))]
     texts = [text for text in (text_of(part.get("text")) or text_of(part.get("refusal")) for part in parts) if text]
     usage = mapping(response.get("usage"))
     why = text_of(mapping(response.get("incomplete_details")).get("reason"))
@@ -132,7 +132,7 @@ def _part_events(event: Callable[..., Json], where: Json, part: Json, recorded_t
 
 
 def with_text(response: Json, text: str) -> Json:
-    messages = _texts(response)
+    messages = _messages(response)
     if not messages:
         if _tool_calls(items(response.get("output"))):
             raise EditError("this output is tool calls without a text: give the whole response as JSON")
@@ -160,7 +160,7 @@ def check(response: Json) -> None:
                 need_text(item, key, place)
 
 
-def _texts(response: Json) -> list[Json]:
+def _messages(response: Json) -> list[Json]:
     return [item for item in items(response.get("output")) if item.get("type") == "message"]
 
 
