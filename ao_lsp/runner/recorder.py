@@ -84,6 +84,11 @@ class Recorder:
             "fork_call": header.get("fork_call"),
         }
 
+    @property
+    def tracks(self) -> bool:
+        """Whether values are tracked in this run."""
+        return self._options.taint
+
     def post(self, event: dict[str, Any], **parts: bytes) -> None:
         """Queue an event of this run."""
         if self._parent is not None and not self._known_child:

@@ -16,7 +16,6 @@ from _functools import partial
 
 from ao_lsp.taint import escrow, flow, json_models, models, ops, scope
 from ao_lsp.taint.adopt import adopt, blame
-from ao_lsp.taint.characters import characters
 from ao_lsp.taint.escrow import ACTIVE_TAINT, Escrow
 from ao_lsp.taint.frames import unseen
 from ao_lsp.taint.kinds import BuiltinFunctionType, CoroutineType, FunctionType, MethodType, ModuleType
@@ -106,6 +105,8 @@ def library(function: Any, /, *args: Any, **kwargs: Any) -> Any:
         raise
     finally:
         ACTIVE_TAINT.reset(token)
+    if type(result[0]) is CoroutineType:
+        flow.made_here(result[0], sys._getframe())
     if held.outputs:
         return adopt(result.pop(), held.outputs, True)
     if not origins or _gives_callback(args, kwargs):
@@ -202,7 +203,7 @@ def apply_to_elements(function: Any, callback: Any, /, *args: Any) -> Any:
     """`map`, `starmap`: the callback is called as rewritten code would call it."""
     if callback is not None:  # `filter(None, …)`
         callback = callee(callback)
-    return function(callback, *map(characters, args))
+    return function(callback, *map(flow.iterate, args))
 
 
 @unseen
@@ -218,7 +219,7 @@ def attribute_of(function: Any, value: Any, name: Any, /, *default: Any) -> Any:
 
 @unseen
 def reduce_elements(function: Any, callback: Any, values: Any, /, *initial: Any) -> Any:
-    return function(callee(callback), characters(values), *initial)
+    return function(callee(callback), flow.iterate(values), *initial)
 
 
 @unseen

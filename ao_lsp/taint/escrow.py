@@ -18,17 +18,24 @@ from ao_lsp.taint.table import NOTHING, intern, origin, union
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from types import CodeType
+    from typing import TypeAlias
+
     from ao_lsp.taint.table import Origins
+
+    Place: TypeAlias = tuple[CodeType, int, int]
 
 
 class Escrow:
-    """The origins that wait while library code runs."""
+    """The origins that wait while library code runs. `place` is where the user's code asked for it,
+    where that frame will not be on the stack: (code, instruction, line)."""
 
-    __slots__ = ("inputs", "outputs")
+    __slots__ = ("inputs", "outputs", "place")
 
-    def __init__(self, inputs: Origins) -> None:
+    def __init__(self, inputs: Origins, place: Place | None = None) -> None:
         self.inputs = inputs
         self.outputs = NOTHING
+        self.place = place
 
     @property
     def origins(self) -> Origins:

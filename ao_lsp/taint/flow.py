@@ -10,6 +10,9 @@ The wrappers here are classes, because the frame of a generator cannot be hidden
 from __future__ import annotations
 
 import sys
+
+from _weakref import ref as _ref
+
 from ao_lsp.taint import scope
 from ao_lsp.taint.adopt import adopt, blame
 from ao_lsp.taint.characters import characters
@@ -22,7 +25,10 @@ from ao_lsp.taint.table import NOTHING, SOURCE, TAINT, VALUE_TYPES, watch
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from types import FrameType
     from typing import Any
+
+    from ao_lsp.taint.escrow import Place
 
 _HEAP_TYPE = 1 << 9  # Py_TPFLAGS_HEAPTYPE
 
@@ -204,6 +210,36 @@ async def carry(coroutine: Any, escrow: Escrow) -> Any:
         raise
 
 
+class _Made(_ref):  # type: ignore[type-arg]  # the C type takes no parameter at run time on 3.10
+    """A weak reference to a coroutine, and where it was made."""
+
+    __slots__ = ("key", "place")
+    key: int
+    place: Place
+
+
+_made: dict[int, _Made] = {}
+
+
+def made_here(coroutine: object, frame: FrameType | None) -> None:
+    """Note that the user's code, at `frame` or the next frame that is no helper's, made this coroutine
+    of library code: when a task runs it, that frame is gone."""
+    while frame is not None and frame.f_code.co_filename.startswith(_HELPERS):
+        frame = frame.f_back
+    if frame is not None:
+        made = _Made(coroutine, _unmade)
+        made.key = id(coroutine)
+        made.place = (frame.f_code, frame.f_lasti, frame.f_lineno)
+        _made[made.key] = made
+
+
+def _unmade(made: _Made, known: dict[int, _Made] = _made) -> None:
+    known.pop(made.key, None)
+
+
+_HELPERS = __file__.rpartition("flow.py")[0]
+
+
 def as_task(value: Any) -> Any:
     """A coroutine of library code, made to carry its own escrow into the task that it becomes."""
     if type(value) is not CoroutineType or not _is_librarys(value):
@@ -211,7 +247,8 @@ def as_task(value: Any) -> Any:
     if value.cr_code.co_filename.startswith(scope.STANDARD_LIBRARY):
         return value  # asyncio's own: what it waits for carries itself
     entry = TAINT.get(id(value))
-    carrying = carry(value, Escrow(NOTHING if entry is None else entry[1]))
+    made = _made.get(id(value))
+    carrying = carry(value, Escrow(NOTHING if entry is None else entry[1], made.place if made else None))
     carrying.__name__ = value.__name__
     carrying.__qualname__ = value.__qualname__
     return carrying

@@ -22,6 +22,7 @@ from _string import formatter_field_name_split, formatter_parser
 from ao_lsp.taint import scope
 from ao_lsp.taint.adopt import adopt, blame
 from ao_lsp.taint.characters import characters
+from ao_lsp.taint.flow import iterate
 from ao_lsp.taint.frames import unseen
 from ao_lsp.taint.reach import reach
 from ao_lsp.taint.table import NOTHING, SOURCE, TAINT, VALUE_TYPES, mark, origins_of, union, watch
@@ -71,7 +72,7 @@ def from_receiver_and_arguments(method: Any, /, *args: Any, **kwargs: Any) -> An
 @unseen
 def join(method: Any, pieces: Any, /) -> Any:
     if type(pieces) is not list and type(pieces) is not tuple:
-        pieces = list(characters(pieces))
+        pieces = list(iterate(pieces))
     origins = origins_of(method.__self__) if len(pieces) > 1 else NOTHING
     if not TAINT.keys().isdisjoint(map(id, pieces)):
         origins = reduce(union, map(origins_of, pieces), origins)
@@ -197,7 +198,7 @@ def total(function: Any, values: Any, /, *args: Any, **kwargs: Any) -> Any:
     if not TAINT:
         return function(values, *args, **kwargs)
     if type(values) is not list and type(values) is not tuple:
-        values = list(characters(values))
+        values = list(iterate(values))
     result = [function(values, *args, **kwargs)]
     if type(result[0]) not in VALUE_TYPES:
         return result.pop()
@@ -210,10 +211,15 @@ def total(function: Any, values: Any, /, *args: Any, **kwargs: Any) -> Any:
 
 @unseen
 def of_elements(function: Any, /, *args: Any, **kwargs: Any) -> Any:
-    """A tagged text is given as its characters; everything else keeps its identity."""
-    if TAINT and any(id(value) in TAINT for value in args):
-        args = tuple(characters(value) for value in args)
-    return function(*args, **kwargs)
+    """Every argument is gone over; its elements keep their identity. A tagged text is given as its
+    characters, and library code that makes elements is stepped under its escrow."""
+    return function(*map(iterate, args), **kwargs)
+
+
+@unseen
+def of_elements_or_arguments(function: Any, /, *args: Any, **kwargs: Any) -> Any:
+    """`max`, `min`, `iter`: only a single argument is gone over."""
+    return function(*(map(iterate, args) if len(args) == 1 else args), **kwargs)
 
 
 @unseen
@@ -289,7 +295,8 @@ ABSORBERS = frozenset((_io.StringIO, _io.BytesIO))
 FUNCTIONS: dict[Any, Model] = {
     **{function: of_value for function in (abs, bin, chr, divmod, hex, oct, ord, pow, round)},
     **{function: text_of for function in (ascii, format, repr)},
-    **{function: of_elements for function in (iter, max, min, sorted)},
+    **{function: of_elements_or_arguments for function in (iter, max, min)},
+    sorted: of_elements,
     len: length,
     print: print_to,
     sum: total,

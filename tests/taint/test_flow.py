@@ -59,6 +59,9 @@ CASES = {
     "the largest is one of them": ("x = max([tag('a', 1), tag('b', 3)])", "b"),
     "decimals": ("from decimal import Decimal\nx = f'{Decimal(tag(\"a\", \"2.5\")) * 2:.3f}'", "a"),
     "dates": ("from datetime import datetime\nx = datetime.fromisoformat(tag('a', '2030-05-11')).year + 1", "a"),
+    "the larger of two texts": ("x = max(tag('a', 'pear'), tag('b', 'apple'))", "a"),
+    "the first of some": ("x = min(['p', tag('a', 'b')])", "a"),
+    "a sentinel": ("i = iter([tag('a', 'p'), 'q'])\nx = list(iter(lambda: next(i), 'q'))[0]", "a"),
     "an index selects": ("x = ['p', 'q'][tag('a', 1)]", ""),
     "a comparison": ("x = f'{tag(\"a\", \"p\") == \"p\"}'", ""),
     # -- structures

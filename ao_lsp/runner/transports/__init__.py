@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sys
 
-from ao_lsp.taint import state
+from ao_lsp.taint import names, state
 from ao_lsp.taint.frames import unseen
 
 TYPE_CHECKING = False
@@ -75,7 +75,9 @@ def _patch(name: str, module: ModuleType) -> None:
 
         seam = import_module(f"ao_lsp.runner.transports.{_SEAMS[name]}")
         _undo.append(seam.patch(module, _recorder))
-        state.go_live()
+        if _recorder.tracks:
+            names.load()
+            state.go_live()
     except Exception as error:
         _note(f"{name} {getattr(module, '__version__', '')}: its calls are not recorded: {error!r}")
 
