@@ -57,7 +57,6 @@ class Reruns:
     def __init__(self, log_folder: str, stirred: Callable[[], None]) -> None:
         self._folder, self._stirred = log_folder, stirred
         self._running: dict[str, Rerun] = {}
-        self._tasks: set[asyncio.Task[None]] = set()
 
     def __len__(self) -> int:
         return len(self._running)

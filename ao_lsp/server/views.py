@@ -7,7 +7,7 @@ from datetime import datetime, timezone
 from typing import Any, Literal, TypeAlias
 
 from ao_lsp.server import providers
-from ao_lsp.server.model import Call, Change, Edge, Edit, Exchange, Failure, Graph, Run, RunSummary, Site
+from ao_lsp.server.model import Call, Edge, Edit, Exchange, Failure, Graph, Run, RunSummary, Site
 from ao_lsp.server.providers import body as bodies
 
 Json: TypeAlias = "dict[str, Any]"
@@ -132,17 +132,6 @@ def call_json(graph: Graph, call: Call, exchange: Exchange | None, edits: list[E
 
 def edit_json(edit: Edit) -> Json:
     return {"call": edit.call, "field": edit.field, "created": when(edit.created), "content": edit.content}
-
-
-def change_json(change: Change) -> Json:
-    return {
-        "session": change.session,
-        "seq": change.seq,
-        "at": when(change.at),
-        "kind": change.kind,
-        "run": change.run,
-        "call": change.call,
-    }
 
 
 def site_json(site: Site | None) -> Json | None:

@@ -196,6 +196,17 @@ async def test_a_graph_can_be_had_as_a_drawing(core: Core, form: str, start: str
     assert found["text"].startswith(start)
 
 
+async def test_what_the_recorder_could_not_do_stands_below_the_drawing(core: Core) -> None:
+    recorder = Recorder()
+    recorder.start()
+    for _ in range(2):
+        recorder.event("run.note", level="warning", message="tracking lost a value\x1b[2J")
+    recorder.end()
+    await take(core, recorder)
+    drawn = (await do(core, "ao.graph", format="text"))["text"]
+    assert drawn.splitlines()[1:] == ["! tracking lost a value\N{REPLACEMENT CHARACTER}[2J"]
+
+
 async def test_runs_are_listed_newest_first_with_what_a_list_shows(core: Core) -> None:
     await record(core, "run1", name="one")
     await record(core, "run2", name="two", at=1e10)

@@ -10,7 +10,7 @@ from itertools import pairwise
 
 import pytest
 
-from ao_lsp.server.model import Graph, Site
+from ao_lsp.server.model import Failure, Graph, Site
 from ao_lsp.server.render import Style, drawn, labels
 from ao_lsp.server.render.layout import place
 from ao_lsp.server.render.reduce import needed
@@ -121,6 +121,16 @@ def test_too_many_rails_are_left_out_and_the_lists_stay() -> None:
 
 def test_a_run_without_calls_is_its_headline() -> None:
     assert text(graph([], status="failed", exit_code=1)) == "agent.py · failed (1) · 0 calls · 10.0 s\n"
+
+
+def test_what_ended_a_failed_run_stands_below_its_headline() -> None:
+    error = Failure("ValueError", "no such city\nas \x1b[2JPorto", "/project/agent.py", 12)
+    lines = text(graph([call(1)], status="failed", exit_code=1, error=error)).splitlines()
+    assert lines[:3] == [
+        "agent.py · failed (1) · 1 call · 100→20 tokens · 10.0 s",
+        "ValueError: no such city (agent.py:12)",
+        "",
+    ]
 
 
 @pytest.mark.parametrize("width", [40, 60, 72, 80, 100])

@@ -14,6 +14,8 @@ from ao_lsp.server.model import Call
 from ao_lsp.server.params import CommandError, param
 from ao_lsp.server.views import Json
 
+_NOTES = 5  # of the recorder, below a drawing
+
 
 @dataclass(frozen=True, slots=True)
 class RunsParams:
@@ -61,6 +63,9 @@ async def _graph(core: Core, _: Caller, params: GraphParams) -> Json:
         return views.graph_json(graph)
     style = render.Style(color=params.color, width=params.width)
     text = await asyncio.to_thread(render.drawn, graph, params.format, style)
+    if params.format == "text":
+        notes = {message for _, _, message in await core.store.notes(graph.run.id)}
+        text += "".join(f"! {render.clean(note)}\n" for note in sorted(notes)[:_NOTES])
     return {"run": graph.run.id, "format": params.format, "text": text}
 
 

@@ -6,9 +6,10 @@ from typing import Literal
 
 from ao_lsp.server.model import Graph
 from ao_lsp.server.render import diagrams, svg, text
+from ao_lsp.server.render.labels import clean
 from ao_lsp.server.render.text import Style
 
-__all__ = ["Style", "drawn"]
+__all__ = ["Style", "clean", "drawn"]
 
 
 def drawn(graph: Graph, form: Literal["text", "mermaid", "dot", "svg"], style: Style) -> str:

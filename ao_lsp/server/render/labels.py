@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 
-from ao_lsp.server.model import Call, Graph, Run
+from ao_lsp.server.model import Call, Failure, Graph, Run
 from ao_lsp.server.views import status_of
 
 # Names come from programs and models: nothing in them may command a terminal or break XML.
@@ -84,6 +84,13 @@ def numbers(wanted: list[int]) -> str:
         if last:
             start = index + 1
     return ", ".join(parts)
+
+
+def failure(error: Failure) -> str:
+    """One line about what ended a run: `ValueError: no such city (agent.py:12)`."""
+    first = error.message.strip().partition("\n")[0]
+    at = f" ({os.path.basename(error.file)}:{error.line})" if error.file else ""
+    return clean(f"{error.type}: {first}{at}" if first else f"{error.type}{at}")
 
 
 def headline(graph: Graph) -> str:

@@ -15,6 +15,7 @@ from ao_lsp.server.render import labels, reduce
 from ao_lsp.server.render.layout import Placed, place
 
 _WIDTH, _HEIGHT = 216, 62  # of a box
+_LETTERS = 29  # that fit into it, in the widest of the fonts
 _ACROSS, _ALONG = 56, 22  # free between layers, and within one
 _MARGIN, _TITLE, _LEGEND = 20, 44, 34
 
@@ -98,18 +99,19 @@ class _Picture:
         self.height: float = deep if downwards else along
 
     def box(self, call: Call, graph: Graph) -> Iterator[str]:
-        """A call: its function, its model and line, its tokens and time."""
+        """A call: its function and time, its model and tokens, its line."""
         x, y = self._corner(*self._placed.nodes[call.number - 1])
-        state = labels.state(call, graph.run)
-        facts = [labels.place(call), labels.tokens(call), labels.seconds(call.duration)]
-        lines = [labels.model(call), " · ".join(filter(None, facts))]
-        told = "\n".join([f"{call.number} {labels.function(call)}", *lines, state])
+        state, took, tokens = labels.state(call, graph.run), labels.seconds(call.duration), labels.tokens(call)
+        facts = [labels.model(call), labels.place(call), tokens, took, state]
+        told = "\n".join([f"{call.number} {labels.function(call)}", *filter(None, facts)])
         yield f'<g transform="translate({x:.1f} {y:.1f})"><title>{_text(told)}</title>'
         yield f'<rect class="box" width="{_WIDTH}" height="{_HEIGHT}" rx="7"/>'
         yield f'<rect class="{_class(state)}" x="0" y="8" width="4" height="{_HEIGHT - 16}" rx="2"/>'
-        yield f'<text class="name" x="14" y="21">{_text(_titled(call))}</text>'
-        for index, line in enumerate(lines):
-            yield f'<text class="dim" x="14" y="{38 + 15 * index}">{_text(_cut(line, 35))}</text>'
+        yield f'<text class="name" x="14" y="21">{_text(_titled(call, _LETTERS - 2 - len(took)))}</text>'
+        yield f'<text class="dim" x="14" y="38">{_text(_cut(labels.model(call), _LETTERS - len(tokens)))}</text>'
+        yield f'<text class="dim" x="14" y="53">{_text(_cut(labels.place(call), _LETTERS))}</text>'
+        for baseline, said in ((21, took), (38, tokens)):
+            yield f'<text class="dim" x="{_WIDTH - 10}" y="{baseline}" text-anchor="end">{said}</text>'
         yield "</g>"
 
     def edge(self, edge: Edge, source: int, target: int) -> str:
@@ -185,9 +187,9 @@ def _class(state: str) -> str:
     return state if state in ("live", "replayed", "edited", "failed") else "other"
 
 
-def _titled(call: Call) -> str:
+def _titled(call: Call, room: int) -> str:
     """Number and function; of a long qualified name the end tells more."""
-    name, room = labels.function(call), 23 - len(str(call.number))
+    name, room = labels.function(call), room - len(str(call.number))
     return f"{call.number} {name if len(name) <= room else '…' + name[1 - room :]}"
 
 

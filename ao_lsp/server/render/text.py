@@ -52,8 +52,10 @@ class Style:
 
 
 def draw(graph: Graph, style: Style) -> str:
-    """The whole drawing: a headline, a line a call, and what the marks mean."""
+    """The whole drawing: a headline, why the run failed, a line a call, and what the marks mean."""
     head = _painted(labels.headline(graph), "1", style)
+    if graph.run.error:
+        head += "\n" + _painted(labels.failure(graph.run.error), "31", style)
     if not graph.calls:
         return f"{head}\n"
     states = [labels.state(call, graph.run) for call in graph.calls]
