@@ -25,7 +25,6 @@ from ao_lsp.server.store import StoreError
 log = logging.getLogger(__name__)
 
 PREAMBLE_TIMEOUT_S = 5.0
-_PREAMBLE_BYTES = 1 << 16
 
 _SETTLE_S = 2.0
 """How long a request waits for what ended programs sent to be taken in."""
@@ -128,10 +127,10 @@ class Connections:
 
     async def _settle(self) -> None:
         gone = [c for c in self._open if c.role in (None, "record") and not c.process.alive()]
+        if gone:
+            await asyncio.wait([asyncio.create_task(c.drained.wait()) for c in gone], timeout=_SETTLE_S)
         for connection in gone:
             # Once and no more: a child that inherited the connection may keep it open for ever.
-            with suppress(asyncio.TimeoutError):
-                await asyncio.wait_for(connection.drained.wait(), _SETTLE_S)
             connection.drained.set()
         with suppress(StoreError):  # logged where it happened; the request will meet it, too
             await self._core.look()
@@ -147,8 +146,6 @@ class Connections:
             log.warning("%s of process %d: %s", connection.role or "client", connection.process.pid, error)
         except ConnectionError:
             pass
-        except asyncio.CancelledError:
-            raise
         except Exception:
             log.exception("serving the %s of process %d failed", connection.role, connection.process.pid)
         finally:
@@ -241,7 +238,7 @@ async def _read_line(sock: socket.socket) -> bytes:
     while True:
         await _readable(loop, sock)
         try:
-            ahead = sock.recv(_PREAMBLE_BYTES, socket.MSG_PEEK)
+            ahead = sock.recv(protocol.MAX_LINE, socket.MSG_PEEK)
             end = ahead.find(b"\n") + 1
             piece = sock.recv(end or len(ahead))
         except BlockingIOError:
@@ -249,10 +246,10 @@ async def _read_line(sock: socket.socket) -> bytes:
         line += piece
         if not piece:
             raise ConnectionResetError
+        if len(line) > protocol.MAX_LINE:
+            raise _RefusedError("BAD", f"the first line is longer than {protocol.MAX_LINE} bytes")
         if end:
             return bytes(line)
-        if len(line) > _PREAMBLE_BYTES:
-            raise _RefusedError("BAD", f"the first line is longer than {_PREAMBLE_BYTES} bytes")
 
 
 async def _readable(loop: asyncio.AbstractEventLoop, sock: socket.socket) -> None:

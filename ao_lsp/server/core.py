@@ -1,7 +1,7 @@
 """What every surface (command line, editors) works with: the store, its changes, and what runs.
 
-An editor session executes the commands of `commands.py` with it, reads from `store`, and hears of
-what was committed through `changes`.
+An editor session executes commands with it (`commands.execute`), reads from `store`, and hears of what
+was committed through `changes`.
 """
 
 from __future__ import annotations

@@ -170,10 +170,12 @@ class Daemon:
             if self._stopping:
                 return
             left: float | None = None
-            if len(self._connections) or core.busy:
+            if len(self._connections) or len(core.reruns):
                 idle_since = None
-            elif self._retiring:
+            elif self._retiring:  # what else there is to look after, the new daemon looks after
                 return
+            elif core.busy:
+                idle_since = None
             elif self._idle_s > 0:
                 idle_since = idle_since or time.monotonic()
                 left = idle_since + self._idle_s - time.monotonic()
