@@ -8,11 +8,10 @@ drag in `selectors` and `enum`), no `subprocess`.
 
 from __future__ import annotations
 
+import _socket
 import os
 import sys
 import time
-
-import _socket
 
 from ao_lsp import __version__, paths, protocol
 
@@ -25,6 +24,8 @@ READY_FD, START_LOCK_FD = 98, 99
 
 REPLY_TIMEOUT_S = 5.0
 START_TIMEOUT_S = 30.0
+
+_ENV_BYTES = protocol.MAX_LINE * 3 // 4  # the rest of the preamble has to fit, too
 
 # What of the starter's environment a daemon may see: it outlives the starter and serves others, so
 # nothing that belongs to one project or shell.
@@ -71,6 +72,17 @@ def preamble(role: str, **more: Any) -> bytes:
             **more,
         }
     )
+
+
+def environment() -> dict[str, Any]:
+    """The part of a preamble that tells the daemon our environment, for what it starts for us. Of one
+    that does not fit into a preamble, the longest variables stay behind."""
+    env = dict(os.environ)
+    for name in sorted(env, key=lambda name: len(env[name]), reverse=True):
+        if len(protocol.dumps(env)) <= _ENV_BYTES:
+            break
+        del env[name]
+    return {"env": env}
 
 
 def connect() -> _socket.socket | None:

@@ -12,7 +12,7 @@ from typing import Any, NoReturn
 from ao_lsp import __version__
 from ao_lsp.cli import client, show, terminal
 from ao_lsp.cli.client import Client, CommandError
-from ao_lsp.connect import open_session
+from ao_lsp.connect import environment, open_session
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
@@ -107,7 +107,7 @@ def _rerun_behind(params: dict[str, Any]) -> None:
     """In the background, because the program's stdout cannot be ours too; answers when it has ended."""
     if params["policy"] == "ask":
         raise CommandError("bad_params", "--ask needs a terminal, which a rerun with --json has not")
-    connection = Client(open_session("cli", **client.environment()))
+    connection = Client(open_session("cli", **environment()))
     client.print_json(connection.request("ao.rerun", {**params, "wait": True}))
 
 
@@ -133,7 +133,7 @@ def _exec(options: argparse.Namespace) -> None:
         params = json.loads(text) if text else {}
     except ValueError as error:
         raise CommandError("bad_params", f"the parameters are not JSON: {error}") from None
-    connection = Client(open_session("cli", **client.environment()))
+    connection = Client(open_session("cli", **environment()))
     client.print_json(connection.request(options.name, params, show.progress))
 
 

@@ -13,8 +13,6 @@ from ao_lsp import protocol
 from ao_lsp.cli import terminal
 from ao_lsp.connect import DaemonUnavailable
 
-_ENV_BYTES = protocol.MAX_LINE * 3 // 4  # the rest of the preamble has to fit, too
-
 
 class CommandError(Exception):
     """A command cannot do what it was asked: what the user is told, and what a script reads."""
@@ -66,17 +64,6 @@ class Client:
 
     def close(self) -> None:
         self._socket.close()
-
-
-def environment() -> dict[str, Any]:
-    """The part of a preamble that tells the daemon our environment, for what it starts for us. Of one
-    that does not fit into a preamble, the longest variables stay behind."""
-    env = dict(os.environ)
-    for name in sorted(env, key=lambda name: len(env[name]), reverse=True):
-        if len(protocol.dumps(env)) <= _ENV_BYTES:
-            break
-        del env[name]
-    return {"env": env}
 
 
 def run(program: str, as_json: bool, command: Callable[[], int | None]) -> NoReturn:
