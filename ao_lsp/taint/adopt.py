@@ -91,8 +91,8 @@ class _Adoption:
                 part = made[index]
                 alone = unshared(part, 2)
                 made[index] = self.part(part, alone, depth)
-        elif cls is tuple:
-            parts = list(made)
+        elif cls is tuple or _is_named_tuple(cls):
+            parts = [*tuple.__iter__(made)]
             changed = False
             for index in range(len(parts)):
                 part = parts[index]
@@ -100,7 +100,7 @@ class _Adoption:
                 parts[index] = self.part(part, alone, depth)
                 changed = changed or parts[index] is not part
             if changed:
-                return tuple(parts)
+                return tuple.__new__(cls, parts)
         elif issubclass(cls, dict):
             self.mapping(made, depth)
         elif issubclass(cls, (set, frozenset, list, tuple)):
@@ -165,10 +165,15 @@ def is_service(cls: type) -> bool:
     return any(base.__name__.endswith(_SERVICES) for base in cls.__mro__)
 
 
+def _is_named_tuple(cls: type) -> bool:
+    """Whether another instance with equal elements would be the same for all that anybody can tell."""
+    return issubclass(cls, tuple) and hasattr(cls, "_fields") and not cls.__dictoffset__
+
+
 def _stands_for_itself(cls: type) -> bool:
     """Whether an object that somebody else holds too may be entered: a library's, not the user's; no
-    container, which may hold more than what came out."""
-    return cls.__module__ not in scope.MODULES and not issubclass(cls, (dict, list, tuple, set, frozenset))
+    container that can grow, and may hold more than what came out."""
+    return cls.__module__ not in scope.MODULES and not issubclass(cls, (dict, list, set))
 
 
 def adopt(result: Any, origins: Origins, derived: bool = False, inputs: Collection[Any] = ()) -> Any:

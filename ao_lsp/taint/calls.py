@@ -20,7 +20,7 @@ from ao_lsp.taint.escrow import ACTIVE_TAINT, Escrow
 from ao_lsp.taint.frames import unseen
 from ao_lsp.taint.kinds import BuiltinFunctionType, CoroutineType, FunctionType, MethodType, ModuleType
 from ao_lsp.taint.reach import reach
-from ao_lsp.taint.table import NOTHING, SOURCE, TAINT, origins_of, union, watch
+from ao_lsp.taint.table import NOTHING, SOURCE, TAINT, origins_of, pin, union, watch
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -191,6 +191,10 @@ _DERIVING = frozenset(
         "yaml.load",
         "yaml.safe_load",
         "tomllib.loads",
+        "urllib.parse.parse_qs",
+        "urllib.parse.parse_qsl",
+        "urllib.parse.urlparse",
+        "urllib.parse.urlsplit",
     }
 )
 
@@ -264,6 +268,22 @@ def substitute_template(function: Any, /, *args: Any, **kwargs: Any) -> Any:
     return adopt(result.pop(), union(origins_of(template.template), reach(used)), True)
 
 
+@unseen
+def find_all(function: Any, /, *args: Any, **kwargs: Any) -> Any:
+    """`re.finditer` and `Pattern.finditer`: an iterator that takes no weak reference, but holds
+    nothing except the text."""
+    found = function(*args, **kwargs)
+    pin(found, reach((*args, *kwargs.values())), SOURCE)
+    return found
+
+
+@unseen
+def accumulate(function: Any, values: Any, operator: Any = None, /, **kwargs: Any) -> Any:
+    operator = kwargs.pop("func", operator)
+    return function(flow.iterate(values), ops.add if operator is None else callee(operator), **kwargs)
+
+
+_OF_PATTERNS = {"finditer": find_all, "sub": substitute, "subn": substitute}
 _FUNCTIONS = {
     **models.FUNCTIONS,
     **dict.fromkeys(models.NATIVE),
@@ -271,11 +291,16 @@ _FUNCTIONS = {
     next: next_of,
     models.reduce: reduce_elements,
 }
-_TYPES = {**models.TYPES, **dict.fromkeys((map, filter, itertools.starmap), apply_to_elements)}
+_TYPES = {
+    **models.TYPES,
+    **dict.fromkeys((map, filter, itertools.starmap), apply_to_elements),
+    itertools.accumulate: accumulate,
+}
 _NAMED = {
     **{f"configparser.RawConfigParser.{name}": models.absorb for name in ("read_dict", "read_string", "set")},
     "json.dumps": json_models.dumps,
     "json.loads": json_models.loads,
+    "re.finditer": find_all,
     "re.sub": substitute,
     "re.subn": substitute,
     "string.Template.substitute": substitute_template,
@@ -334,8 +359,9 @@ def _compiled(function: Any) -> Any:
     if methods is not None:
         model = methods.get(function.__name__)
         return function if model is None else partial(model, function)
-    if type(receiver) in models.ABSORBERS:
-        return partial(models.ABSORBING.get(function.__name__, native), function)
-    if function.__name__ in ("sub", "subn") and type(receiver).__module__ == "re":
-        return partial(substitute, function)
+    name = function.__name__
+    if models.absorbs(receiver, name):
+        return partial(models.absorb, function)
+    if type(receiver).__module__ == "re" and name in _OF_PATTERNS:
+        return partial(_OF_PATTERNS[name], function)
     return partial(native, function)

@@ -64,8 +64,8 @@ def from_receiver_and_arguments(method: Any, /, *args: Any, **kwargs: Any) -> An
     if result is receiver:
         return result
     for value in args:
-        origins = union(origins, origins_of(value))
-    del value  # so that a result that is an argument is not held once more
+        if type(value) is type(receiver):  # not a width, nor a count
+            origins = union(origins, origins_of(value))
     return mark(result, origins) if origins else result
 
 
@@ -223,6 +223,12 @@ def of_elements_or_arguments(function: Any, /, *args: Any, **kwargs: Any) -> Any
 
 
 @unseen
+def of_texts(function: Any, /, *args: Any, **kwargs: Any) -> Any:
+    """`islice` and its like: elements keep their identity, a tagged text has to be taken apart."""
+    return function(*map(characters, args), **kwargs)
+
+
+@unseen
 def reverse(function: Any, sequence: Any, /) -> Any:
     return function(tuple(characters(sequence)) if id(sequence) in TAINT else sequence)
 
@@ -248,7 +254,7 @@ def absorb(method: Any, /, *args: Any, **kwargs: Any) -> Any:
 @unseen
 def print_to(function: Any, /, *args: Any, **kwargs: Any) -> Any:
     result = function(*args, **kwargs)
-    if TAINT and type(kwargs.get("file")) in (_io.StringIO, _io.BytesIO):
+    if TAINT and type(kwargs.get("file")) in _FILES_IN_MEMORY:
         watch(kwargs["file"], reach(args), SOURCE)
     return result
 
@@ -288,9 +294,19 @@ METHODS: dict[type, dict[str, Model]] = {
 }
 """Methods of the built-in types that need a model; the others of these types are called directly."""
 
-ABSORBING = _methods("write writelines", absorb)
-"""Writing methods of in-memory files; their other methods follow the general rule."""
-ABSORBERS = frozenset((_io.StringIO, _io.BytesIO))
+_HASHES = ("_blake2", "_hashlib", "_md5", "_sha1", "_sha2", "_sha256", "_sha3", "_sha512")
+_FILES_IN_MEMORY = frozenset((_io.StringIO, _io.BytesIO))
+
+
+def absorbs(receiver: object, method: str) -> bool:
+    """Whether a compiled method writes to its object what can be read out of it later."""
+    cls = type(receiver)
+    if cls in _FILES_IN_MEMORY:
+        return method in ("write", "writelines")
+    if cls is bytearray:
+        return method in ("append", "extend", "insert")
+    return method == "update" and cls.__module__ in _HASHES
+
 
 FUNCTIONS: dict[Any, Model] = {
     **{function: of_value for function in (abs, bin, chr, divmod, hex, oct, ord, pow, round)},
@@ -302,7 +318,14 @@ FUNCTIONS: dict[Any, Model] = {
     sum: total,
 }
 
+_HANDING_THROUGH = (
+    getattr(itertools, name)
+    for name in vars(itertools)
+    if isinstance(getattr(itertools, name), type) and name not in ("accumulate", "count", "repeat", "starmap")
+)
+
 TYPES: dict[type, Model | None] = {
+    **dict.fromkeys(_HANDING_THROUGH, of_texts),
     **{kind: of_value for kind in (int, float, complex, bytes)},
     **{kind: of_elements for kind in (list, tuple, set, frozenset, dict, enumerate, zip, _collections.deque)},
     str: text_of,

@@ -172,6 +172,10 @@ _PINNABLE = frozenset(
         ("datetime", "time"),
         ("uuid", "UUID"),
         ("builtins", "memoryview"),
+        ("pathlib", "PosixPath"),
+        ("pathlib", "PurePosixPath"),
+        ("pathlib._local", "PosixPath"),
+        ("pathlib._local", "PurePosixPath"),
     }
 )
 
@@ -191,10 +195,16 @@ def watch(value: object, origins: Origins, kind: int) -> None:
     except TypeError:
         cls = type(value)
         if not cls.__flags__ & _HAS_PARTS or (cls.__module__, cls.__qualname__) in _PINNABLE:
-            TAINT[key] = (value, origins, kind)
+            pin(value, origins, kind)
         return
     watching.key = key
     TAINT[key] = (watching, origins, kind)
+
+
+def pin(value: object, origins: Origins, kind: int) -> None:
+    """Tag an object that takes no weak reference and whose end nobody can see."""
+    if origins:
+        TAINT[id(value)] = (value, origins, kind)
 
 
 def release(value: object) -> None:

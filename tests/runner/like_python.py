@@ -31,7 +31,10 @@ PROGRAMS: dict[str, Program] = {
     "no output at all": _p(""),
     "arguments and path": _p(
         "import sys, os\nprint(sys.argv, sys.path[0] == os.path.dirname(os.path.abspath(__file__)), sys.orig_argv[1:])",
-        "a", "--name", "-x", "--",
+        "a",
+        "--name",
+        "-x",
+        "--",
     ),
     "module globals": _p("print(sorted(globals()), __name__, __file__, __spec__, __package__, __doc__, __cached__)"),
     "the loader": _p("print(type(__loader__).__name__, __loader__.path, __annotations__, __builtins__)"),
@@ -39,7 +42,9 @@ PROGRAMS: dict[str, Program] = {
     "standard input": _p("import sys\nprint(sys.stdin.read().upper(), sys.stdin.isatty())", stdin=b"one\ntwo\n"),
     "input()": _p("print(input('name? '))", stdin=b"Ada\n"),
     "end of input": _p("input('name? ')"),
-    "bytes on both outputs": _p("import sys\nsys.stdout.buffer.write(b'\\xff\\x00')\nsys.stderr.buffer.write(b'\\xfe\\n')"),
+    "bytes on both outputs": _p(
+        "import sys\nsys.stdout.buffer.write(b'\\xff\\x00')\nsys.stderr.buffer.write(b'\\xfe\\n')"
+    ),
     "unflushed output": _p("import sys\nsys.stdout.write('a')\nsys.stderr.write('b')\nprint('c', end='')"),
     "exit code": _p("import sys\nsys.exit(3)"),
     "exit with a text": _p("import sys\nsys.exit('cannot go on')"),
@@ -47,10 +52,14 @@ PROGRAMS: dict[str, Program] = {
     "exit with True": _p("import sys\nsys.exit(True)"),
     "exit with an object": _p("raise SystemExit(['a', 1])"),
     "exit with a large number": _p("raise SystemExit(256 + 7)"),
-    "exit in a function": _p("import sys\ndef main():\n    try:\n        sys.exit(4)\n    finally:\n        print('f')\nmain()"),
+    "exit in a function": _p(
+        "import sys\ndef main():\n    try:\n        sys.exit(4)\n    finally:\n        print('f')\nmain()"
+    ),
     "exit at once": _p("import os\nprint('x', flush=True)\nos._exit(5)"),
     "quit()": _p("quit(6)"),
-    "an exit function": _p("import atexit\natexit.register(print, 'one')\natexit.register(print, 'two')\nprint('three')"),
+    "an exit function": _p(
+        "import atexit\natexit.register(print, 'one')\natexit.register(print, 'two')\nprint('three')"
+    ),
     "an exit function after an error": _p("import atexit\natexit.register(print, 'bye')\n1/0"),
     "an exit function that fails": _p("import atexit\natexit.register(lambda: 1/0)"),
     "finalisation at exit": _p(
@@ -64,11 +73,15 @@ PROGRAMS: dict[str, Program] = {
         "import weakref\nclass C:\n    pass\nc = C()\nr = weakref.ref(c, lambda r: print('dead'))\nc.x = 1\nprint(r() is c)\n"
         "del c\nprint(r())"
     ),
-    "a file is closed when nobody holds it": _p("def f():\n    open(__file__).read()\nf()\nprint('ok')", env={"PYTHONWARNINGS": "error"}),
+    "a file is closed when nobody holds it": _p(
+        "def f():\n    open(__file__).read()\nf()\nprint('ok')", env={"PYTHONWARNINGS": "error"}
+    ),
     # -- what ends a program
     "an uncaught error": _p("def f(x):\n    return 1 / x\n\n\ndef g():\n    f(0)\n\ng()"),
     "an error in a long expression": _p("a = 1\nb = None\nx = (a + 2 *\n     b[0])"),
-    "an error in a method chain": _p("class A:\n    def b(self):\n        return self\n    c = None\n\nx = (A()\n     .b()\n     .c\n     .d())"),
+    "an error in a method chain": _p(
+        "class A:\n    def b(self):\n        return self\n    c = None\n\nx = (A()\n     .b()\n     .c\n     .d())"
+    ),
     "an error in an operator": _p("x = 'a'\ny = 1\nprint(len(x) + (x + y))"),
     "an error in adding in place": _p("x = 1\nx += 'a'"),
     "an error in an item": _p("d = {'a': [1]}\nprint(d['a'][3])"),
@@ -87,14 +100,18 @@ PROGRAMS: dict[str, Program] = {
     "an error with a cause": _p("try:\n    int('x')\nexcept ValueError as e:\n    raise KeyError('k') from e"),
     "an error with a context": _p("try:\n    int('x')\nexcept ValueError:\n    {}['k']"),
     "an error without context": _p("try:\n    int('x')\nexcept ValueError:\n    raise KeyError('k') from None"),
-    "an error with notes": _p("import sys\ne = ValueError('v')\nif sys.version_info >= (3, 11):\n    e.add_note('one\\ntwo')\nraise e"),
+    "an error with notes": _p(
+        "import sys\ne = ValueError('v')\nif sys.version_info >= (3, 11):\n    e.add_note('one\\ntwo')\nraise e"
+    ),
     "a group of errors": _p(
         "import sys\nif sys.version_info < (3, 11):\n    sys.exit(0)\ndef f():\n    raise ValueError(1)\ntry:\n    f()\n"
         "except ValueError as e:\n    x = e\nraise ExceptionGroup('g', [x, TypeError(2)])"
     ),
     "a wrong call": _p("def f(a, *, b):\n    pass\nf(1, 2)"),
     "calling what cannot be called": _p("x = 3\nx(1)"),
-    "too deep a recursion": _p("def f(n):\n    return f(n + 1)\ntry:\n    f(0)\nexcept RecursionError as e:\n    print(type(e))"),
+    "too deep a recursion": _p(
+        "def f(n):\n    return f(n + 1)\ntry:\n    f(0)\nexcept RecursionError as e:\n    print(type(e))"
+    ),
     "the depth of recursion": _p(
         "import sys\ndef f(n):\n    return 0 if n == 0 else 1 + f(n - 1)\nprint(f(900))\nsys.setrecursionlimit(20000)\nprint(f(15000))"
     ),
@@ -111,16 +128,24 @@ PROGRAMS: dict[str, Program] = {
         "import os, signal\nsignal.signal(signal.SIGINT, lambda s, f: print('got', s, f.f_code.co_name))\n"
         "os.kill(os.getpid(), signal.SIGINT)\nprint('on')"
     ),
-    "Ctrl-C": _p("import os, signal\ntry:\n    os.kill(os.getpid(), signal.SIGINT)\n    while True:\n        pass\nfinally:\n    print('f')"),
+    "Ctrl-C": _p(
+        "import os, signal\ntry:\n    os.kill(os.getpid(), signal.SIGINT)\n    while True:\n        pass\nfinally:\n    print('f')"
+    ),
     "a BaseException": _p("class B(BaseException):\n    pass\nraise B('b')"),
-    "an error that cannot be printed": _p("class E(Exception):\n    def __str__(self):\n        raise ValueError\nraise E"),
-    "an exception hook": _p("import sys\nsys.excepthook = lambda t, v, tb: print('hook', t.__name__, v, tb.tb_lineno)\n1/0"),
+    "an error that cannot be printed": _p(
+        "class E(Exception):\n    def __str__(self):\n        raise ValueError\nraise E"
+    ),
+    "an exception hook": _p(
+        "import sys\nsys.excepthook = lambda t, v, tb: print('hook', t.__name__, v, tb.tb_lineno)\n1/0"
+    ),
     "a broken exception hook": _p("import sys\ndef hook(*a):\n    raise KeyError('x')\nsys.excepthook = hook\n1/0"),
     "the last exception": _p(
         "import sys, atexit\natexit.register(lambda: print(sys.last_type, sys.last_traceback.tb_frame.f_code.co_name))\n1/0"
     ),
     "no exception is being handled": _p("import sys\nprint(sys.exc_info(), hasattr(sys, 'last_type'))"),
-    "an error in a thread": _p("import threading\nt = threading.Thread(target=lambda: 1 / 0, name='T')\nt.start()\nt.join()\nprint('on')"),
+    "an error in a thread": _p(
+        "import threading\nt = threading.Thread(target=lambda: 1 / 0, name='T')\nt.start()\nt.join()\nprint('on')"
+    ),
     "a thread that outlives the main program": _p(
         "import threading, time\ndef f():\n    time.sleep(0.1)\n    print('late')\nthreading.Thread(target=f).start()\nprint('main')"
     ),
@@ -135,36 +160,61 @@ PROGRAMS: dict[str, Program] = {
     "a null byte": Program("x = 1\0\n"),
     "a name with a hyphen and no suffix": Program("print(__name__, __file__)", script="my-tool"),
     "a name of the standard library": Program("import queue\nprint(queue.__name__, __file__)", script="string.py"),
-    "a script in another folder": Program("import sys\nprint(sys.argv[0], __file__, sys.path[0])", script="sub/inner.py"),
+    "a script in another folder": Program(
+        "import sys\nprint(sys.argv[0], __file__, sys.path[0])", script="sub/inner.py"
+    ),
     "a missing file": Program(argv=("nowhere.py", "x")),
     "a folder with a main program": Program(
-        argv=("app", "x"), files={"app/__main__.py": "import sys\nprint(sys.argv, __name__, __package__)\nimport inner\n1/0",
-                                  "app/inner.py": "print(__name__)"},
+        argv=("app", "x"),
+        files={
+            "app/__main__.py": "import sys\nprint(sys.argv, __name__, __package__)\nimport inner\n1/0",
+            "app/inner.py": "print(__name__)",
+        },
     ),
-    "a module": Program(argv=("-m", "tool", "x", "-m"), files={"tool.py": "import sys\nprint(sys.argv, __name__, __spec__.name)\n1/0"}),
-    "a package": Program(argv=("-m", "pack.sub", "x"), files={
-        "pack/__init__.py": "print('init', __name__)", "pack/sub.py": "from . import other\nprint(__name__, __package__)",
-        "pack/other.py": "print(__name__)"}),
-    "a package with a main program": Program(argv=("-m", "pack"), files={
-        "pack/__init__.py": "", "pack/__main__.py": "import sys\nprint(sys.argv[1:], __name__, __package__)\nsys.exit(2)"}),
+    "a module": Program(
+        argv=("-m", "tool", "x", "-m"), files={"tool.py": "import sys\nprint(sys.argv, __name__, __spec__.name)\n1/0"}
+    ),
+    "a package": Program(
+        argv=("-m", "pack.sub", "x"),
+        files={
+            "pack/__init__.py": "print('init', __name__)",
+            "pack/sub.py": "from . import other\nprint(__name__, __package__)",
+            "pack/other.py": "print(__name__)",
+        },
+    ),
+    "a package with a main program": Program(
+        argv=("-m", "pack"),
+        files={
+            "pack/__init__.py": "",
+            "pack/__main__.py": "import sys\nprint(sys.argv[1:], __name__, __package__)\nsys.exit(2)",
+        },
+    ),
     "a missing module": Program(argv=("-m", "nowhere.at.all")),
     "a package that cannot be run": Program(argv=("-m", "pack"), files={"pack/__init__.py": ""}),
     "a command": Program(argv=("-c", "import sys; print(sys.argv, __name__); 1/0", "x", "-c")),
     "importing the user's modules": _p(
         "import helper, pack.sub\nfrom pack import other\nprint(helper.f(2), pack.sub.__file__.endswith('sub.py'), other.x)\nhelper.g()",
-        files={"helper.py": "def f(x):\n    return x + 1\ndef g():\n    raise OSError('from helper')\n",
-               "pack/__init__.py": "", "pack/sub.py": "", "pack/other.py": "x = 1"},
+        files={
+            "helper.py": "def f(x):\n    return x + 1\ndef g():\n    raise OSError('from helper')\n",
+            "pack/__init__.py": "",
+            "pack/sub.py": "",
+            "pack/other.py": "x = 1",
+        },
     ),
     "a syntax error in an imported module": _p("import helper", files={"helper.py": "x = (1,\n"}),
     "an error in an imported module": _p("import helper", files={"helper.py": "x = 1\nx.y\n"}),
     "a missing import": _p("import helper", files={"helper.py": "import nowhere_at_all\n"}),
-    "a circular import": _p("import one", files={"one.py": "from two import b\na = 1\n", "two.py": "from one import a\nb = 2\n"}),
+    "a circular import": _p(
+        "import one", files={"one.py": "from two import b\na = 1\n", "two.py": "from one import a\nb = 2\n"}
+    ),
     "reloading": _p(
         "import helper, importlib, os\nprint(helper.x)\nopen(helper.__file__, 'w').write('x = 22 + 1')\n"
         "importlib.invalidate_caches()\nimportlib.reload(helper)\nprint(helper.x)",
         files={"helper.py": "x = 1"},
     ),
-    "a namespace package": _p("import space.part\nprint(space.part.x, space.__file__)", files={"space/part.py": "x = 1"}),
+    "a namespace package": _p(
+        "import space.part\nprint(space.part.x, space.__file__)", files={"space/part.py": "x = 1"}
+    ),
     # -- frames
     "the stack": _p(
         "import inspect, sys\ndef f():\n    return [(i.function, i.lineno) for i in inspect.stack()]\n"
@@ -175,7 +225,9 @@ PROGRAMS: dict[str, Program] = {
         "c = C()\nprint(f(), c.p, c + 1, c[0], f'{c}', c())\nfor _ in c:\n    pass\nwith c:\n    pass\n"
         "print(sorted([1], key=lambda x: len(f())), list(map(lambda x: f(), [1])))\nprint(sys._getframe().f_back)"
     ),
-    "the caller's frame": _p("import sys\ndef f():\n    return sys._getframe(1).f_code.co_name\ndef g():\n    return f()\nprint(g(), f())"),
+    "the caller's frame": _p(
+        "import sys\ndef f():\n    return sys._getframe(1).f_code.co_name\ndef g():\n    return f()\nprint(g(), f())"
+    ),
     "beyond the outermost frame": _p("import sys\nsys._getframe(1)"),
     "a printed stack": _p("import traceback, sys\ndef f():\n    traceback.print_stack(file=sys.stdout)\nf()"),
     "warnings name their line": _p(
@@ -222,7 +274,8 @@ PROGRAMS: dict[str, Program] = {
         "def t(n, v=1):\n    print(n, end=' ')\n    return v\nclass O:\n    def __getattr__(self, n):\n        print('.' + n, end=' ')\n        return t\n"
         "    def __setattr__(self, n, v):\n        print('.' + n + '=', end=' ')\n    def __getitem__(self, k):\n        print('[]', end=' ')\n        return 1\n"
         "    def __setitem__(self, k, v):\n        print('[]=', end=' ')\no = O()\nt(1, o)[t(2)] = t(3)\nt(4, o).a = t(5)\nt(6, o)[t(7)] += t(8)\nt(9, o).b += 0 if 0 else t(10, 1) and 'x' and 1\n"
-        "print()\n" "o.m(t(11), *[t(12)], k=t(13), **{'l': t(14)}) if 0 else print(t(15) < t(16, 2) < t(17, 0) < t(18))\n"
+        "print()\n"
+        "o.m(t(11), *[t(12)], k=t(13), **{'l': t(14)}) if 0 else print(t(15) < t(16, 2) < t(17, 0) < t(18))\n"
         "{t(19): t(20), **{t(21): t(22)}}\nt(23) and t(24, 0) and t(25)\nx = [t(26)][t(27, 0)] + t(28) * t(29)\n"
         "print(f'{t(30)}{t(31):{t(32)}}')"
     ),
@@ -303,11 +356,17 @@ PROGRAMS: dict[str, Program] = {
         "        m.assert_called_once_with([])\n    def test_b(self):\n        with self.assertRaises(ZeroDivisionError):\n            1 / 0\n    def test_c(self):\n        self.assertEqual(1 + 1, 3)\n"
         "import sys\nr = unittest.TestResult()\nunittest.defaultTestLoader.loadTestsFromTestCase(T).run(r)\nprint(r, r.failures[0][1])"
     ),
-    "timing": _p("import timeit, time\nprint(timeit.timeit('x = 1', number=10) > 0, time.strftime('%Y', time.gmtime(0)))"),
+    "timing": _p(
+        "import timeit, time\nprint(timeit.timeit('x = 1', number=10) > 0, time.strftime('%Y', time.gmtime(0)))"
+    ),
     "warnings as errors": _p("import warnings\nwarnings.warn('w')", env={"PYTHONWARNINGS": "error"}),
     "development mode": _p("import sys\nprint(sys.flags.dev_mode, sys.flags.utf8_mode)", env={"PYTHONDEVMODE": "1"}),
     "hash seed": _p("print(hash('abc'))", env={"PYTHONHASHSEED": "3"}),
     "the environment": _p("import os\nprint(sorted(k for k in os.environ if k.startswith('AO')))"),
-    "threads that are known": _p("import threading\nprint(threading.active_count(), threading.main_thread().name, threading.current_thread())"),
-    "children that are known": _p("import os\ntry:\n    os.waitpid(-1, os.WNOHANG)\nexcept ChildProcessError:\n    print('none')"),
+    "threads that are known": _p(
+        "import threading\nprint(threading.active_count(), threading.main_thread().name, threading.current_thread())"
+    ),
+    "children that are known": _p(
+        "import os\ntry:\n    os.waitpid(-1, os.WNOHANG)\nexcept ChildProcessError:\n    print('none')"
+    ),
 }

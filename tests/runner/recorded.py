@@ -39,9 +39,7 @@ class Programs:
             **more,
         )
 
-    def record(
-        self, source: str, *options: str, env: dict[str, str] | None = None, code: int = 0
-    ) -> tuple[str, str]:
+    def record(self, source: str, *options: str, env: dict[str, str] | None = None, code: int = 0) -> tuple[str, str]:
         """Record a program to its end; what it wrote to both outputs."""
         file = self.write(source)
         process = self.start(*options, file.name, env=env)
@@ -52,7 +50,10 @@ class Programs:
     def rerun(self, *arguments: str, env: dict[str, str] | None = None) -> str:
         """`ao rerun` with these arguments; the standard output of the program."""
         done = subprocess.run(
-            [AO, "rerun", *arguments], cwd=self.folder, env={**os.environ, **(env or {})}, capture_output=True,
+            [AO, "rerun", *arguments],
+            cwd=self.folder,
+            env={**os.environ, **(env or {})},
+            capture_output=True,
             timeout=2 * LONG_S,
         )
         assert done.returncode == 0, done.stderr.decode()

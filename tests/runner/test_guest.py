@@ -181,9 +181,7 @@ def test_a_module_that_cannot_be_rewritten_runs_as_it_is_and_the_log_says_so(pro
     assert "not rewritten" in Path(home, "cache/logs/rewrite.log").read_text()
 
 
-def test_rewritten_code_is_cached_by_its_source(
-    programs: Programs, home: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_rewritten_code_is_cached_by_its_source(programs: Programs, home: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("PYTHONDONTWRITEBYTECODE", raising=False)
     programs.write("x = 1", "helper.py")
     source = "import sys, helper\nprint(helper.x, 'ast' in sys.modules)"

@@ -1,0 +1,312 @@
+"""More of the language and of the standard library: which origins a value has when they are done with it.
+Each case is a program; `tag("a", v)` is a value that came from call `a`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+Run = Callable[..., dict[str, Any]]
+
+CASES = {
+    "translate": ("x = tag('a','hello').translate(str.maketrans('el','ip'))", "a"),
+    "dedent": ("import textwrap\nx = textwrap.dedent(tag('a','  hi\\n  yo'))", "a"),
+    "Formatter": ("import string\nx = string.Formatter().format('{} {}', 'c', tag('a','x'))", "a"),
+    "bytes join": ("x = b'-'.join([b'c', tag('a', b'xy')])", "a"),
+    "from_bytes": ("x = int.from_bytes(tag('a', b'xy'), 'big')", "a"),
+    "hash digest": ("import hashlib\nx = hashlib.sha256(tag('a','hi').encode()).hexdigest()", "a"),
+    "hash update": ("import hashlib\nh = hashlib.md5()\nh.update(tag('a','hi').encode())\nx = h.hexdigest()", "a"),
+    "base64": ("import base64\nx = base64.b64decode(base64.b64encode(tag('a','hi').encode())).decode()", "a"),
+    "html": ("import html\nx = html.unescape(tag('a','a &amp; b'))", "a"),
+    "quote": ("from urllib.parse import quote, urlparse\nx = urlparse('http://x/' + quote(tag('a','p q'))).path", "a"),
+    "fraction": ("from fractions import Fraction\nx = str(Fraction(tag('a','1/3')) + 1)", "a"),
+    "random choice": ("import random\nx = random.choice([tag('a','pp')])", "a"),
+    "random choice const": ("import random\nx = random.choice(['pp','qq']); y = tag('a','pp')", ""),
+    "shuffle": ("import random\nl = [tag('a','pp'), 'qq']\nrandom.shuffle(l)\nx = [i for i in l if i == 'qq'][0]", ""),
+    "median": ("import statistics\nx = statistics.median([tag('a',3), tag('a',5)])", "a"),
+    "heapq": ("import heapq\nh = [(2, 'c'), (1, tag('a','pp'))]\nheapq.heapify(h)\nx = heapq.heappop(h)[1]", "a"),
+    "enum": ("import enum\nclass E(enum.Enum):\n    R = 'red'\nx = E(tag('a','red')).value", ""),
+    "post_init": (
+        "from dataclasses import dataclass\n@dataclass\nclass C:\n    p: str\n    def __post_init__(self):\n        self.q = self.p.upper()\nx = C(tag('a','p')).q",
+        "a",
+    ),
+    "classmethod": (
+        "class C:\n    def __init__(self, p):\n        self.p = p\n    @classmethod\n    def of(cls, t):\n        return cls(t.strip())\n    @staticmethod\n    def s(t):\n        return t + '.'\nx = C.s(C.of(tag('a',' p ')).p)",
+        "a",
+    ),
+    "descriptor": (
+        "class D:\n    def __set_name__(self, o, n):\n        self.n = '_' + n\n    def __get__(self, i, o):\n        return getattr(i, self.n) + '!'\n    def __set__(self, i, v):\n        setattr(i, self.n, v)\nclass C:\n    p = D()\nc = C()\nc.p = tag('a','p')\nx = c.p",
+        "a",
+    ),
+    "user getitem": (
+        "class C:\n    def __init__(self):\n        self.d = {}\n    def __getitem__(self, k):\n        return self.d[k]\n    def __setitem__(self, k, v):\n        self.d[k] = v\nc = C()\nc['k'] = tag('a','p')\nc['l'] = 'q'\nx = c['k']",
+        "a",
+    ),
+    "user getitem other": (
+        "class C:\n    def __init__(self):\n        self.d = {}\n    def __getitem__(self, k):\n        return self.d[k]\n    def __setitem__(self, k, v):\n        self.d[k] = v\nc = C()\nc['k'] = tag('a','p')\nc['l'] = 'q'\nx = c['l']",
+        "",
+    ),
+    "singledispatch": (
+        "import functools\n@functools.singledispatch\ndef f(v):\n    return 'o'\n@f.register\ndef _(v: str):\n    return v + '!'\nx = f(tag('a','p'))",
+        "a",
+    ),
+    "partialmethod": (
+        "import functools\nclass C:\n    def m(self, a, b):\n        return a + b\n    n = functools.partialmethod(m, 'c')\nx = C().n(tag('a','p'))",
+        "a",
+    ),
+    "contextmanager": (
+        "import contextlib\n@contextlib.contextmanager\ndef cm(t):\n    yield t + '!'\nwith cm(tag('a','p')) as x:\n    pass",
+        "a",
+    ),
+    "contextmanager const": (
+        "import contextlib\n@contextlib.contextmanager\ndef cm(t):\n    yield 'const'\nwith cm(tag('a','p')) as x:\n    pass",
+        "",
+    ),
+    "nonlocal": (
+        "def f():\n    t = ''\n    def g(p):\n        nonlocal t\n        t += p\n    g('c')\n    g(tag('a','p'))\n    return t\nx = f()",
+        "a",
+    ),
+    "map two": ("x = list(map(lambda p, q: p + q, ['c'], [tag('a','p')]))[0]", "a"),
+    "map method": ("x = list(map(str.upper, [tag('a','p'), 'q']))", "a"),
+    "map method one": ("x = list(map(str.upper, [tag('a','p'), 'qq']))[1]", ""),
+    "filter": ("x = list(filter(None, ['', tag('a','p')]))[0]", "a"),
+    "filter str": ("x = ''.join(filter(str.isalpha, tag('a','p1')))", "a"),
+    "zip star": ("x = list(zip(*[(tag('a','p'), 'qq')]))[1][0]", ""),
+    "zip star2": ("x = list(zip(*[(tag('a','p'), 'qq')]))[0][0]", "a"),
+    "set ops": ("x = sorted({tag('a','pp')} | {'qq'})[0]", "a"),
+    "set ops other": ("x = sorted({tag('a','pp')} | {'qq'})[1]", ""),
+    "deque": ("from collections import deque\nd = deque(['c'], maxlen=2)\nd.append(tag('a','p'))\nx = d.pop()", "a"),
+    "defaultdict": (
+        "from collections import defaultdict\nd = defaultdict(list)\nd['k'].append(tag('a','p'))\nx = d['k'][0]",
+        "a",
+    ),
+    "ChainMap": ("from collections import ChainMap\nx = ChainMap({}, {'k': tag('a','p')})['k']", "a"),
+    "Counter key": ("from collections import Counter\nx = Counter(tag('a','p q p').split()).most_common(1)[0][0]", "a"),
+    "pickle": ("import pickle\nx = pickle.loads(pickle.dumps({'k': tag('a','pp')}))['k']", "a"),
+    "asdict json": (
+        "import json, dataclasses\n@dataclasses.dataclass\nclass C:\n    p: str\n    q: str = 'qq'\nx = json.dumps(dataclasses.asdict(C(tag('a','pp'))))",
+        "a",
+    ),
+    "astuple": (
+        "import dataclasses\n@dataclasses.dataclass\nclass C:\n    p: str\n    q: str = 'qq'\nx = dataclasses.astuple(C(tag('a','pp')))[1]",
+        "",
+    ),
+    "xml": ("import xml.etree.ElementTree as E\nx = E.fromstring(tag('a','<r><p>text</p></r>')).find('p').text", "a"),
+    "shlex": ("import shlex\nx = shlex.split(tag('a','go \"to town\"'))[1]", "a"),
+    "struct": ("import struct\nx = struct.unpack('>H', tag('a', b'xy'))[0]", "a"),
+    "zlib": ("import zlib\nx = zlib.decompress(zlib.compress(tag('a','hello').encode())).decode()", "a"),
+    "csv lines": ("import csv\nx = list(csv.DictReader(tag('a','h,i\\np,q').splitlines()))[0]['i']", "a"),
+    "difflib": ("import difflib\nx = '\\n'.join(difflib.unified_diff(['pp'], [tag('a','qq')], lineterm=''))", "a"),
+    "itertools chain": ("import itertools\nx = list(itertools.chain(['cc'], [tag('a','p')]))", "a"),
+    "itertools chain other": ("import itertools\nx = list(itertools.chain(['cc'], [tag('a','p')]))[0]", ""),
+    "accumulate": ("import itertools\nx = list(itertools.accumulate([tag('a',1), 2]))[1]", "a"),
+    "groupby": ("import itertools\nx = [k for k, g in itertools.groupby([tag('a','p'), 'q'])][1]", ""),
+    "groupby key": (
+        "import itertools\nx = [list(g) for k, g in itertools.groupby([tag('a','pp'), 'q'], key=len)][0][0]",
+        "a",
+    ),
+    "islice": ("import itertools\nx = ''.join(itertools.islice(tag('a','hello'), 2))", "a"),
+    "operator itemgetter": ("import operator\nx = operator.itemgetter('k')({'k': tag('a','p')})", "a"),
+    "attrgetter": ("import operator\nclass C: pass\nc = C()\nc.p = tag('a','p')\nx = operator.attrgetter('p')(c)", "a"),
+    "sorted key": ("x = sorted(['bb', tag('a','aa')], key=len)[1]", "a"),
+    "sorted itself": ("x = sorted([3, tag('a', 2)])[0]", "a"),
+    "str(list)": ("x = str(['c', tag('a','p')])", "a"),
+    "repr": ("x = repr(tag('a','p'))", "a"),
+    "ascii": ("x = ascii(tag('a','é'))", "a"),
+    "format spec obj": ("x = format(tag('a', 3.14159), '.2f')", "a"),
+    "percent float": ("x = '%.2f' % tag('a', 3.14159)", "a"),
+    "fstring eq": ("y = tag('a', 3)\nx = f'{y=}'", "a"),
+    "round": ("x = round(tag('a', 2.71), 1)", "a"),
+    "pow": ("x = pow(tag('a', 2), 3)", "a"),
+    "bit ops": ("x = (tag('a', 6) >> 1) ^ 1", "a"),
+    "bool of": ("x = bool(tag('a','p'))", ""),
+    "any": ("x = any([tag('a', 1)])", ""),
+    "count": ("x = tag('a','banana').count('a')", "a"),
+    "find": ("x = tag('a','banana').find('n')", "a"),
+    "datetime sub": (
+        "from datetime import datetime\nx = (datetime.fromisoformat(tag('a','2020-01-05')) - datetime(2020,1,1)).days",
+        "a",
+    ),
+    "strftime": ("from datetime import datetime\nx = datetime(2020,1,1).strftime('%Y')", ""),
+    "strptime": ("from datetime import datetime\nx = datetime.strptime(tag('a','2020'), '%Y').isoformat()", "a"),
+    "timedelta": ("from datetime import timedelta\nx = str(timedelta(minutes=tag('a', 5)))", "a"),
+    "math": ("import math\nx = math.floor(tag('a', 2.5))", "a"),
+    "math const": ("import math\ny = tag('a', 2.5)\nx = math.pi", ""),
+    "complex": ("x = complex(tag('a','1+2j')).real", "a"),
+    "int base": ("x = int(tag('a','ff'), 16)", "a"),
+    "chr ord": ("x = chr(ord(tag('a','p')) + 1)", "a"),
+    "slice assign": ("l = ['c','d']\nl[0:1] = [tag('a','p')]\nx = l[0]", "a"),
+    "list mul": ("x = ([tag('a','p')] * 2)[1]", "a"),
+    "list concat": ("x = (['cc'] + [tag('a','p')])[0]", ""),
+    "dict union": ("x = ({'k': 'cc'} | {'l': tag('a','p')})['k']", ""),
+    "dict items": ("x = [v for k, v in {'k': tag('a','p')}.items()][0]", "a"),
+    "setdefault": ("d = {}\nx = d.setdefault('k', tag('a','p'))", "a"),
+    "pop": ("d = {'k': tag('a','p')}\nx = d.pop('k')", "a"),
+    "walrus": ("x = y if (y := tag('a','p')) else 'c'", "a"),
+    "star args": ("def f(*a, **k):\n    return a[0] + k['z']\nx = f(*['c'], **{'z': tag('a','p')})", "a"),
+    "kw default": ("def f(a, b=tag('a','p')):\n    return b\nx = f(1)", "a"),
+    "recursion": ("def f(n):\n    return tag('a','p') if n == 0 else f(n-1) + 'c'\nx = f(3)", "a"),
+    "generator send": (
+        "def g():\n    t = ''\n    while True:\n        t += (yield t)\ni = g()\nnext(i)\nx = i.send(tag('a','p'))",
+        "a",
+    ),
+    "yield from": ("def g():\n    yield from [tag('a','p')]\nx = next(g())", "a"),
+    "yield from str": ("def g():\n    yield from tag('a','pq')\nx = next(g())", "a"),
+    "return of generator": (
+        "def g():\n    yield 1\n    return tag('a','p')\ndef h():\n    global x\n    x = yield from g()\nlist(h())",
+        "a",
+    ),
+    "class attr": ("class C:\n    p = tag('a','p')\n    q = 'qq'\nx = C.q", ""),
+    "class attr2": ("class C:\n    p = tag('a','p')\nx = C().p", "a"),
+    "inheritance": (
+        "class A:\n    def __init__(self, p):\n        self.p = p\nclass B(A):\n    def __init__(self, p):\n        super().__init__(p + '!')\nx = B(tag('a','p')).p",
+        "a",
+    ),
+    "list subclass": ("class L(list):\n    pass\nl = L()\nl.append(tag('a','p'))\nx = l[0]", "a"),
+    "dict subclass": (
+        "class D(dict):\n    def __missing__(self, k):\n        return k + '!'\nx = D()[tag('a','k')]",
+        "a",
+    ),
+    "slots": ("class C:\n    __slots__ = ('p','q')\nc = C()\nc.p = tag('a','p')\nc.q = 'qq'\nx = [c.p, c.q][1]", ""),
+    "eq hash": (
+        "class C:\n    def __init__(self, p):\n        self.p = p\n    def __hash__(self):\n        return hash(self.p)\n    def __eq__(self, o):\n        return self.p == o.p\nd = {C(tag('a','p')): 'cc'}\nx = d[C('p')]",
+        "",
+    ),
+    "iter protocol": (
+        "class C:\n    def __iter__(self):\n        yield tag('a','p')\n        yield 'cc'\nx = list(C())[1]",
+        "",
+    ),
+    "iter protocol2": (
+        "class C:\n    def __iter__(self):\n        yield tag('a','p')\n        yield 'cc'\nx, y = C()",
+        "a",
+    ),
+    "call obj": ("class C:\n    def __call__(self, p):\n        return p * 2\nx = C()(tag('a','p'))", "a"),
+    "property": (
+        "class C:\n    @property\n    def p(self):\n        return self._p.upper()\nc = C()\nc._p = tag('a','p')\nx = c.p",
+        "a",
+    ),
+    "context manager user": (
+        "class C:\n    def __init__(self, p):\n        self.p = p\n    def __enter__(self):\n        return self.p + '!'\n    def __exit__(self, *a):\n        pass\nwith C(tag('a','p')) as x:\n    pass",
+        "a",
+    ),
+    "exception attr": (
+        "class E(Exception):\n    def __init__(self, p):\n        self.p = p\ntry:\n    raise E(tag('a','p'))\nexcept E as e:\n    x = e.p",
+        "a",
+    ),
+    "exception str": (
+        "try:\n    raise ValueError('bad ' + tag('a','p'))\nexcept ValueError as e:\n    x = str(e)",
+        "a",
+    ),
+    "exception const": ("try:\n    {}['const']\nexcept KeyError as e:\n    x = str(e); y = tag('a','p')", ""),
+    "finally": ("def f():\n    try:\n        return tag('a','p')\n    finally:\n        pass\nx = f()", "a"),
+    "match str": ("match tag('a','go north').split():\n    case ['go', x]:\n        pass", "a"),
+    "match class": (
+        "from dataclasses import dataclass\n@dataclass\nclass P:\n    q: str\nmatch P(tag('a','p')):\n    case P(q=x):\n        pass",
+        "a",
+    ),
+    "lambda default": ("f = lambda p=tag('a','p'): p\nx = f()", "a"),
+    "global": ("def f():\n    global x\n    x = tag('a','p')\nf()", "a"),
+    "getattr default": ("x = getattr(object(), 'nope', tag('a','p'))", "a"),
+    "vars": ("class C: pass\nc = C()\nc.p = tag('a','p')\nx = vars(c)['p']", "a"),
+    "copy copy": ("import copy\nx = copy.copy([tag('a','p')])[0]", "a"),
+    "bytearray": ("b = bytearray()\nb += tag('a', b'xy')\nx = bytes(b)", "a"),
+    "bytearray extend": ("b = bytearray()\nb.extend(tag('a', b'xy'))\nx = bytes(b)", "a"),
+    "memoryview": ("x = bytes(memoryview(tag('a', b'xyz'))[1:])", "a"),
+    "io bytes": ("import io\nx = io.BytesIO(tag('a', b'xy')).read()", "a"),
+    "stringio init": ("import io\nx = io.StringIO(tag('a', 'xy')).read()", "a"),
+    "uuid5": ("import uuid\nx = str(uuid.uuid5(uuid.NAMESPACE_DNS, tag('a','p')))", "a"),
+    "ipaddress": ("import ipaddress\nx = str(ipaddress.ip_address(tag('a','10.0.0.1')) + 1)", "a"),
+    "pathlib": ("import pathlib\nx = str(pathlib.Path('base') / tag('a','p.txt'))", "a"),
+    "pathlib suffix": ("import pathlib\nx = pathlib.Path(tag('a','p.txt')).suffix", "a"),
+    "os.path": ("import os\nx = os.path.join('base', tag('a','p'))", "a"),
+    "re split": ("import re\nx = re.split(',', tag('a','p,q'))[1]", "a"),
+    "re finditer": ("import re\nx = [m.group() for m in re.finditer('.', tag('a','pq'))][1]", "a"),
+    "re compile": ("import re\nx = re.compile('(.)').match(tag('a','pq')).groups()[0]", "a"),
+    "re sub template": ("import re\nx = re.sub('X', tag('a','p'), 'a X b')", "a"),
+    "re const": ("import re\ny = tag('a','p')\nx = re.search('(.)', 'zz')[1]", ""),
+    "tomllib": (
+        "import sys\nif sys.version_info >= (3,11):\n    import tomllib\n    x = tomllib.loads(tag('a','k = \"v\"'))['k']\nelse:\n    x = tag('a','p')",
+        "a",
+    ),
+    "namedtuple": ("from collections import namedtuple\nP = namedtuple('P', 'p q')\nx = P(tag('a','pp'), 'qq').q", ""),
+    "namedtuple2": (
+        "from collections import namedtuple\nP = namedtuple('P', 'p q')\nx = P(tag('a','pp'), 'qq')._asdict()['p']",
+        "a",
+    ),
+    "NamedTuple default": (
+        "from typing import NamedTuple\nclass P(NamedTuple):\n    p: str\n    q: int = 0\nx = P(tag('a','pp')).q",
+        "",
+    ),
+    "types ns": ("from types import SimpleNamespace\nn = SimpleNamespace(p=tag('a','pp'), q='qq')\nx = n.q", ""),
+    "types ns2": ("from types import SimpleNamespace\nn = SimpleNamespace(p=tag('a','pp'), q='qq')\nx = n.p", "a"),
+    "starmap": ("import itertools\nx = list(itertools.starmap('{}{}'.format, [('c', tag('a','p'))]))[0]", "a"),
+    "zip_longest": (
+        "import itertools\nx = list(itertools.zip_longest(['cc','dd'], [tag('a','p')], fillvalue='-'))[1][1]",
+        "",
+    ),
+    "reversed": ("x = ''.join(reversed(tag('a','pq')))", "a"),
+    "casefold": ("x = tag('a','Pq').casefold().center(9, '*')", "a"),
+    "center const": ("x = 'const'.center(tag('a', 9))", ""),
+    "join const": ("y = tag('a','p')\nx = ', '.join(['cc','dd'])", ""),
+    "equal const": ("y = tag('a','search')\nx = 'search'", ""),
+    "interned": ("import sys\ny = sys.intern(tag('a','some_name'))\nx = 'some_name'", ""),
+    "list of numbers str": ("x = ','.join(map(str, [tag('a', 1), 2]))", "a"),
+    "sum floats": ("x = sum(float(s) for s in tag('a','1 2').split())", "a"),
+    "tuple unpack nested": ("(p, (q, x)) = ('c', ('d', tag('a','p')))", "a"),
+    "for unpack": ("for i, x in [(1, tag('a','p'))]:\n    pass", "a"),
+    "while pop": ("l = ['c', tag('a','p')]\nwhile l:\n    x = l.pop(0)", "a"),
+    "swap": ("p, q = tag('a','p'), 'q'\np, q = q, p\nx = p", ""),
+    "del": ("p = tag('a','p')\ndel p\nx = 'p'", ""),
+    "cond expr const": ("x = 'yes' if tag('a','p') else 'no'", ""),
+    "and": ("x = tag('a','p') and 'cc'", ""),
+    "chained cmp": ("x = 1 < tag('a', 5) < 9", ""),
+    "dict key lookups": ("d = {'p': 'cc'}\nx = d[tag('a','p')]", ""),
+    "weakref": ("import weakref\nclass C: pass\nc = C()\nc.p = tag('a','p')\nx = weakref.ref(c)().p", "a"),
+    "queue": ("import queue\nq = queue.Queue()\nq.put(tag('a','p'))\nq.put('cc')\nq.get()\nx = q.get()", ""),
+    "thread": (
+        "import threading\nr = []\nt = threading.Thread(target=lambda v: r.append(v + '!'), args=(tag('a','p'),))\nt.start()\nt.join()\nx = r[0]",
+        "a",
+    ),
+    "executor": (
+        "from concurrent.futures import ThreadPoolExecutor\nwith ThreadPoolExecutor() as e:\n    x = e.submit(lambda v: v + '!', tag('a','p')).result()",
+        "a",
+    ),
+    "executor const": (
+        "from concurrent.futures import ThreadPoolExecutor\nwith ThreadPoolExecutor() as e:\n    x = e.submit(lambda v: 'const' + 'ant', tag('a','p')).result()",
+        "",
+    ),
+    "executor map": (
+        "from concurrent.futures import ThreadPoolExecutor\nwith ThreadPoolExecutor() as e:\n    x = list(e.map(lambda v: v + '!', ['cc', tag('a','p')]))[0]",
+        "",
+    ),
+    "asyncio gather": (
+        "import asyncio\nasync def f(v):\n    await asyncio.sleep(0)\n    return v + '!'\nasync def m():\n    return await asyncio.gather(f('cc'), f(tag('a','p')))\nx = asyncio.run(m())[0]",
+        "",
+    ),
+    "asyncio gather2": (
+        "import asyncio\nasync def f(v):\n    await asyncio.sleep(0)\n    return v + '!'\nasync def m():\n    return await asyncio.gather(f('cc'), f(tag('a','p')))\nx = asyncio.run(m())[1]",
+        "a",
+    ),
+    "to_thread": (
+        "import asyncio\nasync def m():\n    return await asyncio.to_thread(lambda v: v + '!', tag('a','p'))\nx = asyncio.run(m())",
+        "a",
+    ),
+    "async gen": (
+        "import asyncio\nasync def g():\n    yield 'cc'\n    yield tag('a','p')\nasync def m():\n    return [v async for v in g()]\nx = asyncio.run(m())[1]",
+        "a",
+    ),
+    "asyncio queue": (
+        "import asyncio\nasync def m():\n    q = asyncio.Queue()\n    await q.put(tag('a','p'))\n    await q.put('cc')\n    await q.get()\n    return await q.get()\nx = asyncio.run(m())",
+        "",
+    ),
+    "contextvar": ("import contextvars\nv = contextvars.ContextVar('v')\nv.set(tag('a','p'))\nx = v.get()", "a"),
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_a_value_has_the_origins_that_flowed_into_it(name: str, run: Run) -> None:
+    program, expected = CASES[name]
+    namespace = run(program + "\n")
+    assert namespace["origins"](namespace["x"]) == expected, namespace["x"]
