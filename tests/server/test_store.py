@@ -194,14 +194,20 @@ async def test_a_batch_is_committed_as_a_whole_or_not_at_all(store: SqliteStore)
     assert await store.run("run1") is not None
 
 
-async def test_the_newest_run_with_calls_in_a_file_is_found_by_the_file(store: SqliteStore) -> None:
+async def test_runs_are_found_by_the_files_that_their_calls_were_made_from(store: SqliteStore) -> None:
+    file, caller = str(SITE["file"]), {**SITE, "file": "/project/ma\"in é.py"}
     await record(store, "run1", "c1")
     await record(store, "run2", "c1", "c2")
     await record(store, "run3")
-    found = await store.latest_in_file(str(SITE["file"]))
-    assert found is not None
-    assert (found.run.id, len(found.calls)) == ("run2", 2)
-    assert await store.latest_in_file("/elsewhere.py") is None
+    through = [started(), *called("c1", stack=[SITE, caller])]
+    await store.record(arrivals("run4", through))
+    assert await store.runs_in_files([file], 9) == ["run4", "run2", "run1"]
+    assert await store.runs_in_files(["/elsewhere.py", file], 2) == ["run4", "run2"]
+    assert await store.runs_in_files([str(caller["file"])], 9) == ["run4"]
+    assert await store.runs_in_files(["/elsewhere.py"], 9) == []
+    assert await store.files_of(["run1", "run3"]) == {file}
+    assert await store.files_of(["run4"]) == {file, caller["file"]}
+    assert await store.files_of([]) == set()
 
 
 async def test_edges_from_calls_of_other_runs_are_kept_out_of_a_graph(store: SqliteStore) -> None:

@@ -76,8 +76,12 @@ class Store(Protocol):
 
     async def graph(self, run: str) -> Graph | None: ...
 
-    async def latest_in_file(self, file: str) -> Graph | None:
-        """The newest run that made a call from `file`."""
+    async def runs_in_files(self, files: Sequence[str], most: int) -> list[str]:
+        """The newest runs that made a call from one of `files`, newest first; of the last few runs
+        also those that made one in a function that was called from there."""
+
+    async def files_of(self, runs: Sequence[str]) -> set[str]:
+        """The files from which these runs made calls, directly or not."""
 
     async def endpoint(self, run: str, call: str) -> str | None: ...
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 import zlib
+from collections.abc import Iterable
 from hashlib import blake2b
 from typing import Any
 
@@ -201,6 +202,14 @@ def exchange_of(row: sqlite3.Row) -> Exchange:
 
 def change_of(row: sqlite3.Row) -> Change:
     return Change(row["session"], row["seq"], row["at"], row["kind"], row["run"], row["call"])
+
+
+def files_in(found: Iterable[sqlite3.Row]) -> set[str]:
+    """Every file that calls name, in rows of `file` and `stack`."""
+    files = {row["file"] for row in found if row["file"]}
+    for row in found:
+        files.update(site[0] for site in json.loads(row["stack"] or "[]"))
+    return files
 
 
 def session_of(row: sqlite3.Row) -> Session:

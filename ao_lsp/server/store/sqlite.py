@@ -16,7 +16,7 @@ from ao_lsp.server.model import Change, Edit, EditField, Exchange, Graph, Run, R
 from ao_lsp.server.processes import Process
 from ao_lsp.server.store import Arrival, Recorded, rows, writing
 from ao_lsp.server.store.errors import translated
-from ao_lsp.server.store.rows import failure_text
+from ao_lsp.server.store.rows import dump, failure_text
 from ao_lsp.server.store.schema import migrate
 
 _SUMMARY = """SELECT runs.*,
@@ -28,6 +28,15 @@ _SUMMARY = """SELECT runs.*,
     (SELECT coalesce(sum(output_tokens), 0) FROM calls WHERE run = runs.id) AS output_tokens
     FROM runs WHERE runs.started IS NOT NULL AND runs.id IN (SELECT value FROM json_each(?))
     ORDER BY runs.started DESC, runs.rowid DESC"""
+
+# A stack names files as JSON does. There is no index on that, so only the last runs are searched.
+_RUNS_IN_FILES = """SELECT id FROM runs WHERE started IS NOT NULL AND id IN (
+    SELECT run FROM calls WHERE started IS NOT NULL AND file IN (SELECT value FROM json_each(:files))
+    UNION
+    SELECT calls.run FROM calls, json_each(:files) AS wanted
+    WHERE calls.run IN (SELECT id FROM runs WHERE started IS NOT NULL ORDER BY started DESC, rowid DESC LIMIT 10)
+    AND instr(calls.stack, json_quote(wanted.value)))
+    ORDER BY started DESC, rowid DESC LIMIT :most"""
 
 _EXCHANGE = """SELECT calls.request_headers, calls.response_headers, calls.chunks,
     request.codec AS request_codec, request.data AS request_data,
@@ -176,16 +185,17 @@ class SqliteStore:
         async with self._read() as db:
             return await _graph(db, run)
 
-    async def latest_in_file(self, file: str) -> Graph | None:
+    async def runs_in_files(self, files: Sequence[str], most: int) -> list[str]:
         async with self._read() as db:
-            row = await _first(
-                db,
-                """SELECT runs.id FROM runs JOIN calls ON calls.run = runs.id
-                WHERE calls.file = ? AND calls.started IS NOT NULL AND runs.started IS NOT NULL
-                ORDER BY runs.started DESC, runs.rowid DESC LIMIT 1""",
-                file,
+            found = await db.execute_fetchall(_RUNS_IN_FILES, {"files": dump(files), "most": most})
+        return [row["id"] for row in found]
+
+    async def files_of(self, runs: Sequence[str]) -> set[str]:
+        async with self._read() as db:
+            found = await db.execute_fetchall(
+                "SELECT DISTINCT file, stack FROM calls WHERE run IN (SELECT value FROM json_each(?))", (dump(runs),)
             )
-            return await _graph(db, row["id"]) if row else None
+        return rows.files_in(found)
 
     async def endpoint(self, run: str, call: str) -> str | None:
         async with self._read() as db:
