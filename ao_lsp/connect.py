@@ -145,21 +145,30 @@ def open_session(role: str, timeout: float = START_TIMEOUT_S, **more: Any) -> tu
         DaemonUnavailable: none could be started, or it refuses us.
     """
     deadline = time.monotonic() + timeout
+    started = False
     while True:
         session = _try_session(role, more)
-        if session is not None:
+        if isinstance(session, tuple):
             return session
-        _start_and_wait(deadline)
+        if session == "RETIRING" and started:
+            raise DaemonUnavailable(
+                f"the daemon that {server_python()} starts is older than this client ({__version__}); "
+                "install the same version of ao-lsp there"
+            )
+        started = _start_and_wait(deadline) or started
         if time.monotonic() > deadline:
             raise DaemonUnavailable(f"no answer from the daemon within {timeout:.0f} s; see {_log_path()}")
 
 
 def existing_session(role: str, **more: Any) -> tuple[_socket.socket, dict[str, Any]] | None:
-    """Like `open_session`, but never starts a daemon: None where there is none."""
-    return _try_session(role, more)
+    """Like `open_session`, but never starts a daemon, nor has an older one retire: None where there is
+    none."""
+    session = _try_session(role, {**more, "retire": False})
+    return session if isinstance(session, tuple) else None
 
 
-def _try_session(role: str, more: dict[str, Any]) -> tuple[_socket.socket, dict[str, Any]] | None:
+def _try_session(role: str, more: dict[str, Any]) -> tuple[_socket.socket, dict[str, Any]] | str | None:
+    """A session; None where there is no daemon (any more); "RETIRING" from one that makes way."""
     try:
         sock = connect()
     except paths.UnsafeDirectory as error:
@@ -187,7 +196,7 @@ def _try_session(role: str, more: dict[str, Any]) -> tuple[_socket.socket, dict[
         return sock, reply
     sock.close()
     if reply.get("code") == "RETIRING":
-        return None
+        return "RETIRING"
     raise DaemonUnavailable(f"the daemon refuses: {reply.get('message') or reply.get('code')}")
 
 
@@ -203,8 +212,8 @@ def _try_start_lock() -> int | None:
     return lock
 
 
-def _start_and_wait(deadline: float) -> None:
-    """Start a daemon, or wait for whoever does. Returns when a new attempt to connect is due."""
+def _start_and_wait(deadline: float) -> bool:
+    """Start a daemon, or wait for whoever does; whether we did. A new attempt to connect is due then."""
     try:
         paths.secure_dir(paths.runtime_dir())
         lock = _try_start_lock()
@@ -213,12 +222,12 @@ def _start_and_wait(deadline: float) -> None:
     if lock is None:
         # Polling, because a blocking flock would ignore the deadline.
         time.sleep(0.02)
-        return
+        return False
     try:
         sock = connect()
         if sock is not None:
             sock.close()
-            return
+            return False
         ready, report = os.pipe()
         try:
             try:
@@ -236,6 +245,8 @@ def _start_and_wait(deadline: float) -> None:
         raise DaemonUnavailable(f"the daemon did not start; see {_log_path()}")
     if said == "BUSY":  # one holds the lock and is about to listen or to leave
         time.sleep(0.02)
+        return False
+    return True
 
 
 def _read_report(fd: int, deadline: float) -> str:
@@ -272,9 +283,7 @@ def _spawn(lock: int, report: int | None) -> None:
         actions.append((os.POSIX_SPAWN_OPEN, READY_FD, "/dev/null", os.O_WRONLY, 0))
     arguments = ["sh", "-c", '"$@" &', "sh", server_python(), "-c", _BOOT]
     environment = {
-        name: value
-        for name, value in os.environ.items()
-        if name in _KEPT or name.startswith(("XDG_", "LC_", "AO_"))
+        name: value for name, value in os.environ.items() if name in _KEPT or name.startswith(("XDG_", "LC_", "AO_"))
     }
     environment.pop("AO_PLAN", None)
     try:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from typing import Any, TypeAlias
 
-    Json: TypeAlias = "None | bool | int | float | str | Sequence[Any] | dict[str, Any]"
+    Json: TypeAlias = "bool | int | float | str | Sequence[Any] | dict[str, Any] | None"
 
 WIRE = 1
 """Version of everything in this file; a daemon serves exactly one."""

@@ -88,6 +88,8 @@ def test_third_party_packages_stay_where_they_belong(module: str) -> None:
 
 
 def test_only_the_rewriter_imports_ast() -> None:
-    importing = {module for module, path in MODULES.items() if within(module, "ao_lsp.taint") and "ast" in imports(path)}
+    importing = {
+        module for module, path in MODULES.items() if within(module, "ao_lsp.taint") and "ast" in imports(path)
+    }
     # The hook writes the rewritten source for a person to read, when asked to.
     assert importing == {"ao_lsp.taint.hook", "ao_lsp.taint.rewrite"}

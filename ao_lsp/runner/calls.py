@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
+import _thread
 import os
 import sys
 import time
-
-import _thread
 
 from ao_lsp.runner import endpoints, places, secrets
 from ao_lsp.runner.keys import request_hash

@@ -116,7 +116,7 @@ def _start(options: Options) -> None:
         names = _new_main()
         names["__file__"] = file
         names["__cached__"] = None
-        names["__loader__"] = hook.SourceFileLoader("__main__", file)
+        names["__loader__"] = _external.SourceFileLoader("__main__", file)
         exec(code, names)  # noqa: S102  # this is what running a program is
 
 
@@ -127,7 +127,7 @@ def _code_of_script(options: Options, file: str) -> CodeType:
     except OSError as error:
         sys.stderr.write(f"{sys.executable}: can't open file {file!r}: [Errno {error.errno}] {error.strerror}\n")
         raise SystemExit(2) from None
-    code = hook.code_of("__main__", file) if options.taint else None
+    code = hook.code_of(file) if options.taint else None
     if code is not None:
         scope.FILES.add(file)
         scope.MODULES.add("__main__")
@@ -152,7 +152,7 @@ def _real_script(path: str) -> str:
 
 
 def _is_importable(path: str) -> bool:
-    return hook.PathFinder._path_importer_cache(path) is not None  # type: ignore[attr-defined]  # what C asks, too
+    return _external.PathFinder._path_importer_cache(path) is not None  # what C asks, too
 
 
 def _first_on_path(folder: str) -> None:
@@ -165,6 +165,8 @@ def _first_on_path(folder: str) -> None:
         sys.path.insert(0, folder)
 
 
+# `importlib.machinery`, without importing it.
+_external: Any = sys.modules["_frozen_importlib_external"]
 _our_folder = sys.path[0] if sys.path else ""
 
 

@@ -12,11 +12,10 @@ and a finaliser runs.
 
 from __future__ import annotations
 
-import os
-import time
-
 import _socket
 import _thread
+import os
+import time
 
 from ao_lsp import connect, paths, protocol
 
@@ -116,12 +115,10 @@ class Outbox:
 
     def _flush(self) -> None:
         if self._socket is None and not self._overflowed and time.monotonic() >= self._due:
-            if self._connect():
-                self._pause = RECONNECT_S[0]
-            else:
+            if not self._connect():
                 connect.start_without_waiting()
-                self._due = time.monotonic() + self._pause
-                self._pause = min(2 * self._pause, RECONNECT_S[1])
+            self._due = time.monotonic() + self._pause
+            self._pause = min(2 * self._pause, RECONNECT_S[1])
         self._send()
         self._receive(0)
         if self._socket is None:
@@ -192,7 +189,9 @@ class Outbox:
         if line is None:
             return False
         self._greeted = line.startswith(b'{"ok":true')
-        if not self._greeted:
+        if self._greeted:
+            self._pause, self._due = RECONNECT_S[0], 0.0
+        else:
             # It is about to leave, or of another wire version: the next attempt may find another.
             self._close()
         return self._greeted

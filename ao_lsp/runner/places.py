@@ -71,7 +71,7 @@ def place(code: CodeType, instruction: int, line: int | None = None) -> Place:
         "end_line": end,
         "column": _code_points(code.co_filename, start, column),
         "end_column": _code_points(code.co_filename, end, end_column),
-        "function": code.co_qualname if sys.version_info >= (3, 11) else code.co_name,
+        "function": getattr(code, "co_qualname", code.co_name),
     }
 
 

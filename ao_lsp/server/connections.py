@@ -186,7 +186,7 @@ class Connections:
             raise _RefusedError("BAD", "the first line must be a preamble: one JSON object")
         if preamble["ao"] != protocol.WIRE:
             raise _RefusedError("UPGRADE", f"this daemon speaks wire version {protocol.WIRE} (ao-lsp {__version__})")
-        if _version(preamble.get("version")) > _version(__version__):
+        if _version(preamble.get("version")) > _version(__version__) and preamble.get("retire") is not False:
             self._newer()
             raise _RefusedError("RETIRING", "a newer daemon is to take over")
         role = preamble.get("role")

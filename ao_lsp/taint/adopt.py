@@ -26,7 +26,8 @@ from ao_lsp.taint.kinds import (
     MethodType,
     ModuleType,
 )
-from ao_lsp.taint.table import HOLDER, PASSED, SOURCE, TAINT, VALUE_TYPES, mark, unshared, watch
+from ao_lsp.taint.state import TAINT
+from ao_lsp.taint.table import HOLDER, PASSED, SOURCE, VALUE_TYPES, mark, unshared, watch
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -67,10 +68,11 @@ class _Adoption:
         """A plain value; `given`: known to be no default."""
         if id(value) in TAINT:
             return value
-        if not (alone or self.derived):
-            if not (given or _is_interpreters(value)) or reach.holds(self.inputs, value):
-                return value
-        return mark(value, self.origins, alone)
+        if alone or self.derived:
+            return mark(value, self.origins, alone)
+        if (given or _is_interpreters(value)) and not reach.holds(self.inputs, value):
+            return mark(value, self.origins)
+        return value
 
     def part(self, part: Any, alone: bool, depth: int, given: bool = False) -> Any:
         """Something that a fresh object holds; `alone`: nobody else does."""
@@ -145,7 +147,7 @@ def _is_interpreters(value: Any) -> bool:
     """Whether CPython would share this value however it was made."""
     cls = type(value)
     if cls is int:
-        return -5 <= value <= 256
+        return bool(-5 <= value <= 256)
     return (cls is str or cls is bytes) and len(value) == 1
 
 
@@ -167,7 +169,9 @@ def is_service(cls: type) -> bool:
 
 def _is_named_tuple(cls: type) -> bool:
     """Whether another instance with equal elements would be the same for all that anybody can tell."""
-    return issubclass(cls, tuple) and hasattr(cls, "_fields") and not cls.__dictoffset__
+    if not issubclass(cls, tuple) or cls.__dictoffset__:
+        return False
+    return hasattr(cls, "_fields")
 
 
 def _stands_for_itself(cls: type) -> bool:

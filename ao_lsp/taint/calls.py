@@ -10,9 +10,8 @@ from __future__ import annotations
 
 import itertools
 import sys
-
-from _functools import _lru_cache_wrapper as _LruCache
-from _functools import partial
+from _functools import _lru_cache_wrapper as _LruCache  # noqa: N812  # it is a class
+from _functools import partial, reduce
 
 from ao_lsp.taint import escrow, flow, json_models, models, ops, scope
 from ao_lsp.taint.adopt import adopt, blame
@@ -20,7 +19,8 @@ from ao_lsp.taint.escrow import ACTIVE_TAINT, Escrow
 from ao_lsp.taint.frames import unseen
 from ao_lsp.taint.kinds import BuiltinFunctionType, CoroutineType, FunctionType, MethodType, ModuleType
 from ao_lsp.taint.reach import reach
-from ao_lsp.taint.table import NOTHING, SOURCE, TAINT, origins_of, pin, union, watch
+from ao_lsp.taint.state import TAINT
+from ao_lsp.taint.table import NOTHING, SOURCE, origins_of, pin, union
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -173,11 +173,20 @@ def _name(function: Any) -> str:
 # Python functions of the standard library that run what they are given in a task of its own.
 _SPAWNING = frozenset(
     f"asyncio.{name}"
-    for name in (
-        "base_events.BaseEventLoop.create_task runners.run runners.Runner.run taskgroups.TaskGroup.create_task "
-        "tasks.as_completed tasks.create_task tasks.ensure_future tasks.gather tasks.run_coroutine_threadsafe "
-        "tasks.shield tasks.wait tasks.wait_for"
-    ).split()
+    for name in [
+        "base_events.BaseEventLoop.create_task",
+        "runners.run",
+        "runners.Runner.run",
+        "taskgroups.TaskGroup.create_task",
+        "tasks.as_completed",
+        "tasks.create_task",
+        "tasks.ensure_future",
+        "tasks.gather",
+        "tasks.run_coroutine_threadsafe",
+        "tasks.shield",
+        "tasks.wait",
+        "tasks.wait_for",
+    ]
 )
 
 # Functions whose result is made of nothing but their input, shared leaves and all.
@@ -261,9 +270,7 @@ def substitute_template(function: Any, /, *args: Any, **kwargs: Any) -> Any:
         return result.pop()
     template = function.__self__
     given = {**(args[0] if args and type(args[0]) is dict else {}), **kwargs}
-    names = {
-        match.group("named") or match.group("braced") for match in template.pattern.finditer(template.template)
-    }
+    names = {match.group("named") or match.group("braced") for match in template.pattern.finditer(template.template)}
     used = [value for name, value in given.items() if name in names]
     return adopt(result.pop(), union(origins_of(template.template), reach(used)), True)
 
@@ -284,14 +291,14 @@ def accumulate(function: Any, values: Any, operator: Any = None, /, **kwargs: An
 
 
 _OF_PATTERNS = {"finditer": find_all, "sub": substitute, "subn": substitute}
-_FUNCTIONS = {
+_FUNCTIONS: dict[Any, models.Model | None] = {
     **models.FUNCTIONS,
     **dict.fromkeys(models.NATIVE),
     getattr: attribute_of,
     next: next_of,
-    models.reduce: reduce_elements,
+    reduce: reduce_elements,
 }
-_TYPES = {
+_TYPES: dict[type, models.Model | None] = {
     **models.TYPES,
     **dict.fromkeys((map, filter, itertools.starmap), apply_to_elements),
     itertools.accumulate: accumulate,
@@ -322,7 +329,7 @@ def callee(function: Any) -> Any:
             return partial(_NAMED.get(_name(function), library), function)
         if cls is MethodType:
             inner = function.__func__
-            if type(inner) is FunctionType and inner.__code__.co_filename in scope.FILES or is_users(inner):
+            if (type(inner) is FunctionType and inner.__code__.co_filename in scope.FILES) or is_users(inner):
                 return function
             return partial(_NAMED.get(_name(function), library), function)
         if cls is BuiltinFunctionType:

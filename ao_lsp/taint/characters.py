@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from ao_lsp.taint.frames import unseen_methods
-from ao_lsp.taint.table import TAINT, VALUE_TYPES, mark
+from ao_lsp.taint.state import TAINT
+from ao_lsp.taint.table import VALUE_TYPES, mark
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

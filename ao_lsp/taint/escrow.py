@@ -45,6 +45,7 @@ class Escrow:
 
 ACTIVE_TAINT: ContextVar[Escrow | None] = ContextVar("ao.ACTIVE_TAINT", default=None)
 
+
 def inputs_of_call() -> Origins:
     """What went into the call that is about to be recorded: the inputs of the library call that it
     happens in, and the recorded calls that this library call has made before (a framework's loop)."""

@@ -10,7 +10,6 @@ The wrappers here are classes, because the frame of a generator cannot be hidden
 from __future__ import annotations
 
 import sys
-
 from _weakref import ref as _ref
 
 from ao_lsp.taint import scope
@@ -19,8 +18,8 @@ from ao_lsp.taint.characters import characters
 from ao_lsp.taint.escrow import ACTIVE_TAINT, Escrow
 from ao_lsp.taint.frames import unseen, unseen_methods
 from ao_lsp.taint.kinds import AsyncGeneratorType, CoroutineType, GeneratorType
-from ao_lsp.taint.state import LIVE
-from ao_lsp.taint.table import NOTHING, SOURCE, TAINT, VALUE_TYPES, watch
+from ao_lsp.taint.state import LIVE, TAINT
+from ao_lsp.taint.table import NOTHING, SOURCE, VALUE_TYPES
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -248,7 +247,7 @@ def as_task(value: Any) -> Any:
         return value  # asyncio's own: what it waits for carries itself
     entry = TAINT.get(id(value))
     made = _made.get(id(value))
-    carrying = carry(value, Escrow(NOTHING if entry is None else entry[1], made.place if made else None))
+    carrying: Any = carry(value, Escrow(NOTHING if entry is None else entry[1], made.place if made else None))
     carrying.__name__ = value.__name__
     carrying.__qualname__ = value.__qualname__
     return carrying

@@ -15,10 +15,9 @@ Nothing here raises into an import. What could not be rewritten runs as it is, a
 
 from __future__ import annotations
 
+import _imp
 import os
 import sys
-
-import _imp
 
 from ao_lsp.taint import names, pyc, scope
 
@@ -48,7 +47,7 @@ class RewritingLoader(SourceFileLoader):
         # Once: a reload asks the finder again, and must not get the old code.
         code, self._code = self._code, None
         if code is None:
-            code = code_of(fullname, self.path)
+            code = code_of(self.path)
         if code is None:
             return super().get_code(fullname)
         scope.FILES.add(self.path)
@@ -74,7 +73,7 @@ class Finder:
             return None
         if not scope.is_users(name, spec.origin):
             return None
-        code = code_of(name, spec.origin)
+        code = code_of(spec.origin)
         if code is None:
             return None
         spec.loader = RewritingLoader(name, spec.origin, code)
@@ -85,7 +84,7 @@ class Finder:
 _in_search: set[str] = set()
 
 
-def code_of(name: str, file: str) -> CodeType | None:
+def code_of(file: str) -> CodeType | None:
     """The rewritten code of a module of the user's; None where it has to run as it is."""
     try:
         with open(file, "rb") as handle:
@@ -109,7 +108,7 @@ def compiled(source: bytes, file: str) -> CodeType:
     code = pyc.load(cached, source)
     if code is not None and not _debugging():
         if code.co_filename != file:  # the same file under another name (a link, a relative path)
-            _imp._fix_co_filename(code, file)
+            _imp._fix_co_filename(code, file)  # type: ignore[attr-defined]  # as importlib does
         return code
     code = rewritten(source, file)
     try:
@@ -136,7 +135,11 @@ def _debugging() -> bool:
     return os.environ.get("DEBUG_AST_REWRITES") == "1"
 
 
-_report: Callable[[str], None] = lambda message: None  # noqa: E731  # replaced by `install`
+def _nobody(_: str) -> None:
+    """Who is told before `install` says who."""
+
+
+_report: Callable[[str], None] = _nobody
 
 
 def install(report: Callable[[str], None]) -> None:

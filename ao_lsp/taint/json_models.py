@@ -11,7 +11,8 @@ from __future__ import annotations
 from ao_lsp.taint.adopt import adopt, tag_fresh
 from ao_lsp.taint.frames import unseen
 from ao_lsp.taint.reach import reach
-from ao_lsp.taint.table import NOTHING, TAINT, VALUE_TYPES, mark, origins_of
+from ao_lsp.taint.state import TAINT
+from ao_lsp.taint.table import NOTHING, VALUE_TYPES, mark, origins_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -83,9 +84,7 @@ def _shape(value: object, depth: int) -> Shape:
     if depth < 50:
         if isinstance(value, dict):
             return {
-                key: (origins_of(key), _shape(part, depth + 1))
-                for key, part in dict.items(value)
-                if type(key) is str
+                key: (origins_of(key), _shape(part, depth + 1)) for key, part in dict.items(value) if type(key) is str
             }
         if isinstance(value, (list, tuple)):
             return [_shape(part, depth + 1) for part in value]

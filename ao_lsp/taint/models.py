@@ -11,11 +11,10 @@ and stand in no table or in `NATIVE`.
 
 from __future__ import annotations
 
-import builtins
-import itertools
-
 import _collections
 import _io
+import builtins
+import itertools
 from _functools import partial, reduce
 from _string import formatter_field_name_split, formatter_parser
 
@@ -25,7 +24,8 @@ from ao_lsp.taint.characters import characters
 from ao_lsp.taint.flow import iterate
 from ao_lsp.taint.frames import unseen
 from ao_lsp.taint.reach import reach
-from ao_lsp.taint.table import NOTHING, SOURCE, TAINT, VALUE_TYPES, mark, origins_of, union, watch
+from ao_lsp.taint.state import TAINT
+from ao_lsp.taint.table import NOTHING, SOURCE, VALUE_TYPES, mark, origins_of, union, watch
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -38,10 +38,29 @@ if TYPE_CHECKING:
 # even an unseen helper would disturb (see frames.py).
 NATIVE = frozenset(
     getattr(builtins, name)
-    for name in (
-        "__import__ all any breakpoint callable compile delattr dir eval exec globals hasattr hash id input "
-        "isinstance issubclass locals open setattr vars"
-    ).split()
+    for name in [
+        "__import__",
+        "all",
+        "any",
+        "breakpoint",
+        "callable",
+        "compile",
+        "delattr",
+        "dir",
+        "eval",
+        "exec",
+        "globals",
+        "hasattr",
+        "hash",
+        "id",
+        "input",
+        "isinstance",
+        "issubclass",
+        "locals",
+        "open",
+        "setattr",
+        "vars",
+    ]
 )
 
 
@@ -105,7 +124,7 @@ def _formatted(template: str, args: tuple[Any, ...], kwargs: Any) -> Any:
             first, rest = formatter_field_name_split(field)
             if first == "":
                 first = next(automatic)
-            value = args[first] if isinstance(first, int) else dict.get(kwargs, first)
+            value: Any = args[first] if isinstance(first, int) else dict.get(kwargs, first)
             for is_attribute, key in rest:
                 if is_attribute or type(value) not in (dict, list, tuple):
                     break
@@ -309,9 +328,9 @@ def absorbs(receiver: object, method: str) -> bool:
 
 
 FUNCTIONS: dict[Any, Model] = {
-    **{function: of_value for function in (abs, bin, chr, divmod, hex, oct, ord, pow, round)},
-    **{function: text_of for function in (ascii, format, repr)},
-    **{function: of_elements_or_arguments for function in (iter, max, min)},
+    **dict.fromkeys((abs, bin, chr, divmod, hex, oct, ord, pow, round), of_value),
+    **dict.fromkeys((ascii, format, repr), text_of),
+    **dict.fromkeys((iter, max, min), of_elements_or_arguments),
     sorted: of_elements,
     len: length,
     print: print_to,
@@ -326,8 +345,8 @@ _HANDING_THROUGH = (
 
 TYPES: dict[type, Model | None] = {
     **dict.fromkeys(_HANDING_THROUGH, of_texts),
-    **{kind: of_value for kind in (int, float, complex, bytes)},
-    **{kind: of_elements for kind in (list, tuple, set, frozenset, dict, enumerate, zip, _collections.deque)},
+    **dict.fromkeys((int, float, complex, bytes), of_value),
+    **dict.fromkeys((list, tuple, set, frozenset, dict, enumerate, zip, _collections.deque), of_elements),
     str: text_of,
     reversed: reverse,
     # called directly: they hand through by identity, or need the caller's frame

@@ -23,14 +23,40 @@ TAINTED = "@ao:tainted"
 WATCHED = "@ao:watched"
 """True once recorded calls are possible."""
 
-BINARY = ("Add Sub Mult Div FloorDiv Mod Pow MatMult LShift RShift BitAnd BitOr BitXor").split()
+BINARY = [
+    "Add",
+    "Sub",
+    "Mult",
+    "Div",
+    "FloorDiv",
+    "Mod",
+    "Pow",
+    "MatMult",
+    "LShift",
+    "RShift",
+    "BitAnd",
+    "BitOr",
+    "BitXor",
+]
 """Operators, by the names that `ast` gives them; each is a helper, and with `in_place.` before it
 another one."""
 
-HELPERS = (
-    "attribute awaited callee entered entered_async formatted item iterate iterate_async target text "
-    "USub UAdd Invert"
-).split() + [prefix + name for prefix in ("", "in_place.") for name in BINARY]
+HELPERS = [
+    "attribute",
+    "awaited",
+    "callee",
+    "entered",
+    "entered_async",
+    "formatted",
+    "item",
+    "iterate",
+    "iterate_async",
+    "target",
+    "text",
+    "USub",
+    "UAdd",
+    "Invert",
+] + [prefix + name for prefix in ("", "in_place.") for name in BINARY]
 
 
 def install() -> None:

@@ -8,9 +8,8 @@ call. Nothing here may raise an error of its own, or evaluate anything twice.
 
 from __future__ import annotations
 
-from builtins import format as _format
-
 import _operator
+from builtins import format as _format
 
 from ao_lsp.taint import scope
 from ao_lsp.taint.adopt import adopt
@@ -18,20 +17,8 @@ from ao_lsp.taint.characters import characters
 from ao_lsp.taint.frames import unseen, unseen_methods
 from ao_lsp.taint.models import written
 from ao_lsp.taint.reach import reach
-from ao_lsp.taint.state import LIVE
-from ao_lsp.taint.table import (
-    HOLDER,
-    NOTHING,
-    PASSED,
-    SOURCE,
-    TAINT,
-    VALUE_TYPES,
-    mark,
-    origins_of,
-    union,
-    unshared,
-    watch,
-)
+from ao_lsp.taint.state import LIVE, TAINT
+from ao_lsp.taint.table import HOLDER, NOTHING, PASSED, SOURCE, VALUE_TYPES, mark, origins_of, union, unshared, watch
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -227,7 +214,7 @@ class _Result:
         self._result = result
 
     @unseen
-    def _answer(self, left: Any) -> Any:
+    def _answer(self, _: Any) -> Any:
         return self._result
 
 
@@ -303,9 +290,21 @@ def _in_place_method(operator: Callable[[Any, Any], Any]) -> Callable[[Any, Any]
     return method
 
 
-for _name in (
-    "iadd isub imul itruediv ifloordiv imod ipow imatmul ilshift irshift iand ior ixor".split()
-):
+for _name in [
+    "iadd",
+    "isub",
+    "imul",
+    "itruediv",
+    "ifloordiv",
+    "imod",
+    "ipow",
+    "imatmul",
+    "ilshift",
+    "irshift",
+    "iand",
+    "ior",
+    "ixor",
+]:
     setattr(_Left, f"__{_name}__", _in_place_method(getattr(_operator, _name)))
 
 
@@ -446,4 +445,3 @@ def text(*pieces: Any) -> Any:
     if id(joined[0]) in TAINT:
         return _also(joined.pop(), origins)
     return mark(joined.pop(), origins)
-

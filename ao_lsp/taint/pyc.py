@@ -10,9 +10,8 @@ from __future__ import annotations
 
 import os
 import sys
-from marshal import dumps, loads
-
 from _imp import source_hash
+from marshal import dumps, loads
 
 from ao_lsp import paths
 

@@ -13,11 +13,12 @@ from _collections import deque
 from _weakref import ref as _ref
 
 from ao_lsp.taint import scope
-from ao_lsp.taint.table import HOLDER, NOTHING, TAINT, VALUE_TYPES, union
+from ao_lsp.taint.state import TAINT
+from ao_lsp.taint.table import HOLDER, NOTHING, VALUE_TYPES, union
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator
+    from collections.abc import Callable, Collection, Iterator
     from typing import Any
 
     from ao_lsp.taint.table import Origins
@@ -70,7 +71,7 @@ def slots_of(value: object) -> list[Any]:
     for base in type(value).__mro__:
         slots = base.__dict__.get("__slots__", ())
         for name in (slots,) if isinstance(slots, str) else slots:
-            member = base.__dict__.get(name)
+            member: Any = base.__dict__.get(name)
             if type(member) is _SlotMember:
                 try:
                     found.append(member.__get__(value))
@@ -78,6 +79,8 @@ def slots_of(value: object) -> list[Any]:
                     continue
     return found
 
+
+_ARGS: Callable[[object], tuple[Any, ...]] = BaseException.args.__get__  # type: ignore[attr-defined]  # a descriptor, on the class
 
 # What has no parts, spared the questions below.
 _LEAVES = VALUE_TYPES | {bool, type(None), type, type(is_data), type(len)}
@@ -95,7 +98,7 @@ def parts_of(value: object) -> Collection[Any] | None:
         if issubclass(cls, base):
             return [*base.__iter__(value)]  # type: ignore[arg-type]  # as above
     if issubclass(cls, BaseException):
-        return [*BaseException.__dict__["args"].__get__(value), *(fields_of(value) or {}).values()]
+        return [*_ARGS(value), *(fields_of(value) or {}).values()]
     if is_data(cls):
         return [*(fields_of(value) or {}).values(), *slots_of(value)]
     return None

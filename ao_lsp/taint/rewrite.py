@@ -37,8 +37,28 @@ Node = TypeVar("Node", bound="ast.expr | ast.stmt")
 
 # Called as they are: they look at the frame of their caller, or their answer has no origins.
 _DIRECT = frozenset(
-    "super locals globals vars dir eval exec compile type isinstance issubclass hasattr callable id object "
-    "property staticmethod classmethod breakpoint __import__".split()
+    [
+        "super",
+        "locals",
+        "globals",
+        "vars",
+        "dir",
+        "eval",
+        "exec",
+        "compile",
+        "type",
+        "isinstance",
+        "issubclass",
+        "hasattr",
+        "callable",
+        "id",
+        "object",
+        "property",
+        "staticmethod",
+        "classmethod",
+        "breakpoint",
+        "__import__",
+    ]
 )
 
 
@@ -243,7 +263,8 @@ class _Rewriter(ast.NodeTransformer):
         for keyword in node.keywords:
             keyword.value = self.visit(keyword.value)
         if isinstance(function, ast.Name) and (
-            function.id in _DIRECT or (function.id == "print" and all(k.arg not in (None, "file") for k in node.keywords))
+            function.id in _DIRECT
+            or (function.id == "print" and all(k.arg not in (None, "file") for k in node.keywords))
         ):
             return node
         place = self._place_of_call(node)
@@ -265,13 +286,14 @@ class _Rewriter(ast.NodeTransformer):
             or function.end_lineno == node.lineno
             or any(isinstance(argument, ast.Starred) for argument in node.args)
             or any(keyword.arg is None for keyword in node.keywords)
-            or (sys.version_info >= (3, 12) and isinstance(function.value, ast.Name) and self._is_import(function.value))
+            or (
+                sys.version_info >= (3, 12) and isinstance(function.value, ast.Name) and self._is_import(function.value)
+            )
         ):
             return node
-        assert function.end_lineno is not None and function.end_col_offset is not None  # noqa: S101  # from source
         place = ast.copy_location(ast.Constant(None), node)
-        place.lineno = function.end_lineno
-        place.col_offset = max(0, function.end_col_offset - len(function.attr))
+        place.lineno = function.end_lineno or node.lineno
+        place.col_offset = max(0, (function.end_col_offset or 0) - len(function.attr))
         return place
 
     def _is_import(self, node: ast.Name) -> bool:
@@ -291,7 +313,8 @@ class _Rewriter(ast.NodeTransformer):
             )
             for piece in node.values
         )
-        pieces = [self._piece(piece) for piece in node.values]
+        # Python 3.12 puts an empty constant at the end of some.
+        pieces = [self._piece(piece) for piece in node.values if getattr(piece, "value", None) != ""]
         helped = pieces[0] if len(pieces) == 1 else _help("text", pieces, node)
         return _guarded(TAINTED, helped, node) if simple else helped
 
@@ -331,7 +354,7 @@ class _Rewriter(ast.NodeTransformer):
 
     def _loop(self, node: Any) -> Any:
         self.generic_visit(node)
-        helper = "iterate_async" if isinstance(node, ast.AsyncFor) or getattr(node, "is_async", 0) else "iterate"
+        helper = "iterate_async" if isinstance(node, ast.AsyncFor) or getattr(node, "is_async", False) else "iterate"
         if not isinstance(node.iter, (ast.Tuple, ast.List, ast.Constant)):
             node.iter = _stepped(helper, node.iter)
         return node

@@ -11,10 +11,9 @@ has no private copy (None, True, "", b"", containers, instances of subclasses) i
 
 from __future__ import annotations
 
+from _weakref import ref as _ref
 from marshal import loads as _unmarshal
 from sys import getrefcount
-
-from _weakref import ref as _ref
 
 from ao_lsp.taint.state import TAINT
 
@@ -79,7 +78,7 @@ _copies: dict[type, Callable[[Any], Any]] = {
     str: lambda value: "".join((value, "")),
     bytes: lambda value: b"".join((value, b"")),
     int: _copy_int,
-    float: lambda value: -(-value),  # twice, so that the sign of a NaN or a zero is as it was
+    float: lambda value: value.__neg__().__neg__(),  # a NaN and a zero keep their sign
     complex: lambda value: complex(value.real, value.imag),
 }
 VALUE_TYPES = frozenset(_copies)

@@ -29,4 +29,5 @@ def home(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
 def programs(tmp_path: Path, home: str, monkeypatch: pytest.MonkeyPatch) -> Programs:
     """Writes programs and runs them under `ao-record`, with a daemon of the test's own."""
     monkeypatch.delenv("VIRTUAL_ENV", raising=False)
+    monkeypatch.setenv("AO_HOME", home)
     return Programs(tmp_path)

@@ -83,7 +83,7 @@ def test_the_program_runs_where(
 
 def test_a_runtime_folder_that_others_can_enter_is_not_used(programs: Programs, home: str) -> None:
     os.makedirs(Path(home, "run"))
-    os.chmod(Path(home, "run"), 0o755)  # noqa: S103  # what the test is about
+    os.chmod(Path(home, "run"), 0o755)  # what the test is about
     assert programs.record("print('x')") == ("x\n", "")
 
 
@@ -247,7 +247,14 @@ def test_an_environment_without_our_packages_is_enough(
     # What `uv tool install` amounts to: ao-record in one environment, the program's python in another.
     other = tmp_path_factory.mktemp("other") / "venv"
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", other], check=True)
-    source = "import sys\nprint(sys.prefix, [m for m in ('pygls', 'pytest') if m in sys.modules])\ntry:\n    import pygls\nexcept ImportError:\n    print('none')"
+    source = """
+        import sys
+        print(sys.prefix, [m for m in ("pygls", "pytest") if m in sys.modules])
+        try:
+            import pygls
+        except ImportError:
+            print("none")
+    """
     out, err = programs.record(source, "--python", str(other / "bin" / "python"))
     assert (out, err) == (f"{other} []\nnone\n", "")
     assert graph()["run"]["status"] == "finished"
@@ -255,7 +262,7 @@ def test_an_environment_without_our_packages_is_enough(
     assert out.startswith(str(other))
 
 
-def test_a_wrong_command_line_is_explained(programs: Programs) -> None:
+def test_a_wrong_command_line_is_explained() -> None:
     for arguments in ([], ["--nonsense", "x.py"], ["-m"], ["--name"]):
         done = subprocess.run([RECORD, *arguments], capture_output=True, text=True)
         assert done.returncode == 2

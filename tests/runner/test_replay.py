@@ -177,7 +177,7 @@ def test_a_failed_answer_is_replayed_as_the_failure_it_was(programs: Programs, m
     assert len(model_server.requests) == asked
 
 
-def test_a_rerun_starts_as_the_run_did(programs: Programs, model_server: ModelServer) -> None:
+def test_a_rerun_starts_as_the_run_did(programs: Programs) -> None:
     source = "import os, sys\nprint(sys.argv, os.getcwd(), os.environ['MY_BASE_URL'], 'AO_PLAN' in os.environ)"
     file = programs.write(source)
     process = programs.start("-W", "ignore", file.name, "a", "--b", env={"MY_BASE_URL": "http://x/v1"})

@@ -206,6 +206,22 @@ def test_an_older_daemon_retires_for_a_newer_client_and_serves_those_it_has() ->
     assert ask("daemon.status")["pid"] == new, "the old daemon took the new one's socket away"
 
 
+def test_looking_at_an_older_daemon_does_not_retire_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    old = start()
+    monkeypatch.setattr(connect, "__version__", "99.0")
+    session = connect.existing_session("cli")
+    assert session is not None
+    session[0].close()
+    assert session[1]["pid"] == old
+    assert not gone(old)
+
+
+def test_a_server_python_with_an_older_version_is_an_error_not_a_loop(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connect, "__version__", "99.0")
+    with pytest.raises(connect.DaemonUnavailable, match="older than this client"):
+        connect.open_session("cli")
+
+
 def test_a_client_of_an_older_version_is_served() -> None:
     start()
     _, reply = hello(version="0.0.1")

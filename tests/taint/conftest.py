@@ -12,7 +12,8 @@ import pytest
 
 from ao_lsp.taint import escrow, names, rewrite, scope, state
 from ao_lsp.taint.reach import reach
-from ao_lsp.taint.table import TAINT, mark, origin
+from ao_lsp.taint.state import TAINT
+from ao_lsp.taint.table import mark, origin
 
 _numbers = itertools.count()
 
