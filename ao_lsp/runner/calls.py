@@ -11,6 +11,7 @@ from ao_lsp.runner import endpoints, places, secrets
 from ao_lsp.runner.keys import request_hash
 from ao_lsp.runner.replay import site_key
 from ao_lsp.taint import escrow
+from ao_lsp.taint.kept import keep
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 
     from ao_lsp.runner.recorder import Recorder
     from ao_lsp.runner.replay import Entry
+
+keep(globals())
 
 
 class Call:

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from ao_lsp.taint.kept import keep
+
+keep(globals())
+
 # The end of the path of a POST request, and the kind of call that it is.
 _ENDINGS = (
     ("/chat/completions", "llm"),

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from ao_lsp.taint.kept import keep
+
+keep(globals())
+
 
 def request_hash(method: str, host: str, path: str, query: str, body: bytes) -> str:
     """blake2b-128 of what decides the answer. Left out: the port (a model server on loopback gets

@@ -18,10 +18,13 @@ import os
 import time
 
 from ao_lsp import connect, paths, protocol
+from ao_lsp.taint.kept import keep
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
+
+keep(globals())
 
 STALL_S = 0.02
 """How long one event may wait for a daemon that does not take its bytes; after that it counts as gone."""

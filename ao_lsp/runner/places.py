@@ -6,6 +6,7 @@ import sys
 from itertools import islice
 
 from ao_lsp.taint import scope
+from ao_lsp.taint.kept import keep
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
         end_column: int | None
         function: str
 
+
+keep(globals())
 
 MAX_DEPTH = 20
 

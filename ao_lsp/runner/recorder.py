@@ -9,6 +9,7 @@ import time
 
 from ao_lsp.runner import secrets
 from ao_lsp.runner.outbox import Outbox
+from ao_lsp.taint.kept import keep
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from ao_lsp.runner.options import Options
     from ao_lsp.runner.places import Place
     from ao_lsp.runner.replay import Plan
+
+keep(globals())
 
 
 class Recorder:

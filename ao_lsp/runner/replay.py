@@ -7,12 +7,15 @@ order in which they were made. The transports only obey.
 from __future__ import annotations
 
 from ao_lsp import protocol
+from ao_lsp.taint.kept import keep
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
     from ao_lsp.runner.places import Place
+
+keep(globals())
 
 
 class Entry:

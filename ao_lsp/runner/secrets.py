@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import os
 
+from ao_lsp.taint.kept import keep
+
+keep(globals())
+
 REMOVED = "[removed]"
 
 # A header, query parameter or variable whose name holds one of these carries a secret, or may.

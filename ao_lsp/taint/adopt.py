@@ -17,6 +17,7 @@ response): then whatever is found is tagged, shared or not.
 from __future__ import annotations
 
 from ao_lsp.taint import escrow, reach, scope
+from ao_lsp.taint.kept import keep
 from ao_lsp.taint.kinds import (
     AsyncGeneratorType,
     BuiltinFunctionType,
@@ -35,6 +36,8 @@ if TYPE_CHECKING:
     from typing import Any
 
     from ao_lsp.taint.table import Origins
+
+keep(globals())
 
 _MAX_DEPTH = 12
 

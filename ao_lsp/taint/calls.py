@@ -17,6 +17,7 @@ from ao_lsp.taint import escrow, flow, json_models, models, ops, scope
 from ao_lsp.taint.adopt import adopt, blame
 from ao_lsp.taint.escrow import ACTIVE_TAINT, Escrow
 from ao_lsp.taint.frames import unseen
+from ao_lsp.taint.kept import keep
 from ao_lsp.taint.kinds import BuiltinFunctionType, CoroutineType, FunctionType, MethodType, ModuleType
 from ao_lsp.taint.reach import reach
 from ao_lsp.taint.state import TAINT
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
     from typing import Any
 
     from ao_lsp.taint.table import Origins
+
+keep(globals())
 
 _MethodWrapper = type("".__str__)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ao_lsp.taint.frames import unseen_methods
+from ao_lsp.taint.kept import keep
 from ao_lsp.taint.state import TAINT
 from ao_lsp.taint.table import VALUE_TYPES, mark
 
@@ -11,6 +12,8 @@ if TYPE_CHECKING:
     from typing import Any
 
     from ao_lsp.taint.table import Origins
+
+keep(globals())
 
 
 @unseen_methods

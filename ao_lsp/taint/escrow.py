@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from _contextvars import ContextVar
 
+from ao_lsp.taint.kept import keep
 from ao_lsp.taint.table import NOTHING, intern, origin, union
 
 TYPE_CHECKING = False
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
     from ao_lsp.taint.table import Origins
 
     Place: TypeAlias = tuple[CodeType, int, int]
+
+keep(globals())
 
 
 class Escrow:

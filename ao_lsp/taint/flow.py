@@ -17,6 +17,7 @@ from ao_lsp.taint.adopt import adopt, blame
 from ao_lsp.taint.characters import characters
 from ao_lsp.taint.escrow import ACTIVE_TAINT, Escrow
 from ao_lsp.taint.frames import unseen, unseen_methods
+from ao_lsp.taint.kept import keep
 from ao_lsp.taint.kinds import AsyncGeneratorType, CoroutineType, GeneratorType
 from ao_lsp.taint.state import LIVE, TAINT
 from ao_lsp.taint.table import NOTHING, SOURCE, VALUE_TYPES
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
     from typing import Any
 
     from ao_lsp.taint.escrow import Place
+
+keep(globals())
 
 _HEAP_TYPE = 1 << 9  # Py_TPFLAGS_HEAPTYPE
 

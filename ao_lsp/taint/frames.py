@@ -20,6 +20,8 @@ from __future__ import annotations
 
 import sys
 
+from ao_lsp.taint.kept import keep
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -27,6 +29,8 @@ if TYPE_CHECKING:
 
     Function = TypeVar("Function", bound=Callable[..., Any])
     Class = TypeVar("Class", bound=type)
+
+keep(globals())
 
 
 # fmt: off

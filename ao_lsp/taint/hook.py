@@ -20,16 +20,20 @@ import os
 import sys
 
 from ao_lsp.taint import names, pyc, scope
+from ao_lsp.taint.kept import keep
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
     from types import CodeType, ModuleType
+
 else:
     # What `importlib.machinery` would re-export, without importing it.
     _external = sys.modules["_frozen_importlib_external"]
     PathFinder, SourceFileLoader = _external.PathFinder, _external.SourceFileLoader
+
+keep(globals())
 
 VERSION = 1
 """Of the code that `rewrite` makes; `rewrite.VERSION` is the same number, held so by a test: this

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from ao_lsp.taint.adopt import adopt, tag_fresh
 from ao_lsp.taint.frames import unseen
+from ao_lsp.taint.kept import keep
 from ao_lsp.taint.reach import reach
 from ao_lsp.taint.state import TAINT
 from ao_lsp.taint.table import NOTHING, VALUE_TYPES, mark, origins_of
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 
     # Of a leaf its origins; of an array a list; of an object a dictionary of (of the key, of the value).
     Shape: TypeAlias = "Origins | list[Any] | dict[str, tuple[Origins, Any]]"
+
+keep(globals())
 
 _HOOKS = ("object_hook", "object_pairs_hook")
 _PLAIN_OPTIONS = frozenset(

@@ -23,6 +23,7 @@ from ao_lsp.taint.adopt import adopt, blame
 from ao_lsp.taint.characters import characters
 from ao_lsp.taint.flow import iterate
 from ao_lsp.taint.frames import unseen
+from ao_lsp.taint.kept import keep
 from ao_lsp.taint.reach import reach
 from ao_lsp.taint.state import TAINT
 from ao_lsp.taint.table import NOTHING, SOURCE, VALUE_TYPES, mark, origins_of, union, watch
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
     from typing import Any, TypeAlias
 
     Model: TypeAlias = Callable[..., Any]
+
+keep(globals())
 
 # Results are booleans, identities or side effects; or they ask for the caller's frame in a way that
 # even an unseen helper would disturb (see frames.py).

@@ -10,12 +10,15 @@ from __future__ import annotations
 import builtins
 
 from ao_lsp.taint.frames import unseen
+from ao_lsp.taint.kept import keep
 from ao_lsp.taint.state import LIVE, TAINT
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
+
+keep(globals())
 
 HELPER = "@ao."
 TAINTED = "@ao:tainted"

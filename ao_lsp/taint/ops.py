@@ -15,6 +15,7 @@ from ao_lsp.taint import scope
 from ao_lsp.taint.adopt import adopt
 from ao_lsp.taint.characters import characters
 from ao_lsp.taint.frames import unseen, unseen_methods
+from ao_lsp.taint.kept import keep
 from ao_lsp.taint.models import written
 from ao_lsp.taint.reach import reach
 from ao_lsp.taint.state import LIVE, TAINT
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
     from typing import Any
 
     from ao_lsp.taint.table import Entry, Origins
+
+keep(globals())
 
 # -- binary operators
 

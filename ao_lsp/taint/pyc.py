@@ -14,10 +14,13 @@ from _imp import source_hash
 from marshal import dumps, loads
 
 from ao_lsp import paths
+from ao_lsp.taint.kept import keep
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from types import CodeType
+
+keep(globals())
 
 # `importlib.util` would cost a warm start 3 ms.
 _MAGIC = sys.modules["_frozen_importlib_external"].MAGIC_NUMBER

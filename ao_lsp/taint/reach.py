@@ -13,6 +13,7 @@ from _collections import deque
 from _weakref import ref as _ref
 
 from ao_lsp.taint import scope
+from ao_lsp.taint.kept import keep
 from ao_lsp.taint.state import TAINT
 from ao_lsp.taint.table import HOLDER, NOTHING, VALUE_TYPES, union
 
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from typing import Any
 
     from ao_lsp.taint.table import Origins
+
+keep(globals())
 
 MAX_DEPTH = 12
 MAX_PARTS = 20_000

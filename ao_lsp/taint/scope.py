@@ -10,6 +10,10 @@ from __future__ import annotations
 import os
 import sys
 
+from ao_lsp.taint.kept import keep
+
+keep(globals())
+
 FILES: set[str] = set()
 """File names (`co_filename`) of rewritten code: a function is the user's when its code names one."""
 

@@ -15,6 +15,7 @@ from _weakref import ref as _ref
 from marshal import loads as _unmarshal
 from sys import getrefcount
 
+from ao_lsp.taint.kept import keep
 from ao_lsp.taint.state import TAINT
 
 TYPE_CHECKING = False
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 
     Origins: TypeAlias = frozenset[str]
     Entry: TypeAlias = "tuple[Any, Origins, int]"
+
+keep(globals())
 
 VALUE = 0
 """An immutable value; its entry pins it."""

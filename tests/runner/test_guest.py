@@ -133,6 +133,26 @@ def test_a_signal_handler_and_a_finaliser_may_make_calls(programs: Programs, mod
     assert column(graph(), "status") == ["ok", "ok"]
 
 
+def test_a_program_may_patch_builtins(programs: Programs, model_server: ModelServer) -> None:
+    out, err = programs.record(
+        """
+        import builtins, openai
+        from unittest import mock
+        client = openai.OpenAI()
+        with mock.patch("builtins.open"):
+            reply = client.chat.completions.create(model="m", messages=[{"role": "user", "content": "x"}])
+        text = reply.choices[0].message.content
+        broken = lambda *x: 1 / 0
+        with mock.patch.multiple(builtins, len=broken, id=broken, type=broken):
+            text = "a" + text.strip()
+        client.chat.completions.create(model="m", messages=[{"role": "user", "content": text}])
+        """,
+        env=model_server.env,
+    )
+    assert (out, err) == ("", "")
+    assert edges(graph()) == {(1, 2)}
+
+
 def test_many_threads_lose_no_event(programs: Programs, model_server: ModelServer) -> None:
     programs.record(
         """
@@ -221,8 +241,8 @@ ALLOWED = {
     "__future__", "_json", "_socket", "_struct", "ao_lsp", "ao_lsp.connect", "ao_lsp.paths", "ao_lsp.protocol",
     "ao_lsp.runner", "ao_lsp.runner.interpreter", "ao_lsp.runner.launch", "ao_lsp.runner.main",
     "ao_lsp.runner.options", "ao_lsp.runner.outbox", "ao_lsp.runner.recorder", "ao_lsp.runner.secrets",
-    "ao_lsp.runner.transports", "ao_lsp.taint", "ao_lsp.taint.frames", "ao_lsp.taint.hook", "ao_lsp.taint.kinds",
-    "ao_lsp.taint.names", "ao_lsp.taint.pyc", "ao_lsp.taint.scope", "ao_lsp.taint.state", "atexit",
+    "ao_lsp.runner.transports", "ao_lsp.taint", "ao_lsp.taint.frames", "ao_lsp.taint.hook", "ao_lsp.taint.kept",
+    "ao_lsp.taint.kinds", "ao_lsp.taint.names", "ao_lsp.taint.pyc", "ao_lsp.taint.scope", "ao_lsp.taint.state", "atexit",
 }  # fmt: skip
 # What the script that pip makes for an entry point imports before ours runs.
 PIPS = {

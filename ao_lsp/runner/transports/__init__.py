@@ -10,6 +10,7 @@ import sys
 
 from ao_lsp.taint import names, state
 from ao_lsp.taint.frames import unseen
+from ao_lsp.taint.kept import keep
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from ao_lsp.runner.recorder import Recorder
 
     Undo = Callable[[], None]
+
+keep(globals())
 
 # The library, and the module here that knows its seam: imported only when the library is.
 _SEAMS = {"httpx": "httpx_seam", "httpx2": "httpx_seam"}

@@ -11,6 +11,7 @@ from __future__ import annotations
 import sys
 
 from ao_lsp.taint.frames import unseen, unseen_methods
+from ao_lsp.taint.kept import keep
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from ao_lsp.runner.calls import Call
     from ao_lsp.runner.recorder import Recorder
     from ao_lsp.runner.replay import Entry
+
+keep(globals())
 
 
 def patch(module: ModuleType, recorder: Recorder) -> Callable[[], None]:
