@@ -47,14 +47,18 @@ def _is_tool_environment() -> bool:
     )
 
 
-def is_this_one(python: str) -> bool:
-    """Whether `python` is the running interpreter, in the same environment."""
+def stay_in(python: str) -> bool:
+    """Whether `python` is the running interpreter, in the same environment; if so, the program is told
+    that name of it. An environment has several (pip's scripts call it `python3.11`)."""
     if python == sys.executable:
         return True
     # `bin/python` of an environment is a link to the base interpreter: the folder tells which.
-    found = os.path.dirname(os.path.abspath(python))
+    found = os.path.abspath(python)
     ours = os.path.dirname(os.path.abspath(sys.executable))
-    return found == ours and os.path.realpath(python) == os.path.realpath(sys.executable)
+    if os.path.dirname(found) != ours or os.path.realpath(python) != os.path.realpath(sys.executable):
+        return False
+    sys.executable = found
+    return True
 
 
 def hand_over(python: str, options: Options, arguments: list[str]) -> None:

@@ -31,7 +31,7 @@ def main(handed_over: bool = False) -> NoReturn:
         from ao_lsp.runner import interpreter
 
         python = interpreter.choose(options)
-        if options.flags or not interpreter.is_this_one(python):
+        if options.flags or not interpreter.stay_in(python):
             try:
                 interpreter.hand_over(python, options, arguments)
             except OSError as error:
