@@ -116,11 +116,18 @@ def read_line(sock: _socket.socket, limit: int = 1 << 16) -> bytes:
     return bytes(received)
 
 
+def without_daemon() -> bool:
+    """Whether the user wants no daemon to be started (`AO_NO_DAEMON=1`: CI, containers, debugging)."""
+    return os.environ.get("AO_NO_DAEMON") not in (None, "", "0")
+
+
 def start_without_waiting() -> None:
-    """Have a daemon started, unless someone is at it; return at once, whatever happens.
+    """Have a daemon started, unless someone is at it or `without_daemon`; return at once, whatever happens.
 
     For the runner: the program must not wait for us, and its events are spooled meanwhile.
     """
+    if without_daemon():
+        return
     try:
         paths.secure_dir(paths.runtime_dir())
         lock = _try_start_lock()

@@ -98,6 +98,11 @@ def edit_dir() -> str:
     return os.path.join(data_dir(), "edits")
 
 
+def view_dir() -> str:
+    """The read-only files in which an editor shows a graph or a whole call."""
+    return os.path.join(cache_dir(), "views")
+
+
 def database() -> str:
     """The SQLite database of runs, calls and edits."""
     return os.path.join(data_dir(), "ao.db")

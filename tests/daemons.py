@@ -59,7 +59,7 @@ def own_home(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """An AO_HOME of the test's own: short, because a socket's path has to be."""
     home = tempfile.mkdtemp(prefix="ao-", dir="/tmp")
     monkeypatch.setenv("AO_HOME", home)
-    for name in ("AO_PLAN", "AO_IDLE_S", "AO_SERVER_PYTHON", "NO_COLOR"):
+    for name in ("AO_PLAN", "AO_IDLE_S", "AO_NO_DAEMON", "AO_SERVER_PYTHON", "NO_COLOR"):
         monkeypatch.delenv(name, raising=False)
     try:
         yield home

@@ -26,6 +26,10 @@ class Subscription:
     async def next(self) -> list[Change]:
         """What has come since the last call, in order; waits until there is something."""
         await self._arrived.wait()
+        return self.taken()
+
+    def taken(self) -> list[Change]:
+        """The same without waiting: it may be nothing."""
         self._arrived.clear()
         pending, self._pending = self._pending, []
         return pending

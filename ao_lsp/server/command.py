@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TypeAlias, TypeVar
 
 from ao_lsp.server.core import Core
 from ao_lsp.server.params import read
 from ao_lsp.server.views import Json
 
 P = TypeVar("P")
+
+Progress: TypeAlias = Callable[[int, "int | None", str], None]
+"""Takes how much is done, of how much (None: unknown), and a message."""
 
 RUN = "which run: its id, the beginning of it, a name, or `last`"
 CALL = "which call: its number in the run, its id, or the beginning of it"
@@ -22,11 +25,18 @@ def _no_progress(done: int, total: int | None, message: str) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who wants something done. `env` is their environment, None where they sent none; `progress`
-    takes how much is done, of how much (None: unknown), and a message."""
+    """Who wants something done. `env` is their environment, None where they sent none."""
 
     env: Mapping[str, str] | None = None
-    progress: Callable[[int, int | None, str], None] = field(default=_no_progress)
+    progress: Progress = field(default=_no_progress)
+
+
+def environment_of(preamble: Mapping[str, Any]) -> dict[str, str] | None:
+    """The environment that a client sent with its preamble."""
+    env = preamble.get("env")
+    if not isinstance(env, dict):
+        return None
+    return {name: value for name, value in env.items() if isinstance(value, str)}
 
 
 @dataclass(frozen=True, slots=True)

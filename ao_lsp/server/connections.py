@@ -15,7 +15,7 @@ from typing import Any
 
 from ao_lsp import __version__, paths, protocol
 from ao_lsp.server import requests
-from ao_lsp.server.command import Command
+from ao_lsp.server.command import Command, environment_of
 from ao_lsp.server.commands import COMMANDS
 from ao_lsp.server.core import Core
 from ao_lsp.server.ingest import Stream
@@ -210,7 +210,7 @@ class Connections:
         reader, writer = await asyncio.open_unix_connection(sock=connection.sock)
         try:
             if connection.role == "cli":
-                await requests.serve(self._core, self._commands, self.settled, reader, writer, _env(preamble))
+                await requests.serve(self._core, self._commands, self.settled, reader, writer, environment_of(preamble))
             else:
                 # Imported when the first editor comes: it costs a second, and recording needs none of it.
                 session = await asyncio.to_thread(importlib.import_module, "ao_lsp.server.lsp.session")
@@ -259,13 +259,6 @@ async def _readable(loop: asyncio.AbstractEventLoop, sock: socket.socket) -> Non
         await ready.wait()
     finally:
         loop.remove_reader(sock)
-
-
-def _env(preamble: dict[str, Any]) -> dict[str, str] | None:
-    env = preamble.get("env")
-    if not isinstance(env, dict):
-        return None
-    return {name: value for name, value in env.items() if isinstance(value, str)}
 
 
 def _version(text: object) -> tuple[int, ...]:

@@ -78,8 +78,7 @@ class Control:
         before = core.store.size()
         running = {run for run, _ in await core.store.running()}
         runs = [run for run, _ in await core.store.run_names() if run not in running]
-        core.changes.publish(await core.store.delete_runs(runs))
-        core.reruns.delete_logs(runs)
+        await core.delete_runs(runs)
         return {"deleted": len(runs), "kept": len(running), "freed_bytes": max(0, before - core.store.size())}
 
 

@@ -9,10 +9,11 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 
 from ao_lsp import paths
+from ao_lsp.server import editor_files
 from ao_lsp.server.changes import Changes
 from ao_lsp.server.ingest import Ingest, Stream
 from ao_lsp.server.liveness import Liveness
@@ -51,6 +52,7 @@ class Core:
         """Take up what the last daemon left, and keep looking after it."""
         await self.liveness.begin()
         remove_stale_plans(paths.plan_dir())
+        editor_files.remove_stale_views()
         self._upkeep = asyncio.create_task(self._keep_up())
 
     async def close(self) -> None:
@@ -59,6 +61,16 @@ class Core:
             await asyncio.wait({self._upkeep})
         await self.ingest.flush()
         await self.store.close()
+
+    async def delete_runs(self, runs: Sequence[str]) -> None:
+        """Delete runs with everything of theirs: recordings, edits, and the files that show them.
+
+        Raises:
+            StoreError: the database does not do it.
+        """
+        self.changes.publish(await self.store.delete_runs(runs))
+        self.reruns.delete_logs(runs)
+        await asyncio.to_thread(editor_files.delete_files, runs)
 
     def look_soon(self) -> None:
         """Something may have happened: look for spool files and dead programs now."""

@@ -88,6 +88,8 @@ def _fits(value: Any, expected: Any) -> bool:
         return any(_fits(value, choice) for choice in get_args(expected))
     if origin is Literal:
         return isinstance(value, str) and value in get_args(expected)
+    if origin is list:
+        return isinstance(value, list) and all(_fits(item, get_args(expected)[0]) for item in value)
     if expected is int:
         return isinstance(value, int) and not isinstance(value, bool)
     return isinstance(value, expected)
@@ -102,4 +104,6 @@ def _name(expected: Any) -> str:
         return " or ".join(map(_name, get_args(expected)))
     if origin is Literal:
         return " | ".join(get_args(expected))
+    if origin is list:
+        return f"a list of {_name(get_args(expected)[0])}"
     return _NAMES[expected]

@@ -61,6 +61,10 @@ class Reruns:
     def __len__(self) -> int:
         return len(self._running)
 
+    def running(self, run: str) -> Rerun | None:
+        """The rerun with this id; None for one that has ended."""
+        return self._running.get(run)
+
     def start(self, run: str, argv: list[str], cwd: str, env: Mapping[str, str]) -> Rerun:
         """Start a rerun whose id will be `run`.
 

@@ -195,7 +195,7 @@ async def test_a_batch_is_committed_as_a_whole_or_not_at_all(store: SqliteStore)
 
 
 async def test_runs_are_found_by_the_files_that_their_calls_were_made_from(store: SqliteStore) -> None:
-    file, caller = str(SITE["file"]), {**SITE, "file": "/project/ma\"in é.py"}
+    file, caller = str(SITE["file"]), {**SITE, "file": '/project/ma"in é.py'}
     await record(store, "run1", "c1")
     await record(store, "run2", "c1", "c2")
     await record(store, "run3")

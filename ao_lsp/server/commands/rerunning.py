@@ -12,7 +12,7 @@ from typing import Literal
 from ao_lsp import paths
 from ao_lsp.server import command, refs, rerun
 from ao_lsp.server.changes import Subscription
-from ao_lsp.server.command import Caller, Command
+from ao_lsp.server.command import Caller, Command, Progress
 from ao_lsp.server.core import Core
 from ao_lsp.server.model import Edit, EditField, Graph
 from ao_lsp.server.params import CommandError, param
@@ -119,15 +119,15 @@ async def _rerun(core: Core, caller: Caller, params: RerunParams) -> Json:
         answer = {**planned.as_json(), "run": run, "pid": started.process.pid, "log": started.log}
         if not params.wait:
             return answer
-        await _follow(started, changes, len(planned.entries), caller)
+        await follow(started, changes, len(planned.entries), caller.progress)
     return {**answer, "exit_code": started.process.returncode}
 
 
-async def _follow(started: rerun.Rerun, changes: Subscription, expected: int, caller: Caller) -> None:
-    """Report progress until the program has ended."""
+async def follow(started: rerun.Rerun, changes: Subscription, expected: int, progress: Progress) -> None:
+    """Report progress until the program has ended. `changes` have to be from before its start."""
     done, ended = 0, asyncio.create_task(started.ended.wait())
     while not ended.done():
-        caller.progress(done, max(expected, done), f"{done} of about {expected} calls")
+        progress(done, max(expected, done), f"{done} of about {expected} calls")
         heard = asyncio.create_task(changes.next())
         await asyncio.wait({ended, heard}, return_when=asyncio.FIRST_COMPLETED)
         if heard.done():

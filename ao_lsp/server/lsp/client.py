@@ -1,0 +1,60 @@
+"""What a client says that it can do."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+ENCODINGS = ("utf-8", "utf-16", "utf-32")
+
+
+@dataclass(frozen=True, slots=True)
+class Client:
+    """What of a client's capabilities decides what it is sent. The defaults are those of LSP."""
+
+    name: str = "a client"
+    encoding: str = "utf-16"
+    markdown: bool = False
+    action_literals: bool = False
+    lens_refresh: bool = False
+    hint_refresh: bool = False
+    show_document: bool = False
+    progress: bool = False
+    ao: bool = False
+    """Whether it wants our own notifications (docs/protocol.md)."""
+
+
+def read_client(params: Any) -> Client:
+    """The client that sent these parameters of `initialize`.
+
+    Of JSON, and not of lsprotocol's types: those refuse a whole `initialize` for one value that is
+    newer than they are.
+    """
+
+    def said(*keys: str) -> Any:
+        found = params
+        for key in keys:
+            found = found.get(key) if isinstance(found, dict) else None
+        return found
+
+    def listed(*keys: str) -> list[Any]:
+        found = said("capabilities", *keys)
+        return found if isinstance(found, list) else []
+
+    def can(*keys: str) -> bool:
+        return said("capabilities", *keys) is True
+
+    encodings = [name for name in listed("general", "positionEncodings") if name in ENCODINGS]
+    formats = [name for name in listed("textDocument", "hover", "contentFormat") if name in ("markdown", "plaintext")]
+    asked = said("capabilities", "experimental", "ao") or said("initializationOptions", "ao")
+    return Client(
+        name=str(said("clientInfo", "name") or "a client"),
+        encoding=encodings[0] if encodings else "utf-16",
+        markdown=formats[:1] == ["markdown"],
+        action_literals=said("capabilities", "textDocument", "codeAction", "codeActionLiteralSupport") is not None,
+        lens_refresh=can("workspace", "codeLens", "refreshSupport"),
+        hint_refresh=can("workspace", "inlayHint", "refreshSupport"),
+        show_document=can("window", "showDocument", "support"),
+        progress=can("window", "workDoneProgress"),
+        ao=isinstance(asked, dict) and isinstance(asked.get("version"), int),
+    )

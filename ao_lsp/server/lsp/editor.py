@@ -1,0 +1,182 @@
+"""One connected editor: what it can do, what it has open, what it is shown."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Coroutine, Mapping, Sequence
+from typing import Any
+
+from lsprotocol import types as lsp
+from pygls.lsp.server import LanguageServer
+from pygls.protocol import default_converter
+
+from ao_lsp import __version__
+from ao_lsp.server.command import Caller
+from ao_lsp.server.core import Core
+from ao_lsp.server.lsp import features, panel
+from ao_lsp.server.lsp.client import Client
+from ao_lsp.server.lsp.commands import EDITOR_COMMANDS, execute
+from ao_lsp.server.lsp.dispatch import AnswerError, Dispatch
+from ao_lsp.server.lsp.documents import Document, Units
+from ao_lsp.server.lsp.editing import Editing
+from ao_lsp.server.lsp.places import Place, find_places
+from ao_lsp.server.lsp.progress import Progress
+from ao_lsp.server.lsp.recordings import Record, Recordings, Sources, names_of
+from ao_lsp.server.lsp.refresh import keep_fresh
+from ao_lsp.server.lsp.words import uri_of
+from ao_lsp.server.views import Json
+
+log = logging.getLogger(__name__)
+
+# One for the process: a converter takes 74 ms to make, and a client of its own each would keep 180 KB.
+_CONVERTER = default_converter()  # type: ignore[no-untyped-call]
+
+
+class Editor(LanguageServer):
+    """A client over the shared core. `env` is the environment in which its reruns start."""
+
+    protocol: Dispatch
+
+    def __init__(self, core: Core, env: Mapping[str, str] | None) -> None:
+        super().__init__(
+            "ao-lsp",
+            __version__,
+            text_document_sync_kind=lsp.TextDocumentSyncKind.Incremental,
+            protocol_cls=Dispatch,
+            converter_factory=lambda: _CONVERTER,
+        )
+        self.core, self.caller = core, Caller(env)
+        self.client = Client()
+        self.units = Units(self.client.encoding)
+        self.documents: dict[str, Document] = {}
+        self.recordings, self._sources = Recordings(core.store), Sources()
+        self.editing = Editing(self)
+        self.in_progress: dict[int | str, Progress] = {}
+        self._places: dict[str, tuple[Document, Sequence[Record], tuple[Place, ...]]] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        features.register(self)
+
+    # -- the life cycle
+
+    @property
+    def offered(self) -> Json:
+        """What the client may know of our own part of the protocol."""
+        return {"version": panel.VERSION, "methods": list(panel.METHODS)}
+
+    def begin(self) -> None:
+        """The client has introduced itself."""
+        self.units = Units(self.client.encoding)
+        self.spawn(keep_fresh(self))
+
+    def spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        """Do something for this client, for as long as it is there. What goes wrong is logged."""
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._spawned)
+
+    def _spawned(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if task.cancelled():
+            return
+        fault = task.exception()
+        if fault is not None and not isinstance(fault, AnswerError):
+            log.error("%s failed", task.get_coro().__qualname__, exc_info=fault)  # type: ignore[union-attr]
+
+    async def close(self) -> None:
+        """The client has left."""
+        self.protocol.close()
+        tasks = list(self._tasks)
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            await asyncio.wait(tasks)
+
+    # -- buffers
+
+    def opened(self, params: lsp.DidOpenTextDocumentParams) -> None:
+        item = params.text_document
+        self.documents[item.uri] = Document.opened(item.uri, item.version, item.text)
+
+    def changed(self, params: lsp.DidChangeTextDocumentParams) -> None:
+        item = params.text_document
+        before = self.documents.get(item.uri)
+        if before is None:
+            log.warning("a change of a buffer that is not open")
+            return
+        self.documents[item.uri] = before.changed(item.version, params.content_changes, self.units)
+
+    def closed(self, params: lsp.DidCloseTextDocumentParams) -> None:
+        self.documents.pop(params.text_document.uri, None)
+        self._places.pop(params.text_document.uri, None)
+
+    async def places(self, uri: str) -> tuple[Document, tuple[Place, ...]] | None:
+        """A buffer with its places; None for one that is not open, or no Python.
+
+        Raises:
+            StoreError: the database fails.
+        """
+        document = self.documents.get(uri)
+        if document is None or document.path is None or not document.path.endswith((".py", ".pyw", ".pyi")):
+            return None
+        records = await self.recordings.of_file(document.path)
+        document = self.documents.get(uri)
+        if document is None or document.path is None:  # closed meanwhile
+            return None
+        known = self._places.get(uri)
+        if known is None or known[0] is not document or known[1] is not records:
+            found = find_places(document, names_of(document.path), records, self._sources)
+            known = self._places[uri] = document, records, found
+        return document, known[2]
+
+    # -- commands
+
+    async def execute(self, params: lsp.ExecuteCommandParams) -> Any:
+        """Run a command.
+
+        Raises:
+            CommandError: it cannot be done.
+        """
+        return await execute(self, params.command, params.arguments)
+
+    @property
+    def command_names(self) -> list[str]:
+        return list(EDITOR_COMMANDS)
+
+    def progress_cancelled(self, token: int | str) -> None:
+        """The user wants something to stop."""
+        if token in self.in_progress:
+            self.in_progress[token].cancel()
+
+    # -- what the user is told
+
+    def say(self, text: str, kind: lsp.MessageType = lsp.MessageType.Info) -> None:
+        """Show a message. Only what the user has asked for, or has to know, is worth one."""
+        self.protocol.tell(lsp.WINDOW_SHOW_MESSAGE, lsp.ShowMessageParams(kind, text))
+
+    async def choose(
+        self, text: str, choices: Sequence[str], kind: lsp.MessageType = lsp.MessageType.Info
+    ) -> str | None:
+        """What the user chooses; None where they choose nothing.
+
+        Raises:
+            AnswerError: the client cannot ask.
+        """
+        actions = [lsp.MessageActionItem(choice) for choice in choices]
+        params = lsp.ShowMessageRequestParams(kind, text, actions)
+        answer = await self.protocol.ask(lsp.WINDOW_SHOW_MESSAGE_REQUEST, params)
+        title = answer.get("title") if isinstance(answer, dict) else None
+        return title if title in choices else None
+
+    async def show(self, path: str, what: str) -> None:
+        """Open a file; a client that cannot tells where it is. `what` says what is in it."""
+        if self.client.show_document:
+            params = lsp.ShowDocumentParams(uri_of(path), take_focus=True)
+            try:
+                answer = await self.protocol.ask(lsp.WINDOW_SHOW_DOCUMENT, params)
+            except AnswerError as error:
+                log.info("%s cannot show a document: %s", self.client.name, error)
+            else:
+                if isinstance(answer, dict) and answer.get("success"):
+                    return
+        self.say(f"{what} is in {path}")

@@ -1,0 +1,91 @@
+"""What an editor may ask for, and by which function each is answered."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Any
+
+from lsprotocol import types as lsp
+
+from ao_lsp.server.lsp import hovers, panel
+from ao_lsp.server.lsp.hints import hint
+from ao_lsp.server.lsp.lenses import ACTION_KIND, actions, lenses
+from ao_lsp.server.views import Json
+
+if TYPE_CHECKING:
+    from ao_lsp.server.lsp.editor import Editor
+
+
+def register(editor: Editor) -> None:
+    """Have everything answered that we answer. Nothing else is offered on Python files: definitions,
+    references and completions are the business of a type checker's server."""
+    feature = editor.feature
+    feature(lsp.TEXT_DOCUMENT_CODE_LENS, lsp.CodeLensOptions())(_code_lens)
+    feature(lsp.TEXT_DOCUMENT_CODE_ACTION, lsp.CodeActionOptions(code_action_kinds=[ACTION_KIND]))(_code_action)
+    feature(lsp.TEXT_DOCUMENT_INLAY_HINT, lsp.InlayHintOptions())(_inlay_hint)
+    feature(lsp.TEXT_DOCUMENT_HOVER)(_hover)
+    feature(lsp.TEXT_DOCUMENT_DID_SAVE, lsp.SaveOptions(include_text=False))(_did_save)
+    for method in panel.METHODS:
+        feature(method)(_panel(method))
+    for name in editor.command_names:
+        # pygls advertises what is registered; it is `Dispatch` that executes.
+        editor.command(name)(_executed_elsewhere)
+
+
+def _executed_elsewhere() -> None:
+    """The handler that pygls wants of each command."""
+
+
+async def _code_lens(ls: Editor, params: lsp.CodeLensParams) -> list[lsp.CodeLens]:
+    found = await ls.places(params.text_document.uri)
+    return lenses(*found, ls.units) if found is not None else []
+
+
+async def _code_action(ls: Editor, params: lsp.CodeActionParams) -> list[lsp.CodeAction | lsp.Command]:
+    found = await ls.places(params.text_document.uri)
+    if found is None:
+        return []
+    lines = params.range.start.line, params.range.end.line
+    return actions(*found, lines, params.context.only, ls.client.action_literals)
+
+
+async def _inlay_hint(ls: Editor, params: lsp.InlayHintParams) -> list[lsp.InlayHint]:
+    found = await ls.places(params.text_document.uri)
+    if found is None:
+        return []
+    document, places = found
+    first, last = params.range.start.line, params.range.end.line
+    shown = [place for place in places if first <= place.extent.line <= last]
+    hints = [await hint(document, place, ls.units, ls.recordings) for place in shown]
+    return [one for one in hints if one is not None]
+
+
+async def _hover(ls: Editor, params: lsp.HoverParams) -> lsp.Hover | None:
+    """On what is called; its arguments belong to others."""
+    found = await ls.places(params.text_document.uri)
+    if found is None:
+        return None
+    document, places = found
+    line = params.position.line
+    here = [place for place in places if place.calls and place.extent.line <= line <= place.extent.head_line]
+    if not here:
+        return None
+    column = ls.units.to_column(document.line(line), params.position.character)
+    place = min(here, key=lambda one: abs(one.extent.column - column))
+    assert place.record is not None  # noqa: S101 - it has calls
+    said = await ls.recordings.said(place.calls[-1])
+    text = hovers.hover(place.calls, place.record, said, ls.client.markdown)
+    kind = lsp.MarkupKind.Markdown if ls.client.markdown else lsp.MarkupKind.PlainText
+    extent = document.range(place.extent.start, place.extent.end, ls.units)
+    return lsp.Hover(contents=lsp.MarkupContent(kind, text), range=extent)
+
+
+async def _did_save(ls: Editor, params: lsp.DidSaveTextDocumentParams) -> None:
+    await ls.editing.saved(params.text_document.uri)
+
+
+def _panel(method: str) -> Callable[[Editor, Any], Awaitable[Json]]:
+    async def answered(ls: Editor, params: Any) -> Json:
+        return await panel.answer(ls, method, params)
+
+    return answered

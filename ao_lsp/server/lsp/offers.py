@@ -1,0 +1,63 @@
+"""What a user can do at a place: each offer is a command with its one argument."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from ao_lsp.server.lsp import words
+from ao_lsp.server.lsp.places import Place
+from ao_lsp.server.model import Call
+
+_MOST_CHOICES = 9
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """`title` is for a lens, which is at the call; `label` for a menu, which is not."""
+
+    title: str
+    label: str
+    command: str
+    argument: dict[str, Any]
+
+
+def offers(place: Place, file: str) -> list[Offer]:
+    """The offers at a place in `file`, in the order in which they are shown."""
+    if place.record is None:
+        return [Offer("not recorded yet", "ao: how to record this call", "ao.howToRecord", {"file": file})]
+    run, calls = place.record.run, place.calls
+    ended = [call for call in calls if call.status != "running"]
+    answered = [call for call in ended if call.status == "ok"]
+    found: list[Offer] = []
+    if ended:
+        found.append(_of_call("▶ rerun from here", "rerun from", "ao.rerunFrom", ended[0], ended))
+    if answered:
+        found.append(_of_call("✎ output", "edit the output of", "ao.editOutput", answered[-1], answered))
+    if ended:
+        found.append(_of_call("✎ input", "edit the input of", "ao.editInput", ended[-1], ended))
+    edited = [(call, field) for call in calls for field in ("output", "input") if _is_edited(place, call, field)]
+    for call, field in edited[:_MOST_CHOICES]:
+        argument = {"run": run.id, "call": call.id, "field": field}
+        which = f" of {call.number}" if len(calls) > 1 else ""
+        label = f"ao: take back the edited {field} of {words.call_name(call)}"
+        found.append(Offer(f"↶ edited {field}{which}", label, "ao.unedit", argument))
+    shown = {"run": run.id, "format": "text", "open": True}
+    found.append(Offer("graph", f"ao: graph of {run.name}", "ao.graph", shown))
+    last = {"run": run.id, "call": calls[-1].id, "open": True}
+    found.append(Offer(words.summary(calls, run), f"ao: show {words.call_name(calls[-1])} whole", "ao.call", last))
+    return found
+
+
+def _is_edited(place: Place, call: Call, field: str) -> bool:
+    return place.record is not None and (call.id, field) in place.record.edits
+
+
+def _of_call(title: str, verb: str, command: str, call: Call, among: list[Call]) -> Offer:
+    """`call` is what is meant where the user cannot be asked which of several."""
+    argument: dict[str, Any] = {"run": call.run, "call": call.id}
+    if len(among) == 1:
+        return Offer(title, f"ao: {verb} {words.call_name(call)}", command, argument)
+    argument["among"] = [one.id for one in among[-_MOST_CHOICES:]]
+    label = f"ao: {verb} {words.call_name(among[0])} or {words.counted(len(among) - 1, 'more call')}…"
+    return Offer(title, label, command, argument)

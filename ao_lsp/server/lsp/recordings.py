@@ -1,0 +1,169 @@
+"""What has been recorded of files, for one editor: read when it is first asked for, kept until it changes."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import tokenize
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from ao_lsp.server import providers
+from ao_lsp.server.model import Call, EditField, Graph, Run
+from ao_lsp.server.store import Store
+
+_MOST_RUNS = 5
+"""Of a file, so many of the newest runs are looked at: a place that the last one did not come to shows
+what an earlier one did there."""
+
+_MOST_KEPT = 64
+
+_IN_LOOP_BYTES = 64 << 10
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Record:
+    """A run with what is to be edited in it: `edits` has what the user wrote, by call and field."""
+
+    graph: Graph
+    edits: Mapping[tuple[str, EditField], str]
+
+    @property
+    def run(self) -> Run:
+        return self.graph.run
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """A call in words: its prompt and its output."""
+
+    messages: tuple[providers.Message, ...]
+    output: providers.Response | None
+
+
+class Recordings:
+    """The records that an editor's buffers show."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._files: dict[str, tuple[Record, ...]] = {}
+        self._runs: dict[str, Record] = {}
+        self._said: dict[tuple[str, str], Said] = {}
+        self._reading = asyncio.Lock()
+        self._changes = 0
+
+    async def of_file(self, path: str) -> tuple[Record, ...]:
+        """The newest runs in which `path` made calls, newest first. The same object until it changes.
+
+        Raises:
+            StoreError: the database fails.
+        """
+        async with self._reading:
+            found: tuple[Record, ...] = ()
+            for _ in range(2):  # what changes while it is read is read again; what changes all the time is not
+                if path in self._files:
+                    break
+                changes = self._changes
+                runs = await self._store.runs_in_files(names_of(path), _MOST_RUNS)
+                found = tuple(record for record in [await self._record(run) for run in runs] if record is not None)
+                if changes == self._changes:
+                    _keep(self._files, path, found)
+            return self._files.get(path, found)
+
+    async def of_run(self, run: str) -> Record | None:
+        """A run; None where there is none.
+
+        Raises:
+            StoreError: the database fails.
+        """
+        async with self._reading:
+            return await self._record(run)
+
+    async def _record(self, run: str) -> Record | None:
+        if run not in self._runs:
+            changes = self._changes
+            graph = await self._store.graph(run)
+            if graph is None:
+                return None
+            edits = {(edit.call, edit.field): edit.content for edit in await self._store.edits(run)}
+            record = Record(graph, edits)
+            if changes != self._changes:
+                return record
+            _keep(self._runs, run, record)
+        return self._runs[run]
+
+    async def said(self, call: Call) -> Said:
+        """What a call was asked, and what came back.
+
+        Raises:
+            StoreError: the database fails.
+        """
+        key = (call.run, call.id)
+        found = self._said.get(key)
+        if found is None:
+            exchange = await self._store.exchange(call.run, call.id)
+            if exchange is None:
+                return Said((), None)
+
+            def read() -> Said:
+                asked = providers.read_request(call.endpoint, call.url, exchange.request_headers, exchange.request)
+                if exchange.response is None:
+                    return Said(asked.messages, None)
+                headers = exchange.response_headers
+                return Said(asked.messages, providers.read_response(call.endpoint, headers, exchange.response))
+
+            size = len(exchange.request) + len(exchange.response or b"")
+            found = read() if size < _IN_LOOP_BYTES else await asyncio.to_thread(read)
+            if call.status != "running":
+                _keep(self._said, key, found)
+        return found
+
+    def forget(self, runs: Iterable[str]) -> None:
+        """These runs have changed."""
+        self._changes += 1
+        self._files.clear()
+        for run in runs:
+            self._runs.pop(run, None)
+            for key in [key for key in self._said if key[0] == run]:
+                del self._said[key]
+
+
+class Sources:
+    """The files of a user as they were when a run read them."""
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[str, str], Sequence[str]] = {}
+        self._latest: dict[str, tuple[float, Sequence[str]]] = {}
+
+    def as_run(self, file: str, run: Run) -> Sequence[str] | None:
+        """The lines of `file` as `run` read it; None where nobody knows: it was written since then, and
+        nobody had looked before."""
+        key = (run.id, file)
+        if key not in self._known:
+            try:
+                written = os.stat(file).st_mtime
+                if written > run.started:
+                    return None
+                _keep(self._known, key, self._lines(file, written))
+            except (OSError, SyntaxError, UnicodeDecodeError):
+                return None
+        return self._known[key]
+
+    def _lines(self, file: str, written: float) -> Sequence[str]:
+        latest = self._latest.get(file)
+        if latest is None or latest[0] != written:
+            with tokenize.open(file) as handle:
+                latest = written, handle.read().split("\n")
+            _keep(self._latest, file, latest)
+        return latest[1]
+
+
+def names_of(path: str) -> list[str]:
+    """The names under which a program may have run the file `path`."""
+    return list(dict.fromkeys((path, os.path.realpath(path))))
+
+
+def _keep(cache: dict, key: object, value: object) -> None:  # type: ignore[type-arg]  # any of the above
+    cache[key] = value
+    while len(cache) > _MOST_KEPT:
+        del cache[next(iter(cache))]

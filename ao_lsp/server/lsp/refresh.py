@@ -1,0 +1,77 @@
+"""Tells an editor when what it shows is out of date."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from lsprotocol import types as lsp
+
+from ao_lsp.server.lsp.dispatch import AnswerError
+from ao_lsp.server.lsp.panel import GRAPH_DID_CHANGE
+from ao_lsp.server.lsp.recordings import names_of
+from ao_lsp.server.model import Change
+
+if TYPE_CHECKING:
+    from ao_lsp.server.lsp.editor import Editor
+
+_GATHER_S = 0.1
+"""How long changes are gathered after the first one."""
+
+_PAUSE_S = 0.25
+"""The least time between two refreshes."""
+
+_ANSWER_S = 10.0
+"""How long the next refresh waits for the answer to the last one."""
+
+
+async def keep_fresh(editor: Editor) -> None:
+    """Pass on what has been committed, for as long as the client is there."""
+    with editor.core.changes.subscribe() as subscription:
+        while True:
+            changes = await subscription.next()
+            editor.recordings.forget({change.run for change in changes})
+            await asyncio.sleep(_GATHER_S)
+            more = subscription.taken()
+            editor.recordings.forget({change.run for change in more})
+            began = time.monotonic()
+            await _pass_on(editor, [*changes, *more])
+            await asyncio.sleep(max(0.0, _PAUSE_S - _GATHER_S - (time.monotonic() - began)))
+
+
+async def _pass_on(editor: Editor, changes: list[Change]) -> None:
+    editor.editing.changed(changes)
+    out = editor.protocol.out
+    if out is not None:
+        await out.drained()  # what a client is behind with, more of it would not help
+    if editor.client.ao:
+        revisions = {change.run: change.seq for change in changes}
+        for run, revision in revisions.items():
+            editor.protocol.tell(GRAPH_DID_CHANGE, {"run": run, "revision": revision})
+    asked = [
+        # Hints first: Neovim 0.12 keeps drawing old ones where the lenses come right before them.
+        *([lsp.WORKSPACE_INLAY_HINT_REFRESH] if editor.client.hint_refresh else []),
+        *([lsp.WORKSPACE_CODE_LENS_REFRESH] if editor.client.lens_refresh else []),
+    ]
+    if asked and await _concerns(editor, changes):
+        await asyncio.wait([asyncio.create_task(_refresh(editor, method)) for method in asked])
+
+
+async def _refresh(editor: Editor, method: str) -> None:
+    try:
+        await asyncio.wait_for(editor.protocol.ask(method), _ANSWER_S)
+    except (AnswerError, asyncio.TimeoutError):
+        return
+
+
+async def _concerns(editor: Editor, changes: Iterable[Change]) -> bool:
+    """Whether a buffer shows anything of what has changed."""
+    open_files = {name for document in editor.documents.values() if document.path for name in names_of(document.path)}
+    if not open_files:
+        return False
+    if any(change.kind == "run.deleted" for change in changes):  # nobody knows any more what was in it
+        return True
+    told = {change.run for change in changes if change.kind not in ("run.started", "run.note")}
+    return bool(told) and not open_files.isdisjoint(await editor.core.store.files_of(sorted(told)))

@@ -1,0 +1,57 @@
+"""A connection of an editor, from its first message to its last."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import Any
+
+from ao_lsp.server.command import environment_of
+from ao_lsp.server.core import Core
+from ao_lsp.server.lsp.dispatch import CANCELLED
+from ao_lsp.server.lsp.editor import Editor
+from ao_lsp.server.lsp.inbox import Inbox
+from ao_lsp.server.lsp.wire import MalformedError, Outgoing
+
+log = logging.getLogger(__name__)
+
+
+async def serve(
+    core: Core, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, preamble: dict[str, Any]
+) -> None:
+    """Serve an editor until it says `exit` or hangs up."""
+    editor = Editor(core, environment_of(preamble))
+    editor.protocol.out = Outgoing(writer)
+    inbox = Inbox(editor.protocol.answered, editor.protocol.cancel)
+    filling = asyncio.create_task(inbox.fill(reader))
+    try:
+        await _serve(editor, inbox)
+    except ConnectionError:
+        pass
+    finally:
+        filling.cancel()
+        await asyncio.wait({filling})
+        await editor.close()
+        log.info("%s has left", editor.client.name)
+
+
+async def _serve(editor: Editor, inbox: Inbox) -> None:
+    protocol = editor.protocol
+    while not protocol.over:
+        try:
+            taken = await inbox.take()
+        except MalformedError as error:
+            protocol.refuse(None, error.code, str(error))
+            continue
+        if taken is None:
+            return
+        message, cancelled = taken
+        if cancelled:
+            protocol.refuse(message["id"], CANCELLED, "cancelled")
+            continue
+        await protocol.room()
+        protocol.receive(message)
+        # Other clients have their turn; and what a request does at once, it does before the next one.
+        await asyncio.sleep(0)
+        if protocol.out is not None and protocol.out.congested:
+            await protocol.out.drained()
