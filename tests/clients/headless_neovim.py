@@ -17,9 +17,6 @@ ROOT = Path(__file__).parents[2]
 PLUGIN = ROOT / "clients" / "neovim"
 
 PRELUDE = """
-local function wait(condition)
-  assert(vim.wait(20000, condition, 5), 'waited in vain:\\n' .. debug.traceback())
-end
 local function client()
   return vim.lsp.get_clients({ name = 'ao' })[1]
 end
@@ -37,6 +34,18 @@ local function hints()
   return vim.tbl_map(function(hint)
     return ('%d %s'):format(hint.inlay_hint.position.line + 1, hint.inlay_hint.label)
   end, vim.lsp.inlay_hint.get({ bufnr = 0 }))
+end
+local function wait(condition)
+  if vim.wait(20000, condition, 5) then
+    return
+  end
+  local state = {
+    client = client() and client().initialized,
+    lenses = pcall(lenses) and lenses(),
+    hints = hints(),
+    messages = vim.fn.execute('messages'),
+  }
+  error('waited in vain:\\n' .. debug.traceback() .. '\\n' .. vim.inspect(state))
 end
 local function screen()
   vim.cmd('redraw!')
