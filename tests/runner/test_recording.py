@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -339,14 +340,20 @@ def test_an_edge_is_there_as_soon_as_the_call_has_begun(
     file = programs.write(
         """
         import openai
-        openai.OpenAI().chat.completions.create(model="m", messages=[{"role": "user", "content": "x"}], stream=True)
+        def ask(text):
+            return openai.OpenAI().chat.completions.create(
+                model="m", messages=[{"role": "user", "content": text}], stream=True
+            )
+        first = ask("x")
+        second = ask(next(iter(first)).choices[0].delta.content)
         input()
         """
     )
-    import subprocess
-
     process = programs.start(file.name, env={"OPENAI_BASE_URL": url, "OPENAI_API_KEY": "k"}, stdin=subprocess.PIPE)
-    until(lambda: ask("ao.runs")["runs"] and column(graph(), "status") == ["running"], "the call is not shown")
+    until(lambda: ask("ao.runs")["runs"] and len(graph()["nodes"]) == 2, "the calls are not shown")
+    found = graph()
+    assert column(found, "status") == ["running", "running"]
+    assert edges(found) == {(1, 2)}
     go.set()
     process.communicate(b"\n", timeout=LONG_S)
     assert graph()["run"]["status"] == "finished"
