@@ -6,11 +6,34 @@ import faulthandler
 import logging
 import logging.handlers
 import os
+import sqlite3
+import traceback
+from types import TracebackType
+from typing import TypeAlias
 
 from ao_lsp import paths
 
 _BYTES, _FILES = 10 << 20, 3
 _FORMAT = "%(asctime)s %(levelname)-7s %(process)d %(name)s: %(message)s"
+
+
+_Raised: TypeAlias = "tuple[type[BaseException], BaseException, TracebackType | None] | tuple[None, None, None]"
+
+_PLAIN = (OSError, sqlite3.Error)
+"""What the message of such an error quotes is file names, tables and columns."""
+
+
+class Format(logging.Formatter):
+    """Shows an exception by its type and where it was raised: its message may quote what was recorded."""
+
+    def formatException(self, ei: _Raised) -> str:  # noqa: N802 - overrides
+        lines: list[str] = []
+        error = ei[1]
+        while error is not None:
+            head = type(error).__qualname__ + (f": {error}" if isinstance(error, _PLAIN) else "")
+            lines[:0] = [*traceback.format_tb(error.__traceback__), head + "\n"]
+            error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+        return "".join(lines).rstrip("\n")
 
 
 class _LogFile(logging.handlers.RotatingFileHandler):
@@ -37,7 +60,7 @@ def begin() -> None:
     """
     os.makedirs(paths.log_dir(), 0o700, exist_ok=True)
     handler = _LogFile(log_file(), maxBytes=_BYTES, backupCount=_FILES - 1, encoding="utf-8", errors="replace")
-    handler.setFormatter(logging.Formatter(_FORMAT))
+    handler.setFormatter(Format(_FORMAT))
     handler.take_stderr()
     logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
     faulthandler.enable()
