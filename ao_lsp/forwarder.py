@@ -45,22 +45,23 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
         print(f"ao-lsp {__version__}" if "--version" in given else _USAGE, end="\n" if "--version" in given else "")
         raise SystemExit(0)
     # What else editors pass (`--stdio`, `--clientProcessId=…`) says what is the case anyway.
+    parent = os.getppid()  # first of all: it may be gone by the time that there is a server
     _signal.signal(_signal.SIGINT, _signal.SIG_DFL)  # a traceback would end up in the editor's log
-    code = _in_process() if connect.without_daemon() else _forward()
+    code = _in_process(parent) if connect.without_daemon() else _forward(parent)
     # Not `SystemExit`: the other thread may be in the middle of a read that nothing will end.
     os._exit(code)
 
 
-def _forward() -> int:
+def _forward(parent: int) -> int:
     try:
         sock, _ = connect.open_session("lsp", **connect.environment())
     except (connect.DaemonUnavailable, protocol.ProtocolError, OSError) as error:
         _tell(str(error))
         return 1
-    return Pump(sock).run()
+    return Pump(sock, parent).run()
 
 
-def _in_process() -> int:
+def _in_process(parent: int) -> int:
     try:
         from ao_lsp.server.lsp import stdio
     except ImportError as error:
@@ -68,7 +69,7 @@ def _in_process() -> int:
         return 1
     try:
         with stdio.serving() as sock:
-            return Pump(sock).run()
+            return Pump(sock, parent).run()
     except stdio.CannotServeError as error:
         _tell(str(error))
         return 1
@@ -77,9 +78,9 @@ def _in_process() -> int:
 class Pump:
     """Carries bytes between two descriptors (the editor's ends) and a connected socket."""
 
-    def __init__(self, sock: _socket.socket, source: int = 0, sink: int = 1) -> None:
-        self._socket, self._source, self._sink = sock, source, sink
-        self._parent = os.getppid()
+    def __init__(self, sock: _socket.socket, parent: int, source: int = 0, sink: int = 1) -> None:
+        """`parent` is the process id of the editor: when it is gone, so are we."""
+        self._socket, self._parent, self._source, self._sink = sock, parent, source, sink
         self._last = b""  # of what the editor said
         self._leaving = False
 

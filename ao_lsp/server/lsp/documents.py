@@ -10,7 +10,7 @@ import os
 import re
 from collections.abc import Sequence
 from functools import cached_property
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote_to_bytes, urlsplit
 
 from lsprotocol import types as lsp
 
@@ -113,7 +113,8 @@ def file_of(uri: str) -> str | None:
         return None
     if parts.scheme != "file" or parts.netloc not in ("", "localhost"):
         return None
-    return os.path.normpath(unquote(parts.path)) if parts.path else None
+    # The bytes of a file name need not be UTF-8.
+    return os.path.normpath(os.fsdecode(unquote_to_bytes(parts.path))) if parts.path else None
 
 
 def _split(text: str) -> list[str]:

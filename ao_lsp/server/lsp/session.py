@@ -25,7 +25,7 @@ async def serve(
     inbox = Inbox(editor.protocol.answered, editor.protocol.cancel)
     filling = asyncio.create_task(inbox.fill(reader))
     try:
-        await _serve(editor, inbox)
+        await attend(editor, inbox)
     except ConnectionError:
         pass
     finally:
@@ -35,9 +35,11 @@ async def serve(
         log.info("%s has left", editor.client.name)
 
 
-async def _serve(editor: Editor, inbox: Inbox) -> None:
+async def attend(editor: Editor, inbox: Inbox) -> None:
+    """Act on what comes in, in order, until the editor says `exit` or hangs up."""
     protocol = editor.protocol
     while not protocol.over:
+        await protocol.room()  # before a message is taken: one that waits in the inbox can be cancelled
         try:
             taken = await inbox.take()
         except MalformedError as error:
@@ -49,7 +51,6 @@ async def _serve(editor: Editor, inbox: Inbox) -> None:
         if cancelled:
             protocol.refuse(message["id"], CANCELLED, "cancelled")
             continue
-        await protocol.room()
         protocol.receive(message)
         # Other clients have their turn; and what a request does at once, it does before the next one.
         await asyncio.sleep(0)

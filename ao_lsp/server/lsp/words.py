@@ -79,7 +79,7 @@ def uri_of(path: str) -> str:
     """The `file:` URI of a path."""
     from urllib.parse import quote
 
-    return "file://" + quote(os.path.abspath(path), safe="/~!$&'()*+,;=:@")
+    return "file://" + quote(os.fsencode(os.path.abspath(path)), safe="/~!$&'()*+,;=:@")
 
 
 def joined(words: Iterable[str], separator: str = " · ") -> str:
