@@ -163,6 +163,7 @@ def _logs(options: argparse.Namespace) -> None:
     for line in lines:
         print(terminal.printable(line))
     if options.follow:
+        sys.stdout.flush()
         _follow(path, file)
 
 

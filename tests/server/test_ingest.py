@@ -439,20 +439,63 @@ def test_spooled_events_are_taken_in_when_a_daemon_starts() -> None:
     assert not os.path.exists(path)
 
 
-def test_a_spool_file_is_left_alone_as_long_as_its_runner_lives() -> None:
+def test_a_spool_file_is_read_while_its_runner_lives_and_taken_away_afterwards() -> None:
     start()
     process = in_a_process(
         """
-        recorder.start(); recorder.call("c1"); recorder.end()
-        held = recorder.spool(held=True)
-        print("held", flush=True); input()
+        import os
+        recorder.start(); recorder.call("c1")
+        path = recorder.spool(held=True)
+        print(path, flush=True); input()
+        done = len(recorder.sent)
+        recorder.call("c2"); recorder.end()
+        with open(path, "ab") as file:
+            for framed in recorder.sent[done:]:
+                file.write(framed)
+        print("more", flush=True); input()
         """
     )
+    assert process.stdin is not None
     assert process.stdout is not None
-    assert process.stdout.readline() == "held\n"
-    assert ask("ao.runs")["runs"] == []
+    path = process.stdout.readline().strip()
+    assert node_ids() == ["c1"]
+    process.stdin.write("\n")
+    process.stdin.flush()
+    assert process.stdout.readline() == "more\n"
+    until(lambda: node_ids() == ["c1", "c2"], "what was added is not read")
+    assert os.path.exists(path)
     process.communicate("\n", timeout=30)
-    assert [run["id"] for run in ask("ao.runs")["runs"]] == ["run1"]
+    until(lambda: not os.path.exists(path), "the file of a program that has ended stays")
+    found = graph()
+    assert (found["run"]["status"], len(found["nodes"])) == ("finished", 2)
+
+
+def test_a_spool_file_that_is_taken_back_in_part_is_read_when_its_runner_has_ended() -> None:
+    start()
+    process = in_a_process(
+        """
+        import os
+        recorder.start(); recorder.call("c1")
+        path = recorder.spool(b"a frame that the disk", held=True)
+        print(path, flush=True); input()
+        os.truncate(path, os.path.getsize(path) - len(b"a frame that the disk"))
+        print("less", flush=True); input()
+        recorder.sent.clear(); recorder.call("c2"); recorder.end()
+        with open(path, "ab") as file:
+            file.write(b"".join(recorder.sent))
+        """
+    )
+    assert process.stdin is not None
+    assert process.stdout is not None
+    path = process.stdout.readline().strip()
+    assert node_ids() == ["c1"]
+    process.stdin.write("\n")
+    process.stdin.flush()
+    assert process.stdout.readline() == "less\n"
+    assert node_ids() == ["c1"]
+    process.communicate("\n", timeout=30)
+    until(lambda: not os.path.exists(path), "the file of a program that has ended stays")
+    assert node_ids() == ["c1", "c2"]
 
 
 def test_a_spool_file_that_is_found_while_nobody_asks_is_taken_in() -> None:
