@@ -82,7 +82,10 @@ class Call:
                 "lineage": lineage,
                 "thread": _thread_name(),
                 "task": _task_name(),
-                "inputs": [{"call": call, "evidence": "tracked", "path": []} for call in sorted(inputs)],
+                "inputs": [
+                    {"call": call, "evidence": "tracked", "path": places.way(inputs, call, site)}
+                    for call in sorted(inputs)
+                ],
                 "origin": {"replay": "replayed", "edited": "edited"}.get(action, "live"),
                 "source_call": self.entry.call if self.entry else None,
                 "input_edited": action == "input",

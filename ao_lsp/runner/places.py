@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from itertools import islice
 
+from ao_lsp.taint import origins as _origins
 from ao_lsp.taint import scope
 from ao_lsp.taint.kept import keep
 
@@ -12,6 +13,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from types import CodeType, FrameType
     from typing import Any, TypedDict
+
+    from ao_lsp.taint.origins import Origins
 
     class Place(TypedDict):
         file: str
@@ -25,6 +28,7 @@ if TYPE_CHECKING:
 keep(globals())
 
 MAX_DEPTH = 20
+_LOOP = 12
 
 _users: dict[str, bool] = {}
 _lines: dict[str, list[bytes]] = {}
@@ -59,6 +63,26 @@ def stack() -> list[Place]:
             found.append(place(frame.f_code, frame.f_lasti, frame.f_lineno))
         frame = frame.f_back
     return found
+
+
+def way(origins: Origins, call: str, site: Place | None) -> list[dict[str, Any]]:
+    """The lines of the user's code that a value of `call` went through to the call at `site`, from its
+    source on, each line of a loop once; at most 40, the middle left out."""
+    found: list[dict[str, Any]] = []
+    for code, instruction in _origins.way(origins, call):
+        step = {"file": code.co_filename, "line": _line(code, instruction)}
+        if step not in found[-_LOOP:]:
+            found.append(step)
+    if site is not None and found[-1:] != [step := {"file": site["file"], "line": site["line"]}]:
+        found.append(step)
+    return found if len(found) <= 40 else [*found[:20], *found[-20:]]
+
+
+def _line(code: CodeType, instruction: int) -> int:
+    for start, end, line in code.co_lines():
+        if start <= instruction < end and line is not None:
+            return line
+    return code.co_firstlineno
 
 
 def place(code: CodeType, instruction: int, line: int | None = None) -> Place:

@@ -16,6 +16,8 @@ response): then whatever is found is tagged, shared or not.
 
 from __future__ import annotations
 
+from sys import _getframe
+
 from ao_lsp.taint import escrow, reach, scope
 from ao_lsp.taint.kept import keep
 from ao_lsp.taint.kinds import (
@@ -27,6 +29,7 @@ from ao_lsp.taint.kinds import (
     MethodType,
     ModuleType,
 )
+from ao_lsp.taint.origins import step
 from ao_lsp.taint.state import TAINT
 from ao_lsp.taint.table import HOLDER, PASSED, SOURCE, VALUE_TYPES, mark, unshared, watch
 
@@ -35,7 +38,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection
     from typing import Any
 
-    from ao_lsp.taint.table import Origins
+    from ao_lsp.taint.origins import Origins
 
 keep(globals())
 
@@ -190,7 +193,7 @@ def adopt(result: Any, origins: Origins, derived: bool = False, inputs: Collecti
         return result
     alone = unshared(result, PASSED)
     try:
-        adoption = _Adoption(origins, derived, inputs)
+        adoption = _Adoption(step(origins, _getframe(1)), derived, inputs)
         if type(result) in VALUE_TYPES:
             return adoption.value(result, alone)
         if id(result) in TAINT:
@@ -207,7 +210,7 @@ def adopt(result: Any, origins: Origins, derived: bool = False, inputs: Collecti
 def tag_fresh(made: Any, origins: Origins) -> Any:
     """`adopt` for an object that is known to be fresh, whoever holds it by now."""
     try:
-        return _Adoption(origins, True, ()).whole(made)
+        return _Adoption(step(origins, _getframe(1)), True, ()).whole(made)
     except Exception as error:
         escrow.lost("a result's origins", error)
         return made

@@ -19,15 +19,16 @@ from ao_lsp.taint.escrow import ACTIVE_TAINT, Escrow
 from ao_lsp.taint.frames import unseen
 from ao_lsp.taint.kept import keep
 from ao_lsp.taint.kinds import BuiltinFunctionType, CoroutineType, FunctionType, MethodType, ModuleType
+from ao_lsp.taint.origins import NOTHING, union
 from ao_lsp.taint.reach import reach
 from ao_lsp.taint.state import TAINT
-from ao_lsp.taint.table import NOTHING, SOURCE, origins_of, pin, union
+from ao_lsp.taint.table import SOURCE, origins_of, pin
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from ao_lsp.taint.table import Origins
+    from ao_lsp.taint.origins import Origins
 
 keep(globals())
 

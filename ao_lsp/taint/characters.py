@@ -11,7 +11,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from ao_lsp.taint.table import Origins
+    from ao_lsp.taint.origins import Origins
 
 keep(globals())
 

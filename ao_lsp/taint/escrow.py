@@ -15,14 +15,14 @@ from __future__ import annotations
 from _contextvars import ContextVar
 
 from ao_lsp.taint.kept import keep
-from ao_lsp.taint.table import NOTHING, intern, origin, union
+from ao_lsp.taint.origins import NOTHING, origin, union
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from types import CodeType
     from typing import TypeAlias
 
-    from ao_lsp.taint.table import Origins
+    from ao_lsp.taint.origins import Origins
 
     Place: TypeAlias = tuple[CodeType, int, int]
 
@@ -59,7 +59,7 @@ def inputs_of_call() -> Origins:
 def produced(call: str, escrow: Escrow | None) -> None:
     """What comes out of the library call that `escrow` stands for is the recorded call's."""
     if escrow is not None:
-        escrow.outputs = intern(escrow.outputs | origin(call))
+        escrow.outputs = union(escrow.outputs, origin(call))
 
 
 LOST: list[str] = []

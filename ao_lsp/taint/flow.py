@@ -19,8 +19,9 @@ from ao_lsp.taint.escrow import ACTIVE_TAINT, Escrow
 from ao_lsp.taint.frames import unseen, unseen_methods
 from ao_lsp.taint.kept import keep
 from ao_lsp.taint.kinds import AsyncGeneratorType, CoroutineType, GeneratorType
+from ao_lsp.taint.origins import NOTHING
 from ao_lsp.taint.state import LIVE, TAINT
-from ao_lsp.taint.table import NOTHING, SOURCE, VALUE_TYPES
+from ao_lsp.taint.table import SOURCE, VALUE_TYPES
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

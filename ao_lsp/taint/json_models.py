@@ -8,18 +8,22 @@ changed, the origins of the leaves are remembered by their places in the documen
 
 from __future__ import annotations
 
+from sys import _getframe
+
 from ao_lsp.taint.adopt import adopt, tag_fresh
 from ao_lsp.taint.frames import unseen
 from ao_lsp.taint.kept import keep
+from ao_lsp.taint.origins import NOTHING, step
 from ao_lsp.taint.reach import reach
 from ao_lsp.taint.state import TAINT
-from ao_lsp.taint.table import NOTHING, VALUE_TYPES, mark, origins_of
+from ao_lsp.taint.table import VALUE_TYPES, mark, origins_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, TypeAlias
 
-    from ao_lsp.taint.table import Entry, Origins
+    from ao_lsp.taint.origins import Origins
+    from ao_lsp.taint.table import Entry
 
     # Of a leaf its origins; of an array a list; of an object a dictionary of (of the key, of the value).
     Shape: TypeAlias = "Origins | list[Any] | dict[str, tuple[Origins, Any]]"
@@ -68,7 +72,7 @@ def dumps(function: Any, value: Any, /, *args: Any, **kwargs: Any) -> Any:
     origins = reach((value,)) if TAINT else NOTHING
     if not origins:
         return text.pop()
-    tagged = mark(text.pop(), origins)
+    tagged = mark(text.pop(), step(origins, _getframe()))
     if len(origins) > 1 and _PLAIN_OPTIONS.issuperset(kwargs):
         entry = TAINT.get(id(tagged))
         if entry is not None:

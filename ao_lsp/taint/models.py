@@ -17,6 +17,7 @@ import builtins
 import itertools
 from _functools import partial, reduce
 from _string import formatter_field_name_split, formatter_parser
+from sys import _getframe
 
 from ao_lsp.taint import scope
 from ao_lsp.taint.adopt import adopt, blame
@@ -24,9 +25,10 @@ from ao_lsp.taint.characters import characters
 from ao_lsp.taint.flow import iterate
 from ao_lsp.taint.frames import unseen
 from ao_lsp.taint.kept import keep
+from ao_lsp.taint.origins import NOTHING, step, union
 from ao_lsp.taint.reach import reach
 from ao_lsp.taint.state import TAINT
-from ao_lsp.taint.table import NOTHING, SOURCE, VALUE_TYPES, mark, origins_of, union, watch
+from ao_lsp.taint.table import SOURCE, VALUE_TYPES, mark, origins_of, watch
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -88,7 +90,7 @@ def from_receiver_and_arguments(method: Any, /, *args: Any, **kwargs: Any) -> An
     for value in args:
         if type(value) is type(receiver):  # not a width, nor a count
             origins = union(origins, origins_of(value))
-    return mark(result, origins) if origins else result
+    return mark(result, step(origins, _getframe())) if origins else result
 
 
 @unseen
@@ -190,7 +192,7 @@ def written(text: Any, value: Any, more: Any = NOTHING) -> Any:
     origins = union(origins_of(text), more)
     if id(text) not in TAINT and _writes_what_it_holds(type(value)):
         origins = union(origins, reach((value,)))
-    return mark(text, origins)
+    return mark(text, step(origins, _getframe(1)))
 
 
 def _writes_what_it_holds(cls: type) -> bool:
@@ -211,7 +213,7 @@ def length(function: Any, value: Any, /) -> Any:
     entry = TAINT.get(id(value))
     if entry is None:
         return function(value)
-    return mark(function(value), entry[1])
+    return mark(function(value), step(entry[1], _getframe()))
 
 
 @unseen
@@ -269,7 +271,7 @@ def absorb(method: Any, /, *args: Any, **kwargs: Any) -> Any:
     result = method(*args, **kwargs)
     origins = reach(args) if TAINT else NOTHING
     if origins:
-        watch(method.__self__, origins, SOURCE)
+        watch(method.__self__, step(origins, _getframe()), SOURCE)
     return result
 
 
@@ -277,7 +279,7 @@ def absorb(method: Any, /, *args: Any, **kwargs: Any) -> Any:
 def print_to(function: Any, /, *args: Any, **kwargs: Any) -> Any:
     result = function(*args, **kwargs)
     if TAINT and type(kwargs.get("file")) in _FILES_IN_MEMORY:
-        watch(kwargs["file"], reach(args), SOURCE)
+        watch(kwargs["file"], step(reach(args), _getframe()), SOURCE)
     return result
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import _operator
 from builtins import format as _format
+from sys import _getframe
 
 from ao_lsp.taint import scope
 from ao_lsp.taint.adopt import adopt
@@ -17,16 +18,18 @@ from ao_lsp.taint.characters import characters
 from ao_lsp.taint.frames import unseen, unseen_methods
 from ao_lsp.taint.kept import keep
 from ao_lsp.taint.models import written
+from ao_lsp.taint.origins import NOTHING, step, union
 from ao_lsp.taint.reach import reach
 from ao_lsp.taint.state import LIVE, TAINT
-from ao_lsp.taint.table import HOLDER, NOTHING, PASSED, SOURCE, VALUE_TYPES, mark, origins_of, union, unshared, watch
+from ao_lsp.taint.table import HOLDER, PASSED, SOURCE, VALUE_TYPES, mark, origins_of, unshared, watch
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
-    from ao_lsp.taint.table import Entry, Origins
+    from ao_lsp.taint.origins import Origins
+    from ao_lsp.taint.table import Entry
 
 keep(globals())
 
@@ -59,7 +62,7 @@ def _also(operand: Any, origins: Origins) -> Any:
     """An operand that came out unchanged, but of two sources (`"" + text`)."""
     if type(operand) not in VALUE_TYPES or origins_of(operand) == origins:
         return operand
-    return mark(operand, origins)
+    return mark(operand, step(origins, _getframe(1)))
 
 
 def _binary(operator: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
@@ -233,7 +236,7 @@ def _in_place(operator: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
             if cls in VALUE_TYPES or cls.__module__ in _ANSWERING:
                 return _Result(_combine(operator, left, value))
             if cls is bytearray:
-                watch(left, origins_of(value), SOURCE)
+                watch(left, step(origins_of(value), _getframe()), SOURCE)
             elif cls is list:
                 return characters(value)
         return value
@@ -371,14 +374,14 @@ def _read(part: Any, entry: Entry) -> Any:
         del part
         return adopt(result.pop(), entry[1], True) if alone else _selected(result.pop(), entry[1])
     if type(part) in VALUE_TYPES and unshared(part, PASSED):
-        return mark(part, entry[1], True)  # computed by a property
+        return mark(part, step(entry[1], _getframe(1)), True)  # computed by a property
     return part
 
 
 def _selected(part: Any, origins: Origins) -> Any:
     """Something that the tagged object keeps: a value is tagged by a private copy, an object itself."""
     if type(part) in VALUE_TYPES:
-        return mark(part, origins)
+        return mark(part, step(origins, _getframe(1)))
     return adopt(part, origins, True)
 
 
@@ -447,4 +450,4 @@ def text(*pieces: Any) -> Any:
         origins = union(origins, origins_of(piece))
     if id(joined[0]) in TAINT:
         return _also(joined.pop(), origins)
-    return mark(joined.pop(), origins)
+    return mark(joined.pop(), step(origins, _getframe()))

@@ -14,15 +14,16 @@ from _weakref import ref as _ref
 
 from ao_lsp.taint import scope
 from ao_lsp.taint.kept import keep
+from ao_lsp.taint.origins import NOTHING, union
 from ao_lsp.taint.state import TAINT
-from ao_lsp.taint.table import HOLDER, NOTHING, VALUE_TYPES, union
+from ao_lsp.taint.table import HOLDER, VALUE_TYPES
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator
     from typing import Any
 
-    from ao_lsp.taint.table import Origins
+    from ao_lsp.taint.origins import Origins
 
 keep(globals())
 

@@ -16,6 +16,7 @@ from marshal import loads as _unmarshal
 from sys import getrefcount
 
 from ao_lsp.taint.kept import keep
+from ao_lsp.taint.origins import NOTHING, union
 from ao_lsp.taint.state import TAINT
 
 TYPE_CHECKING = False
@@ -23,7 +24,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any, TypeAlias
 
-    Origins: TypeAlias = frozenset[str]
+    from ao_lsp.taint.origins import Origins
+
     Entry: TypeAlias = "tuple[Any, Origins, int]"
 
 keep(globals())
@@ -36,27 +38,6 @@ whatever is read out of it has its origins."""
 HOLDER = 2
 """An object that holds or produces values with origins of their own (a data object, a generator):
 only what it makes afresh inherits."""
-
-NOTHING: Origins = frozenset()
-_interned: dict[Origins, Origins] = {NOTHING: NOTHING}
-
-
-def intern(origins: Origins) -> Origins:
-    """The one frozenset with these members: thousands of values share a handful of sets."""
-    return _interned.setdefault(origins, origins)
-
-
-def origin(call: str) -> Origins:
-    """The origins of a value that came out of one call."""
-    return intern(frozenset((call,)))
-
-
-def union(first: Origins, second: Origins) -> Origins:
-    if first is second or not second:
-        return first
-    if not first:
-        return second
-    return intern(first | second)
 
 
 def origins_of(value: object) -> Origins:
@@ -113,7 +94,7 @@ def mark(value: Any, origins: Origins, alone: bool = False) -> Any:
     key = id(value)
     entry = TAINT.get(key)
     if entry is not None:
-        if entry[1] is origins:
+        if entry[1] is origins or entry[1] == origins:
             return value
         value = copy(value)
         key = id(value)

@@ -24,10 +24,10 @@ STATES = ("plain", "live")
 LIVE = """
 import sys
 sys.path.append({package!r})
-from ao_lsp.taint import state, table
+from ao_lsp.taint import origins, state, table
 sys.path.pop()
 state.go_live()
-KEPT = [table.mark("tagged at start", table.origin("call"))]
+KEPT = [table.mark("tagged at start", origins.origin("call"))]
 """
 
 

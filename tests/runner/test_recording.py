@@ -309,6 +309,28 @@ def test_calls_in_threads_and_forked_children_belong_to_the_run(programs: Progra
     assert column(found, "thread")[:2] != ["MainThread", "MainThread"]
 
 
+def test_an_edge_knows_the_lines_that_its_value_went_through(programs: Programs, model_server: ModelServer) -> None:
+    programs.record(
+        """
+        import openai
+        client = openai.OpenAI()
+        def ask(text):
+            return client.chat.completions.create(
+                model="m", messages=[{"role": "user", "content": text}]
+            ).choices[0].message.content
+        words = ask("one").split()
+        kept = {"first": words[0]}
+        prompt = "Explain " + kept["first"]
+        ask(prompt)
+        """,
+        env=model_server.env,
+    )
+    (edge,) = graph()["edges"]
+    assert edge["source"] != edge["target"]
+    assert {step["file"] for step in edge["path"]} == {str(programs.folder / "program.py")}
+    assert [step["line"] for step in edge["path"]] == [5, 8, 10, 5]
+
+
 def test_a_user_can_switch_tracking_off(programs: Programs, model_server: ModelServer) -> None:
     programs.record(OPENAI, "--no-taint", "--name", "untracked", env=model_server.env)
     found = graph("untracked")

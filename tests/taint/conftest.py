@@ -11,9 +11,10 @@ from typing import Any
 import pytest
 
 from ao_lsp.taint import escrow, names, rewrite, scope, state
+from ao_lsp.taint.origins import origin
 from ao_lsp.taint.reach import reach
 from ao_lsp.taint.state import TAINT
-from ao_lsp.taint.table import mark, origin
+from ao_lsp.taint.table import mark
 
 _numbers = itertools.count()
 

@@ -1,0 +1,140 @@
+"""Which calls a value came from, and which way: sets of call ids that remember where they were made.
+
+An `Origins` is what it equals, a frozenset of call ids. Besides, it knows the expression of the
+user's code that made a value with it (`place`), and the origins that went in there (`before`): going
+back from the input of a call, that is the way its sources took. Values made in one place of the same
+origins share one object, and a loop is gone through once, so that the ways stay short however long a
+program runs.
+"""
+
+from __future__ import annotations
+
+from ao_lsp.taint import scope
+from ao_lsp.taint.kept import keep
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from types import CodeType, FrameType
+    from typing import TypeAlias
+
+    Place: TypeAlias = tuple[CodeType, int]
+    """A code object and the offset of an instruction in it (`f_lasti`)."""
+
+keep(globals())
+
+_LOOP = 12
+"""How far back a place is looked for before it is gone through again."""
+_STEPS = 200
+"""The most steps of a way that are looked at."""
+_KNOWN = 4096
+
+
+class Origins(frozenset):  # type: ignore[type-arg]  # of str; a subscripted base costs an import
+    """The ids of the calls that a value came from."""
+
+    __slots__ = ("before", "place")
+    before: tuple[Origins, ...]
+    place: Place | None
+
+
+def _made(calls: Iterable[str], before: tuple[Origins, ...], place: Place | None) -> Origins:
+    made = Origins(calls)
+    made.before = before
+    made.place = place
+    return made
+
+
+NOTHING = _made((), (), None)
+
+# By the ids of what they were made from, which the values keep alive.
+_unions: dict[tuple[int, int], tuple[Origins, Origins, Origins]] = {}
+_steps: dict[tuple[int, int, int], tuple[Origins, Origins, CodeType]] = {}
+
+
+def origin(call: str) -> Origins:
+    """The origins of a value that came out of one call."""
+    return _made((call,), (), None)
+
+
+def union(first: Origins, second: Origins) -> Origins:
+    """The origins of a value that was made of both. Where one has nothing new, the other itself."""
+    if first is second or not second:
+        return first
+    if not first:
+        return second
+    if second <= first:
+        return first
+    if first <= second:
+        return second
+    key = (id(first), id(second))
+    known = _unions.get(key)
+    if known is None:
+        if len(_unions) >= _KNOWN:
+            _unions.clear()
+        known = _unions[key] = (_made(first | second, (first, second), None), first, second)
+    return known[0]
+
+
+def step(origins: Origins, frame: FrameType | None) -> Origins:
+    """`origins` of a value that is made where the user's code is now. `frame` is that of the user's,
+    or the first visible one of a helper (frames.py) that it called."""
+    if frame is None or not origins:
+        return origins
+    code = frame.f_code
+    if code.co_filename not in scope.FILES:
+        while code.co_filename.startswith(_HELPERS):
+            frame = frame.f_back
+            if frame is None:
+                return origins
+            code = frame.f_code
+        if code.co_filename not in scope.FILES:
+            return origins
+    instruction = frame.f_lasti
+    key = (id(origins), id(code), instruction)
+    known = _steps.get(key)
+    if known is None:
+        if len(_steps) >= _KNOWN:
+            _steps.clear()
+        known = _steps[key] = (_stepped(origins, code, instruction), origins, code)
+    return known[0]
+
+
+_HELPERS = __file__.rpartition("origins.py")[0]
+
+
+def _stepped(origins: Origins, code: CodeType, instruction: int) -> Origins:
+    earlier = origins
+    for _ in range(_LOOP):
+        place = earlier.place
+        if place is not None and place[0] is code and place[1] == instruction:
+            return origins
+        if len(earlier.before) != 1:
+            break
+        earlier = earlier.before[0]
+    else:
+        if _length(earlier) > _STEPS:
+            return origins
+    return _made(origins, (origins,), (code, instruction))
+
+
+def _length(origins: Origins) -> int:
+    length = 0
+    while len(origins.before) == 1 and length <= _STEPS:
+        origins = origins.before[0]
+        length += 1
+    return length
+
+
+def way(origins: Origins, call: str) -> list[Place]:
+    """The places that a value of `call` went through, the first one first."""
+    found: list[Place] = []
+    at: Origins | None = origins
+    for _ in range(_STEPS * 2):
+        if at is None:
+            break
+        if at.place is not None:
+            found.append(at.place)
+        at = next((before for before in at.before if call in before), None)
+    found.reverse()
+    return found
