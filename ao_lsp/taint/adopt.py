@@ -50,7 +50,7 @@ _SERVICES = ("Client", "Session", "Logger", "Executor", "Pool", "Thread", "Proce
 _SERVICE_PACKAGES = frozenset(
     {"asyncio", "_asyncio", "threading", "_thread", "concurrent", "queue", "_queue", "logging", "multiprocessing",
      "contextvars", "_contextvars", "selectors", "socket", "_socket", "ssl", "_ssl", "functools", "weakref", "types",
-     "typing", "abc", "anyio", "trio", "sniffio"}
+     "typing", "abc", "anyio", "trio", "sniffio", "_io"}
 )  # fmt: skip
 _NEVER = frozenset(
     {type, FunctionType, MethodType, BuiltinFunctionType, ModuleType, property, staticmethod, classmethod}
@@ -170,6 +170,8 @@ def is_service(cls: type) -> bool:
     """Whether instances carry by identity, or serve many calls at once."""
     if cls.__module__.partition(".")[0] in _SERVICE_PACKAGES:
         return True
+    if (cls.__module__, cls.__name__) == ("subprocess", "CompletedProcess"):
+        return False
     return any(base.__name__.endswith(_SERVICES) for base in cls.__mro__)
 
 

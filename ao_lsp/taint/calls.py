@@ -13,7 +13,19 @@ import sys
 from _functools import _lru_cache_wrapper as _LruCache  # noqa: N812  # it is a class
 from _functools import partial, reduce
 
-from ao_lsp.taint import escrow, flow, json_models, models, ops, scope
+from ao_lsp.taint import (
+    csv_models,
+    databases,
+    escrow,
+    flow,
+    json_models,
+    log_models,
+    models,
+    ops,
+    processes,
+    scope,
+    streams,
+)
 from ao_lsp.taint.adopt import adopt, blame
 from ao_lsp.taint.escrow import ACTIVE_TAINT, Escrow
 from ao_lsp.taint.frames import unseen
@@ -99,7 +111,7 @@ def library(function: Any, /, *args: Any, **kwargs: Any) -> Any:
     if name in _SPAWNING:
         # What runs in the task has an escrow of its own; the task's context must not inherit this one.
         return function(*map(flow.as_task, args), **kwargs)
-    origins, derived = _inputs(function, args, kwargs)
+    origins, derived, passed = _inputs(function, args, kwargs)
     held = Escrow(origins)
     token = ACTIVE_TAINT.set(held)
     try:
@@ -109,6 +121,8 @@ def library(function: Any, /, *args: Any, **kwargs: Any) -> Any:
         raise
     finally:
         ACTIVE_TAINT.reset(token)
+        if passed is not None:
+            passed.settle(held.origins)
     if type(result[0]) is CoroutineType:
         flow.made_here(result[0], sys._getframe())
     if held.outputs:
@@ -123,7 +137,7 @@ def native(function: Any, /, *args: Any, **kwargs: Any) -> Any:
     """A call of a compiled function, which makes no recorded call of its own."""
     if not TAINT:
         return function(*args, **kwargs)
-    origins, derived = _inputs(function, args, kwargs)
+    origins, derived, passed = _inputs(function, args, kwargs)
     if not origins:
         return function(*args, **kwargs)
     try:
@@ -131,15 +145,21 @@ def native(function: Any, /, *args: Any, **kwargs: Any) -> Any:
     except BaseException as error:
         blame(error, origins)
         raise
+    finally:
+        if passed is not None:
+            passed.settle(origins)
     if _gives_callback(args, kwargs):
         return result.pop()
     return adopt(result.pop(), origins, derived, (args, kwargs))
 
 
-def _inputs(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Origins, bool]:
-    """The origins of what goes in, and whether the receiver stands for what it was made from."""
-    if not TAINT:
-        return NOTHING, False
+def _inputs(
+    function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> tuple[Origins, bool, streams.Passed | None]:
+    """The origins of what goes in, whether the receiver stands for what it was made from, and the
+    handles among the arguments."""
+    if not TAINT and not streams.remembers():
+        return NOTHING, False, None
     try:
         values: list[Any] = [*args, *kwargs.values()]
         if type(function) is partial:
@@ -147,16 +167,20 @@ def _inputs(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tup
         # A task's coroutine brings its own origins along, they are no input of what runs it.
         values = [value for value in values if type(value) is not CoroutineType]
         origins = reach(values)
+        passed = None
+        if not streams.TYPES.isdisjoint(map(type, values)):
+            passed = streams.Passed(values)
+            origins = union(origins, passed.readable())
         receiver = getattr(function, "__self__", None)
         if receiver is None or type(receiver) is ModuleType:
-            return origins, False
+            return origins, False, passed
         entry = TAINT.get(id(receiver))
-        return union(origins, reach((receiver,))), entry is not None and entry[2] == SOURCE
+        return union(origins, reach((receiver,))), entry is not None and entry[2] == SOURCE, passed
     except RecursionError:
-        return NOTHING, False
+        return NOTHING, False, None
     except Exception as error:
         escrow.lost("the inputs of a call", error)
-        return NOTHING, False
+        return NOTHING, False, None
 
 
 def _gives_callback(args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
@@ -226,7 +250,10 @@ def apply_to_elements(function: Any, callback: Any, /, *args: Any) -> Any:
 @unseen
 def next_of(function: Any, iterator: Any, /, *default: Any) -> Any:
     carried = flow.iterate(iterator)
-    return function(iterator if type(carried) is not flow.CarriedIterator else carried, *default)
+    return function(carried if type(carried) in _STEPPED else iterator, *default)
+
+
+_STEPPED = (flow.CarriedIterator, streams.Lines, csv_models.Rows, databases.Rows)
 
 
 @unseen
@@ -294,7 +321,29 @@ def accumulate(function: Any, values: Any, operator: Any = None, /, **kwargs: An
     return function(flow.iterate(values), ops.add if operator is None else callee(operator), **kwargs)
 
 
-_OF_PATTERNS = {"finditer": find_all, "sub": substitute, "subn": substitute}
+@unseen
+def directly(function: Any, /, *args: Any, **kwargs: Any) -> Any:
+    """The result is not made of the arguments (a file, of its path)."""
+    return function(*args, **kwargs)
+
+
+@unseen
+def write_json(function: Any, value: Any, handle: Any, /, *args: Any, **kwargs: Any) -> Any:
+    """`json.dump`."""
+    return library(function, value, streams.tapped(handle), *args, **kwargs)
+
+
+_COMPRESSING = dict.fromkeys(("compress", "decompress", "flush"), models.compress)
+_METHODS_BY_MODULE: dict[str, dict[str, models.Model]] = {
+    "re": {"finditer": find_all, "sub": substitute, "subn": substitute},
+    "sqlite3": databases.METHODS,
+    "socket": processes.SOCKET_METHODS,
+    "_csv": dict.fromkeys(("writerow", "writerows"), csv_models.write_rows),
+    **dict.fromkeys(("zlib", "_bz2", "_lzma"), _COMPRESSING),
+}
+"""Of compiled types that are not loaded before a program loads them."""
+
+_PATHS = ("pathlib", "pathlib._local", "pathlib._abc")
 _FUNCTIONS: dict[Any, models.Model | None] = {
     **models.FUNCTIONS,
     **dict.fromkeys(models.NATIVE),
@@ -307,7 +356,14 @@ _TYPES: dict[type, models.Model | None] = {
     **dict.fromkeys((map, filter, itertools.starmap), apply_to_elements),
     itertools.accumulate: accumulate,
 }
-_NAMED = {
+_WRITE_PATH = ("write_text", "write_bytes")
+_NAMED: dict[str, models.Model] = {
+    **{f"{module}.Path.{name}": streams.read_path for module in _PATHS for name in ("read_text", "read_bytes")},
+    **{f"{module}.Path.{name}": streams.write_path for module in _PATHS for name in _WRITE_PATH},
+    **{f"{module}.Path.open": directly for module in _PATHS},
+    **dict.fromkeys(log_models.NAMES, log_models.write_record),
+    "json.dump": write_json,
+    "subprocess.Popen.communicate": processes.communicate,
     **{f"configparser.RawConfigParser.{name}": models.absorb for name in ("read_dict", "read_string", "set")},
     "json.dumps": json_models.dumps,
     "json.loads": json_models.loads,
@@ -318,6 +374,16 @@ _NAMED = {
     "string.Template.safe_substitute": substitute_template,
 }
 
+
+_NAMED_TYPES: dict[str, models.Model] = {
+    "csv.DictReader": csv_models.reader,
+    "csv.DictWriter": csv_models.writer,
+    "subprocess.Popen": processes.popen,
+}
+_NAMED_COMPILED: dict[tuple[str, str], models.Model] = {
+    ("_csv", "reader"): csv_models.reader,
+    ("_csv", "writer"): csv_models.writer,
+}
 
 # Modules whose classes hand through by identity, or look at their caller's frame (TypeVar does).
 _DIRECT = frozenset({"collections", "itertools", "typing"})
@@ -330,13 +396,14 @@ def callee(function: Any) -> Any:
         if cls is FunctionType:
             if function.__code__.co_filename in scope.FILES or is_users(function):
                 return function
-            return partial(_NAMED.get(_name(function), library), function)
+            return partial(_NAMED.get(_name(function)) or _of_wrapped_stream(function) or library, function)
         if cls is MethodType:
             inner = function.__func__
             if (type(inner) is FunctionType and inner.__code__.co_filename in scope.FILES) or is_users(inner):
                 return function
             return partial(_NAMED.get(_name(function), library), function)
-        if cls is BuiltinFunctionType:
+        # Methods of heap types are of a subtype of their own (PyCMethod_Type).
+        if cls is BuiltinFunctionType or cls.__base__ is BuiltinFunctionType:
             return _compiled(function)
         if cls is _MethodWrapper:
             return function  # `super().__init__`: what it stores is stored by identity
@@ -346,7 +413,7 @@ def callee(function: Any) -> Any:
                 return function if model is None else partial(model, function)
             if function.__module__ in _DIRECT or is_users(function):
                 return function
-            return partial(library, function)
+            return partial(_NAMED_TYPES.get(f"{function.__module__}.{function.__qualname__}", library), function)
         if is_users(function):
             return function
         return partial(library, function)
@@ -365,7 +432,7 @@ def _compiled(function: Any) -> Any:
         if function in _FUNCTIONS:
             model = _FUNCTIONS[function]
             return function if model is None else partial(model, function)
-        return partial(native, function)
+        return partial(_NAMED_COMPILED.get((function.__module__, function.__name__), native), function)
     methods = models.METHODS.get(type(receiver))
     if methods is not None:
         model = methods.get(function.__name__)
@@ -373,6 +440,13 @@ def _compiled(function: Any) -> Any:
     name = function.__name__
     if models.absorbs(receiver, name):
         return partial(models.absorb, function)
-    if type(receiver).__module__ == "re" and name in _OF_PATTERNS:
-        return partial(_OF_PATTERNS[name], function)
-    return partial(native, function)
+    of_module = _METHODS_BY_MODULE.get(type(receiver).__module__)
+    return partial(of_module.get(name, native) if of_module is not None else native, function)
+
+
+def _of_wrapped_stream(function: Any) -> models.Model | None:
+    """The model of a file's method that `tempfile` has wrapped."""
+    inner = getattr(function, "__wrapped__", None)
+    if isinstance(inner, BuiltinFunctionType) and type(inner.__self__) in streams.TYPES:
+        return streams.METHODS.get(inner.__name__)
+    return None

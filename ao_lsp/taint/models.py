@@ -19,7 +19,7 @@ from _functools import partial, reduce
 from _string import formatter_field_name_split, formatter_parser
 from sys import _getframe
 
-from ao_lsp.taint import scope
+from ao_lsp.taint import scope, streams
 from ao_lsp.taint.adopt import adopt, blame
 from ao_lsp.taint.characters import characters
 from ao_lsp.taint.flow import iterate
@@ -276,11 +276,20 @@ def absorb(method: Any, /, *args: Any, **kwargs: Any) -> Any:
 
 
 @unseen
+def compress(method: Any, /, *args: Any, **kwargs: Any) -> Any:
+    """What goes into a compressor comes out at any later call."""
+    if not TAINT:
+        return method(*args, **kwargs)
+    watch(method.__self__, reach(args), SOURCE)
+    return adopt(method(*args, **kwargs), origins_of(method.__self__), True)
+
+
+@unseen
 def print_to(function: Any, /, *args: Any, **kwargs: Any) -> Any:
-    result = function(*args, **kwargs)
-    if TAINT and type(kwargs.get("file")) in _FILES_IN_MEMORY:
-        watch(kwargs["file"], step(reach(args), _getframe()), SOURCE)
-    return result
+    if type(kwargs.get("file")) not in streams.TYPES:
+        return function(*args, **kwargs)
+    kwargs["file"] = streams.tapped(kwargs["file"])
+    return streams.writing(function, reach(args) if TAINT else NOTHING, *args, **kwargs)
 
 
 def _methods(names: str, model: Model) -> dict[str, Model]:
@@ -315,18 +324,16 @@ METHODS: dict[type, dict[str, Model]] = {
     _collections.deque: _ELEMENTS_IN,
     _collections.OrderedDict: {},
     _collections.defaultdict: {},
+    **dict.fromkeys(streams.TYPES, streams.METHODS),
 }
 """Methods of the built-in types that need a model; the others of these types are called directly."""
 
 _HASHES = ("_blake2", "_hashlib", "_md5", "_sha1", "_sha2", "_sha256", "_sha3", "_sha512")
-_FILES_IN_MEMORY = frozenset((_io.StringIO, _io.BytesIO))
 
 
 def absorbs(receiver: object, method: str) -> bool:
     """Whether a compiled method writes to its object what can be read out of it later."""
     cls = type(receiver)
-    if cls in _FILES_IN_MEMORY:
-        return method in ("write", "writelines")
     if cls is bytearray:
         return method in ("append", "extend", "insert")
     return method == "update" and cls.__module__ in _HASHES
@@ -354,6 +361,7 @@ TYPES: dict[type, Model | None] = {
     **dict.fromkeys((list, tuple, set, frozenset, dict, enumerate, zip, _collections.deque), of_elements),
     str: text_of,
     reversed: reverse,
+    **dict.fromkeys((_io.StringIO, _io.BytesIO), streams.made_in_memory),
     # called directly: they hand through by identity, or need the caller's frame
     **dict.fromkeys(
         (bool, object, slice, range, type, super, property, staticmethod, classmethod, partial,

@@ -82,8 +82,9 @@ def _loading(name: str) -> Callable[..., Any]:
 
 def load() -> None:
     """Put the helpers themselves in the place of what loads them."""
-    from ao_lsp.taint import calls, flow, ops
+    from ao_lsp.taint import calls, environ, flow, ops
 
+    environ.install()
     helpers: dict[str, Callable[..., Any]] = {
         "attribute": ops.attribute,
         "awaited": flow.awaited,

@@ -12,7 +12,7 @@ import _operator
 from builtins import format as _format
 from sys import _getframe
 
-from ao_lsp.taint import scope
+from ao_lsp.taint import databases, scope
 from ao_lsp.taint.adopt import adopt
 from ao_lsp.taint.characters import characters
 from ao_lsp.taint.frames import unseen, unseen_methods
@@ -403,6 +403,8 @@ class _ItemReader:
         self._entry = entry
 
     def __getitem__(self, key: Any) -> Any:
+        if type(self._value).__module__ == "sqlite3":
+            return databases.recognised(self._value[key])
         return _read(self._value[key], self._entry)
 
 

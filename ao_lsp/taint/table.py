@@ -155,6 +155,7 @@ _PINNABLE = frozenset(
         ("datetime", "time"),
         ("uuid", "UUID"),
         ("builtins", "memoryview"),
+        ("sqlite3", "Row"),
         ("pathlib", "PosixPath"),
         ("pathlib", "PurePosixPath"),
         ("pathlib._local", "PosixPath"),
