@@ -17,6 +17,7 @@ from ao_lsp.server import editor_files
 from ao_lsp.server.changes import Changes
 from ao_lsp.server.ingest import Ingest, Stream
 from ao_lsp.server.liveness import Liveness
+from ao_lsp.server.matching import Matching
 from ao_lsp.server.plan_file import remove_stale_plans
 from ao_lsp.server.rerun import Reruns
 from ao_lsp.server.spool import Spool
@@ -36,6 +37,7 @@ class Core:
         self.store = store
         self.changes = Changes()
         self.ingest = Ingest(store, self.changes)
+        self.matching = Matching(store, self.changes)
         self.liveness = Liveness(store, self.changes)
         self.spool = Spool(paths.spool_dir(), self.ingest, self.liveness.taken_in)
         self.reruns = Reruns(os.path.join(paths.log_dir(), "runs"), stirred)
@@ -59,6 +61,7 @@ class Core:
         if self._upkeep is not None:
             self._upkeep.cancel()
             await asyncio.wait({self._upkeep})
+        await self.matching.close()
         await self.ingest.flush()
         await self.store.close()
 

@@ -202,7 +202,7 @@ class Change:
     """One committed change. `seq` is dense within its session, so a gap means: read again.
 
     `kind` is one of run.started, run.ended, run.deleted, run.note, call.started, call.ended,
-    edit.stored, edit.removed; `call` is None for the kinds that concern a run.
+    edges.matched, edit.stored, edit.removed; `call` is None for the kinds that concern a run.
     """
 
     session: str

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ao_lsp.server.core import Core
 from ao_lsp.server.model import Call, Graph
 from ao_lsp.server.params import CommandError
 from ao_lsp.server.store import Store
@@ -35,14 +36,14 @@ async def find_run(store: Store, wanted: str) -> str:
     raise CommandError("not_found", f"there is no run {wanted}", f"ao runs lists them; the newest is {ids[0]}")
 
 
-async def find_graph(store: Store, wanted: str) -> Graph:
+async def find_graph(core: Core, wanted: str) -> Graph:
     """The graph of the run that `wanted` names.
 
     Raises:
         CommandError: there is none, or more than one.
     """
-    run = await find_run(store, wanted)
-    graph = await store.graph(run)
+    run = await find_run(core.store, wanted)
+    graph = await core.matching.graph(run)
     if graph is None:
         raise CommandError("not_found", f"run {run} has just been deleted")
     return graph

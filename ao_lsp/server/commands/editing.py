@@ -31,7 +31,7 @@ class UneditParams:
 
 
 async def _edit(core: Core, _: Caller, params: EditParams) -> Json:
-    graph = await refs.find_graph(core.store, params.run)
+    graph = await refs.find_graph(core, params.run)
     call = refs.find_call(graph, params.call)
     exchange = await core.store.exchange(call.run, call.id)
     if exchange is None:
@@ -47,7 +47,7 @@ async def _edit(core: Core, _: Caller, params: EditParams) -> Json:
 
 
 async def _unedit(core: Core, _: Caller, params: UneditParams) -> Json:
-    graph = await refs.find_graph(core.store, params.run)
+    graph = await refs.find_graph(core, params.run)
     call = refs.find_call(graph, params.call)
     fields: tuple[EditField, ...] = (params.field,) if params.field else ("output", "input")
     removed = [edit.field for edit in await core.store.edits(call.run) if edit.call == call.id and edit.field in fields]

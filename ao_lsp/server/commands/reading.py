@@ -58,7 +58,7 @@ async def _runs(core: Core, _: Caller, params: RunsParams) -> Json:
 
 
 async def _graph(core: Core, _: Caller, params: GraphParams) -> Json:
-    graph = views.with_evidence(await refs.find_graph(core.store, params.run), params.evidence)
+    graph = views.with_evidence(await refs.find_graph(core, params.run), params.evidence)
     if params.format == "json":
         return views.graph_json(graph)
     style = render.Style(color=params.color, width=params.width)
@@ -70,7 +70,7 @@ async def _graph(core: Core, _: Caller, params: GraphParams) -> Json:
 
 
 async def _call(core: Core, _: Caller, params: CallParams) -> Json:
-    graph = await refs.find_graph(core.store, params.run)
+    graph = await refs.find_graph(core, params.run)
     call = refs.find_call(graph, params.call)
     exchange = await core.store.exchange(call.run, call.id)
     edits = await core.store.edits(call.run)
@@ -78,7 +78,7 @@ async def _call(core: Core, _: Caller, params: CallParams) -> Json:
 
 
 async def _diff(core: Core, _: Caller, params: DiffParams) -> Json:
-    a, b = await refs.find_graph(core.store, params.a), await refs.find_graph(core.store, params.b)
+    a, b = await refs.find_graph(core, params.a), await refs.find_graph(core, params.b)
     pairs = diff.match(a, b)
     verdicts = [pair.verdict for pair in pairs]
     return {

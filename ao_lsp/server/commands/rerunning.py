@@ -74,7 +74,7 @@ class _Planned:
 
 
 async def _planned(core: Core, run: str, from_: str | int | None) -> _Planned:
-    graph = await refs.find_graph(core.store, run)
+    graph = await refs.find_graph(core, run)
     fork = refs.find_call(graph, from_).id if from_ is not None else None
     edits = await core.store.edits(graph.run.id)
     return _Planned(graph, fork, plan(graph, edits, fork), {(edit.call, edit.field): edit for edit in edits})

@@ -119,7 +119,7 @@ async def _how_to_record(editor: Editor, params: FileParams) -> Json:
 
 async def _chosen(editor: Editor, params: CallParams, question: str) -> Call | None:
     """The call that is meant; None where the user does not want to say."""
-    graph = await refs.find_graph(editor.core.store, params.run)
+    graph = await refs.find_graph(editor.core, params.run)
     meant = refs.find_call(graph, params.call)
     if not params.among:
         return meant

@@ -59,7 +59,7 @@ class Editing:
             StoreError: the database fails.
         """
         store = self._editor.core.store
-        graph = await refs.find_graph(store, run)
+        graph = await refs.find_graph(self._editor.core, run)
         found = refs.find_call(graph, call)
         recorded = await self._recorded(found, field)
         edits = [edit for edit in await store.edits(found.run) if (edit.call, edit.field) == (found.id, field)]
@@ -128,7 +128,7 @@ class Editing:
             return
         core, caller = self._editor.core, self._editor.caller
         try:
-            graph = await refs.find_graph(core.store, edit.run)
+            graph = await refs.find_graph(core, edit.run)
             call = refs.find_call(graph, edit.call)
             known = {(one.call, one.field): one.content for one in await core.store.edits(edit.run)}
             before = known.get((edit.call, edit.field))

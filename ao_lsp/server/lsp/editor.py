@@ -50,7 +50,7 @@ class Editor(LanguageServer):
         self.client = Client()
         self.units = Units(self.client.encoding)
         self.documents: dict[str, Document] = {}
-        self.recordings, self._sources = Recordings(core.store), Sources()
+        self.recordings, self._sources = Recordings(core), Sources()
         self.editing = Editing(self)
         self.in_progress: dict[int | str, Progress] = {}
         self._places: dict[str, tuple[Document, Sequence[Record], tuple[Place, ...]]] = {}

@@ -9,8 +9,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from ao_lsp.server import providers
+from ao_lsp.server.core import Core
 from ao_lsp.server.model import Call, EditField, Graph, Run
-from ao_lsp.server.store import Store
 
 _MOST_RUNS = 5
 """Of a file, so many of the newest runs are looked at: a place that the last one did not come to shows
@@ -44,8 +44,8 @@ class Said:
 class Recordings:
     """The records that an editor's buffers show."""
 
-    def __init__(self, store: Store) -> None:
-        self._store = store
+    def __init__(self, core: Core) -> None:
+        self._store, self._matching = core.store, core.matching
         self._files: dict[str, tuple[Record, ...]] = {}
         self._runs: dict[str, Record] = {}
         self._said: dict[tuple[str, str], Said] = {}
@@ -82,7 +82,7 @@ class Recordings:
     async def _record(self, run: str) -> Record | None:
         if run not in self._runs:
             changes = self._changes
-            graph = await self._store.graph(run)
+            graph = await self._matching.graph(run)
             if graph is None:
                 return None
             edits = {(edit.call, edit.field): edit.content for edit in await self._store.edits(run)}

@@ -74,7 +74,11 @@ class Store(Protocol):
     async def running(self) -> list[tuple[str, Process | None]]:
         """The runs that have not ended, with the process of their program, where known."""
 
-    async def graph(self, run: str) -> Graph | None: ...
+    async def graph(self, run: str) -> Graph | None:
+        """A run with its calls and edges; those by text as `put_matched` got them last."""
+
+    async def unmatched(self, run: str) -> int | None:
+        """What to give `put_matched` where texts have come in since it was called last; None where not."""
 
     async def runs_in_files(self, files: Sequence[str], most: int) -> list[str]:
         """The newest runs that made a call from one of `files`, newest first; of the last few runs
@@ -91,6 +95,10 @@ class Store(Protocol):
         """What the recorder could not do: time, level, message."""
 
     async def edits(self, run: str) -> list[Edit]: ...
+
+    async def put_matched(self, run: str, texts: int, edges: Sequence[tuple[str, str]]) -> tuple[Change, ...]:
+        """Store the edges by text, `(source, target)`, in place of the last ones. `texts` is what
+        `unmatched` gave before they were worked out."""
 
     async def put_edit(self, edit: Edit) -> tuple[Change, ...]:
         """Store an edit in place of an earlier one of the same call and field."""

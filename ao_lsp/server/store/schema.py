@@ -97,6 +97,18 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
             PRIMARY KEY (session, seq)
         ) WITHOUT ROWID""",
     ),
+    (
+        # Edges by text are worked out from the rest, and can be at any time again.
+        """CREATE TABLE matches (
+            run TEXT NOT NULL REFERENCES runs (id) ON DELETE CASCADE,
+            target TEXT NOT NULL,
+            source TEXT NOT NULL,
+            PRIMARY KEY (run, target, source)
+        ) WITHOUT ROWID""",
+        # How often texts have come in, and how often they had when they were compared.
+        "ALTER TABLE runs ADD COLUMN texts INTEGER NOT NULL DEFAULT 1",
+        "ALTER TABLE runs ADD COLUMN texts_matched INTEGER NOT NULL DEFAULT 0",
+    ),
 )
 
 

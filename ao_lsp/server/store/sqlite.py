@@ -105,6 +105,10 @@ class SqliteStore:
                 return ()
             return await writing.log_changes(db, [(ended.run, ended.at, "run.ended", None)])
 
+    async def put_matched(self, run: str, texts: int, edges: Sequence[tuple[str, str]]) -> tuple[Change, ...]:
+        async with self._write() as db:
+            return await writing.put_matched(db, run, texts, edges)
+
     async def put_edit(self, edit: Edit) -> tuple[Change, ...]:
         async with self._write() as db:
             return await writing.put_edit(db, edit)
@@ -185,6 +189,11 @@ class SqliteStore:
         async with self._read() as db:
             return await _graph(db, run)
 
+    async def unmatched(self, run: str) -> int | None:
+        async with self._read() as db:
+            row = await _first(db, "SELECT texts FROM runs WHERE id = ? AND texts > texts_matched", run)
+        return row["texts"] if row else None
+
     async def runs_in_files(self, files: Sequence[str], most: int) -> list[str]:
         async with self._read() as db:
             found = await db.execute_fetchall(_RUNS_IN_FILES, {"files": dump(files), "most": most})
@@ -263,11 +272,18 @@ async def _graph(db: aiosqlite.Connection, run: str) -> Graph | None:
     )
     # A source may be a call of another run; what is drawn is this one.
     edges = await db.execute_fetchall(
-        """SELECT edges.* FROM edges
-        JOIN calls AS source ON source.run = edges.run AND source.id = edges.source AND source.started IS NOT NULL
-        JOIN calls AS target ON target.run = edges.run AND target.id = edges.target
-        WHERE edges.run = ? ORDER BY target.started, target.rowid, source.started, source.rowid""",
-        (run,),
+        """SELECT found.* FROM (
+            SELECT target, source, evidence, path FROM edges WHERE run = :run
+            UNION ALL
+            SELECT target, source, 'matched', '[]' FROM matches WHERE run = :run AND NOT EXISTS (
+                SELECT 1 FROM edges
+                WHERE edges.run = :run AND edges.target = matches.target AND edges.source = matches.source
+            )
+        ) AS found
+        JOIN calls AS source ON source.run = :run AND source.id = found.source AND source.started IS NOT NULL
+        JOIN calls AS target ON target.run = :run AND target.id = found.target
+        ORDER BY target.started, target.rowid, source.started, source.rowid""",
+        {"run": run},
     )
     return Graph(
         run=rows.run_of(row),

@@ -77,6 +77,8 @@ async def _write(db: aiosqlite.Connection, batch: Batch, streams: Streams) -> No
     await _each(db, _CALL_START, batch.call_starts)
     await _each(db, _EDGE, batch.edges)
     await _each(db, _CALL_END, batch.call_ends)
+    told = dict.fromkeys(row[0] for row in (*batch.call_starts, *batch.call_ends))
+    await _each(db, "UPDATE runs SET texts = texts + 1 WHERE id = ?", [(run,) for run in told])
     await _each(db, "UPDATE runs SET ended = ?, status = ?, exit_code = ?, error = ? WHERE id = ?", batch.run_ends)
     await _each(db, "INSERT INTO notes (run, at, level, message) VALUES (?, ?, ?, ?)", batch.notes)
 
@@ -131,6 +133,25 @@ async def delete_runs(db: aiosqlite.Connection, runs: Sequence[str]) -> tuple[Ch
     await db.execute("DELETE FROM runs WHERE id IN (SELECT value FROM json_each(?))", (wanted,))
     await _collect_bodies(db)
     return made
+
+
+async def put_matched(
+    db: aiosqlite.Connection, run: str, texts: int, edges: Sequence[tuple[str, str]]
+) -> tuple[Change, ...]:
+    """Store the edges by text of a run that is still there; a change where they are not the same as before."""
+    cursor = await db.execute("UPDATE runs SET texts_matched = ? WHERE id = ?", (texts, run))
+    if not cursor.rowcount:
+        return ()
+    before = await db.execute_fetchall("SELECT source, target FROM matches WHERE run = ?", (run,))
+    if {(source, target) for source, target in before} == set(edges):
+        return ()
+    await db.execute("DELETE FROM matches WHERE run = ?", (run,))
+    await _each(
+        db,
+        "INSERT INTO matches (run, source, target) VALUES (?, ?, ?)",
+        [(run, source, target) for source, target in edges],
+    )
+    return await log_changes(db, [(run, time.time(), "edges.matched", None)])
 
 
 async def put_edit(db: aiosqlite.Connection, edit: Edit) -> tuple[Change, ...]:
