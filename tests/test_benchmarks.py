@@ -1,0 +1,32 @@
+"""The benchmarks in small: what they measure has to be right, how long it takes is not looked at here."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+BENCHMARKS = Path(__file__).resolve().parent.parent / "benchmarks"
+
+pytestmark = pytest.mark.skipif(sys.version_info < (3, 11), reason="on Python 3.10 nothing is rewritten")
+
+
+def rows(script: str, *arguments: str) -> list[list[str]]:
+    """The table that a benchmark prints."""
+    argv = [sys.executable, str(BENCHMARKS / script), *arguments]
+    done = subprocess.run(argv, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return [[cell.strip() for cell in line.strip("|").split("|")] for line in done.stdout.splitlines()]
+
+
+def test_every_workload_gives_the_same_rewritten_and_knows_where_its_result_came_from() -> None:
+    measured = {row[1] for row in rows("taint.py", "--quick")}
+    assert measured >= {file.stem for file in BENCHMARKS.glob("workloads/*.py")}
+
+
+def test_tainted_strings_that_are_gone_leave_nothing_and_live_ones_cost_200_bytes_at_most() -> None:
+    gone, live = rows("memory.py", "--strings=30000", "--megabytes=1")
+    assert gone[2] == "0 entries left"
+    assert int(live[3].removesuffix(" bytes each")) <= 200
