@@ -35,7 +35,7 @@ else:
 
 keep(globals())
 
-VERSION = 1
+VERSION = 2
 """Of the code that `rewrite` makes; `rewrite.VERSION` is the same number, held so by a test: this
 file must not import `ast`."""
 

@@ -14,8 +14,8 @@
 The operation itself stays in the user's code wherever it can, at its own position, so that
 tracebacks, debuggers and coverage see what they would see. Where evaluating an operand twice is
 harmless (a name, a constant), the expression becomes `rewritten if TAINT else original`, which costs
-next to nothing while nothing is tagged. Assignments, comparisons, `is`, boolean tests, annotations,
-decorators, `del` and patterns are left alone.
+next to nothing while nothing is tagged; nested operators become `rewritten if LIVE else original`. Assignments,
+comparisons, `is`, boolean tests, annotations, decorators, `del` and patterns are left alone.
 
 Helpers are found as built-ins whose names no program can write (`@ao.…`), so that a module's own
 namespace stays as it is. What stands here decides what the bytecode cache holds: `VERSION` is part
@@ -30,7 +30,7 @@ from typing import Any, TypeVar
 
 from ao_lsp.taint.names import HELPER, TAINTED, WATCHED
 
-VERSION = 1
+VERSION = 2
 """To be raised with every change of what is generated."""
 
 Node = TypeVar("Node", bound="ast.expr | ast.stmt")
@@ -124,6 +124,15 @@ def _guarded(guard: str, rewritten: ast.expr, original: ast.expr) -> ast.IfExp:
     return _at(ast.IfExp(_name(guard, original), rewritten, original), original)
 
 
+def _branches(node: ast.expr) -> tuple[ast.expr, ast.expr] | None:
+    """Both ways to evaluate a rewritten operand of which nothing but operators runs: helped, and as it
+    stood in the source."""
+    if isinstance(node, ast.IfExp):
+        guarded = isinstance(node.test, ast.Name) and node.test.id in _GUARDS
+        return (node.body, node.orelse) if guarded and isinstance(node.orelse, (ast.BinOp, ast.UnaryOp)) else None
+    return (node, node) if _is_simple(node) or _is_literal(node) else None
+
+
 def _read_from(helper: str, node: ast.expr) -> ast.expr:
     """`node`, or what the helper puts in its place."""
     helped = _help(helper, [node], node)
@@ -197,10 +206,15 @@ class _Rewriter(ast.NodeTransformer):
         if _is_literal(node):
             return node
         left, right = self.visit(node.left), self.visit(node.right)
-        helped = _help(type(node.op).__name__, [left, right], node)
-        if _is_simple(left) and _is_simple(right):
-            return _guarded(TAINTED, helped, node)
-        return helped
+        name = type(node.op).__name__
+        of_left, of_right = _branches(left), _branches(right)
+        if of_left is None or of_right is None:
+            return _help(name, [left, right], node)
+        node.left, node.right = of_left[1], of_right[1]
+        helped = _help(name, [of_left[0], of_right[0]], node)
+        # One that runs more than one operator is no place for a test of what the first may have
+        # changed: there the question is whether anything can be tagged at all.
+        return _guarded(TAINTED if _is_simple(left) and _is_simple(right) else WATCHED, helped, node)
 
     def visit_UnaryOp(self, node: ast.UnaryOp) -> Any:
         if _is_literal(node):
@@ -209,8 +223,12 @@ class _Rewriter(ast.NodeTransformer):
         if isinstance(node.op, ast.Not):
             node.operand = operand
             return node
-        helped = _help(type(node.op).__name__, [operand], node)
-        return _guarded(TAINTED, helped, node) if _is_simple(operand) else helped
+        name = type(node.op).__name__
+        of_operand = _branches(operand)
+        if of_operand is None:
+            return _help(name, [operand], node)
+        node.operand = of_operand[1]
+        return _guarded(TAINTED if _is_simple(operand) else WATCHED, _help(name, [of_operand[0]], node), node)
 
     def visit_AugAssign(self, node: ast.AugAssign) -> Any:
         node.value = self.visit(node.value)
@@ -218,11 +236,17 @@ class _Rewriter(ast.NodeTransformer):
         if isinstance(target, ast.Name):
             if self._in_class_body:
                 return node  # the namespace may be a mapping that counts its look-ups
-            operands = [_name(target.id, target), node.value]
+            variable = _name(target.id, target)
             if isinstance(node.op, ast.Mod):
-                modulo = _help("in_place.Mod", operands, node)
+                modulo = _help("in_place.Mod", [variable, node.value], node)
                 return _at(ast.Assign([target], modulo), node)
-            node.value = _help("in_place." + type(node.op).__name__, operands, node)
+            name = "in_place." + type(node.op).__name__
+            of_value = _branches(node.value)
+            if of_value is None:
+                node.value = _help(name, [variable, node.value], node)
+            else:
+                guard = TAINTED if _is_simple(node.value) else WATCHED
+                node.value = _guarded(guard, _help(name, [variable, of_value[0]], node), of_value[1])
             return node
         if isinstance(target, ast.Subscript):
             target.slice = self.visit(target.slice)
