@@ -98,7 +98,11 @@ class _Adoption:
             for index in range(len(made)):
                 part = made[index]
                 alone = unshared(part, 2)
-                made[index] = self.part(part, alone, depth)
+                if alone and type(part) in VALUE_TYPES:  # most of what is split, found or parsed
+                    if id(part) not in TAINT:
+                        mark(part, self.origins, True)
+                else:
+                    made[index] = self.part(part, alone, depth)
         elif cls is tuple or _is_named_tuple(cls):
             parts = [*tuple.__iter__(made)]
             changed = False
@@ -194,6 +198,8 @@ def adopt(result: Any, origins: Origins, derived: bool = False, inputs: Collecti
     if not origins or result is None or result is True or result is False:
         return result
     alone = unshared(result, PASSED)
+    if (alone or derived) and type(result) in VALUE_TYPES:
+        return result if id(result) in TAINT else mark(result, step(origins, _getframe(1)), alone)
     try:
         adoption = _Adoption(step(origins, _getframe(1)), derived, inputs)
         if type(result) in VALUE_TYPES:

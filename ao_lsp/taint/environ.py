@@ -37,6 +37,6 @@ def _carrying(coder: Callable[[Any], Any]) -> Callable[[Any], Any]:
         entry = TAINT.get(id(value))
         if entry is None:
             return coder(value)
-        return mark(coder(value), step(entry[1], sys._getframe()))
+        return mark(coder(value), step(entry[1], sys._getframe(1)))
 
     return code

@@ -72,7 +72,7 @@ def dumps(function: Any, value: Any, /, *args: Any, **kwargs: Any) -> Any:
     origins = reach((value,)) if TAINT else NOTHING
     if not origins:
         return text.pop()
-    tagged = mark(text.pop(), step(origins, _getframe()))
+    tagged = mark(text.pop(), step(origins, _getframe(1)))
     if len(origins) > 1 and _PLAIN_OPTIONS.issuperset(kwargs):
         entry = TAINT.get(id(tagged))
         if entry is not None:

@@ -50,6 +50,8 @@ NOTHING = _made((), (), None)
 # By the ids of what they were made from, which the values keep alive.
 _unions: dict[tuple[int, int], tuple[Origins, Origins, Origins]] = {}
 _steps: dict[tuple[int, int, int], tuple[Origins, Origins, CodeType]] = {}
+# By the calls and the last two places, which the values keep alive, too.
+_turns: dict[tuple[Origins, int, int, int, int], tuple[Origins, CodeType, Place | None]] = {}
 
 
 def origin(call: str) -> Origins:
@@ -82,6 +84,9 @@ def step(origins: Origins, frame: FrameType | None) -> Origins:
     if frame is None or not origins:
         return origins
     code = frame.f_code
+    known = _steps.get((id(origins), id(code), frame.f_lasti))
+    if known is not None:
+        return known[0]
     if code.co_filename not in scope.FILES:
         while code.co_filename.startswith(_HELPERS):
             frame = frame.f_back
@@ -91,13 +96,11 @@ def step(origins: Origins, frame: FrameType | None) -> Origins:
         if code.co_filename not in scope.FILES:
             return origins
     instruction = frame.f_lasti
-    key = (id(origins), id(code), instruction)
-    known = _steps.get(key)
-    if known is None:
-        if len(_steps) >= _KNOWN:
-            _steps.clear()
-        known = _steps[key] = (_stepped(origins, code, instruction), origins, code)
-    return known[0]
+    if len(_steps) >= _KNOWN:
+        _steps.clear()
+    stepped = _stepped(origins, code, instruction)
+    _steps[id(origins), id(code), instruction] = stepped, origins, code
+    return stepped
 
 
 _HELPERS = __file__.rpartition("origins.py")[0]
@@ -115,7 +118,21 @@ def _stepped(origins: Origins, code: CodeType, instruction: int) -> Origins:
     else:
         if _length(earlier) > _STEPS:
             return origins
-    return _made(origins, (origins,), (code, instruction))
+    return _turned(origins, code, instruction)
+
+
+def _turned(origins: Origins, code: CodeType, instruction: int) -> Origins:
+    """The one object for values of these calls that were made here and, before, there: programs that
+    go through the same few places again and again make no new ones. Of several ways that lead to both
+    places, it knows the first that was taken."""
+    place = origins.place
+    key = (origins, *((0, 0) if place is None else (id(place[0]), place[1])), id(code), instruction)
+    known = _turns.get(key)
+    if known is None:
+        if len(_turns) >= _KNOWN:
+            _turns.clear()
+        known = _turns[key] = _made(origins, (origins,), (code, instruction)), code, place
+    return known[0]
 
 
 def _length(origins: Origins) -> int:

@@ -47,15 +47,22 @@ def origins_of(value: object) -> Origins:
 
 
 def _copy_int(value: int) -> int:
+    negative = -value
+    copied = -negative
+    if copied is not value:
+        return copied
     # marshal's "long" form is the one way in the standard library to a small int of its own.
-    rest = -value if value < 0 else value
+    if 0 < value < 1 << 15:
+        small: int = _unmarshal(b"l\1\0\0\0" + value.to_bytes(2, "little"))
+        return small
+    rest = negative if value < 0 else value
     digits = []
     while rest:
         digits.append((rest & 0x7FFF).to_bytes(2, "little"))
         rest >>= 15
     count = -len(digits) if value < 0 else len(digits)
-    copied: int = _unmarshal(b"l" + count.to_bytes(4, "little", signed=True) + b"".join(digits))
-    return copied
+    other: int = _unmarshal(b"l" + count.to_bytes(4, "little", signed=True) + b"".join(digits))
+    return other
 
 
 _copies: dict[type, Callable[[Any], Any]] = {
@@ -88,23 +95,23 @@ def mark(value: Any, origins: Origins, alone: bool = False) -> Any:
     passed as an expression, not from a variable, so that a fresh one need not be copied.
     """
     global _pinned_bytes
-    copy = _copies.get(type(value))
-    if copy is None or not origins:
+    cls = type(value)
+    if cls not in VALUE_TYPES or not origins:
         return value
     key = id(value)
     entry = TAINT.get(key)
     if entry is not None:
         if entry[1] is origins or entry[1] == origins:
             return value
-        value = copy(value)
+        value = _copies[cls](value)
         key = id(value)
     elif not alone and getrefcount(value) != _UNSHARED:
-        if value.__class__ in _SIZED and not value:
+        if cls in _SIZED and not value:
             return value
-        value = copy(value)
+        value = _copies[cls](value)
         key = id(value)
     TAINT[key] = (value, origins, VALUE)
-    if value.__class__ in _SIZED:
+    if cls in _SIZED:
         _pinned_bytes += len(value)
     if len(TAINT) > _next_entries or _pinned_bytes > _next_bytes:
         sweep()
@@ -197,9 +204,8 @@ def release(value: object) -> None:
 
 
 def _held_by_entry_alone() -> int:
-    entries = [(0, (float("1.5") * 3, NOTHING, VALUE))]
-    for _, entry in entries:
-        return getrefcount(entry[0])
+    for held, _, _ in [(float("1.5") * 3, NOTHING, VALUE)]:
+        return getrefcount(held)
     raise AssertionError
 
 
@@ -211,14 +217,28 @@ def sweep() -> None:
     alive; the cost is spread over as many marks."""
     global _next_entries, _pinned_bytes, _next_bytes
     kept_bytes = 0
-    for key, entry in list(TAINT.items()):
-        held = entry[0]
-        if type(held) is _Watch:
-            continue
-        if getrefcount(entry[0]) - 1 <= _ENTRY_ALONE:  # one more: `held`
-            del TAINT[key]
-        elif held.__class__ in _SIZED:
+    for held, _, _ in list(TAINT.values()):
+        if getrefcount(held) == _ENTRY_ALONE:
+            if type(held) is not _Watch:
+                TAINT.pop(id(held), None)  # another thread may sweep, too
+        elif type(held) in _SIZED:
             kept_bytes += len(held)
     _next_entries = max(_SWEEP_ENTRIES, 2 * len(TAINT))
     _pinned_bytes = kept_bytes
     _next_bytes = max(_SWEEP_BYTES, 2 * kept_bytes)
+
+
+_superseded = 0
+
+
+def superseded(value: object) -> None:
+    """`value` is about to be replaced by what is made of it (`text += more`). By the next time that
+    this is said it is likely to be gone: without this, building a long text piece by piece would pin
+    every length that it ever had, until the next sweep."""
+    global _superseded, _pinned_bytes
+    entry = TAINT.get(_superseded)
+    if entry is not None and type(entry[0]) in VALUE_TYPES and getrefcount(entry[0]) == _ENTRY_ALONE - 1:
+        TAINT.pop(_superseded, None)
+        if type(entry[0]) in _SIZED:
+            _pinned_bytes -= len(entry[0])
+    _superseded = id(value)

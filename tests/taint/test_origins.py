@@ -72,6 +72,15 @@ def test_a_loop_is_gone_through_once_however_often_it_ran(run: Run) -> None:
     assert len(found) < 12
 
 
+def test_a_long_loop_makes_no_new_origins_each_time_it_is_gone_through(run: Run) -> None:
+    before = sum(type(found) is Origins for found in gc.get_objects())
+    source = ["x = tag('a', 1.0)", "kept = []", "for number in range(500):"]
+    for _ in range(20):
+        source += ["    y = x * 2.0", "    x = x - y", "    kept.append(x)"]
+    run("\n".join(source))
+    assert sum(type(found) is Origins for found in gc.get_objects()) - before < 150  # there are 40 places
+
+
 def test_many_values_made_in_one_place_share_their_origins(run: Run) -> None:
     words = run("words = [word.upper() for word in tag('a', 'some more words').split() * 100]")["words"]
     assert len({id(reach((word,))) for word in words}) <= 3
