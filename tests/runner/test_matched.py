@@ -7,17 +7,15 @@ from model_server import ModelServer
 from tests.daemons import ask
 from tests.runner.recorded import Programs, graph
 
-WORKER = """
+PROGRAM = """
+    import pathlib
     import subprocess
     import sys
 
     import openai
 
     client = openai.OpenAI()
-    WORKER = "import sys\\nfor line in sys.stdin: print('>>', line.strip().upper(), flush=True)"
-    child = subprocess.Popen(
-        [sys.executable, "-c", WORKER], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    )
+    WORKER = "import sys; open(sys.argv[1], 'w').write('>> ' + sys.stdin.read().upper())"
 
 
     def ask(text):
@@ -26,24 +24,21 @@ WORKER = """
 
 
     def work(text):
-        child.stdin.write(" ".join(text.split()) + "\\n")
-        child.stdin.flush()
-        return child.stdout.readline()
+        subprocess.run([sys.executable, "-c", WORKER, "worked.txt"], input=text, text=True, check=True)
+        return pathlib.Path("worked.txt").read_text()
 
 
-    with child:
-        plan = ask("How is a dry stone wall built?")
-        ask("Put this in order: " + work(plan))
-        ask("Name three sorts of apples for a cold garden.")
-        ask("Explain this title: " + plan[:60])
-        child.stdin.close()
+    plan = ask("How is a dry stone wall built?")
+    ask("Put this in order: " + work(plan))
+    ask("Name three sorts of apples for a cold garden.")
+    ask("Explain this title: " + plan[:60])
 """
 
 
-def test_a_value_that_a_child_process_changed_and_gave_back_gets_an_edge_by_its_text(
+def test_a_value_that_a_child_process_wrote_somewhere_else_gets_an_edge_by_its_text(
     programs: Programs, model_server: ModelServer
 ) -> None:
-    programs.record(WORKER, env=model_server.env)
+    programs.record(PROGRAM, env=model_server.env)
     found = graph()
     numbers = {node["id"]: node["number"] for node in found["nodes"]}
     edges = {(numbers[edge["source"]], numbers[edge["target"]], edge["evidence"]) for edge in found["edges"]}
