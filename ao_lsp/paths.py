@@ -93,6 +93,15 @@ def plan_dir() -> str:
     return os.path.join(data_dir(), "plans")
 
 
+def session_dir() -> str:
+    """What later runs of a session have to know of the files that earlier ones wrote."""
+    return os.path.join(data_dir(), "sessions")
+
+
+def session_file(session: str) -> str:
+    return os.path.join(session_dir(), f"{session}.json")
+
+
 def edit_dir() -> str:
     """The files in which an editor's user edits an output; saving one stores the edit."""
     return os.path.join(data_dir(), "edits")

@@ -32,6 +32,7 @@ class Recorder:
         self._run: str = plan.header["run"] if plan else os.urandom(6).hex()
         self._outbox = Outbox(self._run, os.urandom(4).hex())
         self._process = os.getpid()
+        self.session: str = (plan.header.get("session") if plan else None) or self._run
         self._outcome: dict[str, Any] = {"exit_code": 0, "status": "finished", "error": None}
         self._parent: str | None = None
         self._known_child = False
@@ -73,7 +74,7 @@ class Recorder:
         return {
             "type": "run.start",
             "run": self._run,
-            "session": header.get("session") or self._run,
+            "session": self.session,
             "name": options.name or header.get("name"),
             "argv": [program, *options.arguments],
             "target": {"kind": options.kind, "value": options.program},
@@ -136,6 +137,10 @@ class Recorder:
         tracking = sys.modules.get("ao_lsp.taint.escrow")
         for lost in tracking.LOST[:10] if tracking is not None else ():
             self.note(f"tracking lost {lost}")
+        if "ao_lsp.taint.streams" in sys.modules:
+            from ao_lsp.runner import session_files
+
+            session_files.keep(self.session)
         self._outbox.finish({"type": "run.end", "at": time.time(), **self._outcome})
         if self._options.json:
             _write_outcome(self._options.json, {"run": self._run, **self._outcome})

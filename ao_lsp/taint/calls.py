@@ -18,12 +18,14 @@ from ao_lsp.taint import (
     databases,
     escrow,
     flow,
+    handles,
     json_models,
     log_models,
     models,
     ops,
     processes,
     scope,
+    stream_models,
     streams,
 )
 from ao_lsp.taint.adopt import adopt, blame
@@ -155,7 +157,7 @@ def native(function: Any, /, *args: Any, **kwargs: Any) -> Any:
 
 def _inputs(
     function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
-) -> tuple[Origins, bool, streams.Passed | None]:
+) -> tuple[Origins, bool, handles.Passed | None]:
     """The origins of what goes in, whether the receiver stands for what it was made from, and the
     handles among the arguments."""
     if not TAINT and not streams.remembers():
@@ -169,7 +171,7 @@ def _inputs(
         origins = reach(values)
         passed = None
         if not streams.TYPES.isdisjoint(map(type, values)):
-            passed = streams.Passed(values)
+            passed = handles.Passed(values)
             origins = union(origins, passed.readable())
         receiver = getattr(function, "__self__", None)
         if receiver is None or type(receiver) is ModuleType:
@@ -253,7 +255,7 @@ def next_of(function: Any, iterator: Any, /, *default: Any) -> Any:
     return function(carried if type(carried) in _STEPPED else iterator, *default)
 
 
-_STEPPED = (flow.CarriedIterator, streams.Lines, csv_models.Rows, databases.Rows)
+_STEPPED = (flow.CarriedIterator, stream_models.Lines, csv_models.Rows, databases.Rows)
 
 
 @unseen
@@ -330,7 +332,7 @@ def directly(function: Any, /, *args: Any, **kwargs: Any) -> Any:
 @unseen
 def write_json(function: Any, value: Any, handle: Any, /, *args: Any, **kwargs: Any) -> Any:
     """`json.dump`."""
-    return library(function, value, streams.tapped(handle), *args, **kwargs)
+    return library(function, value, handles.tapped(handle), *args, **kwargs)
 
 
 _COMPRESSING = dict.fromkeys(("compress", "decompress", "flush"), models.compress)
@@ -358,8 +360,8 @@ _TYPES: dict[type, models.Model | None] = {
 }
 _WRITE_PATH = ("write_text", "write_bytes")
 _NAMED: dict[str, models.Model] = {
-    **{f"{module}.Path.{name}": streams.read_path for module in _PATHS for name in ("read_text", "read_bytes")},
-    **{f"{module}.Path.{name}": streams.write_path for module in _PATHS for name in _WRITE_PATH},
+    **{f"{module}.Path.{name}": stream_models.read_path for module in _PATHS for name in ("read_text", "read_bytes")},
+    **{f"{module}.Path.{name}": stream_models.write_path for module in _PATHS for name in _WRITE_PATH},
     **{f"{module}.Path.open": directly for module in _PATHS},
     **dict.fromkeys(log_models.NAMES, log_models.write_record),
     "json.dump": write_json,
@@ -448,5 +450,5 @@ def _of_wrapped_stream(function: Any) -> models.Model | None:
     """The model of a file's method that `tempfile` has wrapped."""
     inner = getattr(function, "__wrapped__", None)
     if isinstance(inner, BuiltinFunctionType) and type(inner.__self__) in streams.TYPES:
-        return streams.METHODS.get(inner.__name__)
+        return stream_models.METHODS.get(inner.__name__)
     return None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from _weakref import ref as _ref
 
-from ao_lsp.taint import streams
+from ao_lsp.taint import handles, stream_models, streams
 from ao_lsp.taint.adopt import adopt
 from ao_lsp.taint.frames import unseen, unseen_methods
 from ao_lsp.taint.kept import keep
@@ -27,7 +27,7 @@ class Feed:
     __slots__ = ("__weakref__", "_lines", "origins")
 
     def __init__(self, lines: Any) -> None:
-        self._lines = iter(streams.lines_of(lines) if type(lines) in streams.TYPES else lines)
+        self._lines = iter(stream_models.lines_of(lines) if type(lines) in streams.TYPES else lines)
         self.origins = NOTHING
 
     def __iter__(self) -> Feed:
@@ -62,13 +62,13 @@ def reader(function: Any, lines: Any, /, *args: Any, **kwargs: Any) -> Any:
 @unseen
 def writer(function: Any, handle: Any, /, *args: Any, **kwargs: Any) -> Any:
     """`csv.writer`, `csv.DictWriter`."""
-    return function(streams.tapped(handle), *args, **kwargs)
+    return function(handles.tapped(handle), *args, **kwargs)
 
 
 @unseen
 def write_rows(method: Any, /, *args: Any, **kwargs: Any) -> Any:
     """`writerow`, `writerows` of a compiled writer."""
-    return streams.writing(method, reach(args) if TAINT else NOTHING, *args, **kwargs)
+    return handles.writing(method, reach(args) if TAINT else NOTHING, *args, **kwargs)
 
 
 @unseen_methods

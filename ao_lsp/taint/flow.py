@@ -12,7 +12,7 @@ from __future__ import annotations
 import sys
 from _weakref import ref as _ref
 
-from ao_lsp.taint import csv_models, databases, scope, streams
+from ao_lsp.taint import csv_models, databases, scope, stream_models, streams
 from ao_lsp.taint.adopt import adopt, blame
 from ao_lsp.taint.characters import characters
 from ao_lsp.taint.escrow import ACTIVE_TAINT, Escrow
@@ -130,7 +130,7 @@ def iterate(value: Any) -> Any:
     if cls is list or cls is tuple or cls is dict:
         return value
     if cls in streams.TYPES:
-        return streams.lines_of(value)
+        return stream_models.lines_of(value)
     if id(value) in csv_models.FEEDS:
         return csv_models.rows_of(value)
     if cls.__module__ == "sqlite3":

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ao_lsp.taint import streams
+from ao_lsp.taint import handles
 from ao_lsp.taint.frames import unseen
 from ao_lsp.taint.kept import keep
 from ao_lsp.taint.origins import NOTHING
@@ -25,7 +25,7 @@ def write_record(function: Any, /, *args: Any, **kwargs: Any) -> Any:
     origins = reach([*args, *kwargs.values()]) if TAINT else NOTHING
     if not origins:
         return function(*args, **kwargs)
-    written = streams.Passed(_streams_of(getattr(function, "__self__", None)))
+    written = handles.Passed(_streams_of(getattr(function, "__self__", None)))
     result = function(*args, **kwargs)
     written.settle(origins)
     return result

@@ -19,7 +19,7 @@ from _functools import partial, reduce
 from _string import formatter_field_name_split, formatter_parser
 from sys import _getframe
 
-from ao_lsp.taint import scope, streams
+from ao_lsp.taint import handles, scope, stream_models, streams
 from ao_lsp.taint.adopt import adopt, blame
 from ao_lsp.taint.characters import characters
 from ao_lsp.taint.flow import iterate
@@ -288,8 +288,8 @@ def compress(method: Any, /, *args: Any, **kwargs: Any) -> Any:
 def print_to(function: Any, /, *args: Any, **kwargs: Any) -> Any:
     if type(kwargs.get("file")) not in streams.TYPES:
         return function(*args, **kwargs)
-    kwargs["file"] = streams.tapped(kwargs["file"])
-    return streams.writing(function, reach(args) if TAINT else NOTHING, *args, **kwargs)
+    kwargs["file"] = handles.tapped(kwargs["file"])
+    return handles.writing(function, reach(args) if TAINT else NOTHING, *args, **kwargs)
 
 
 def _methods(names: str, model: Model) -> dict[str, Model]:
@@ -324,7 +324,7 @@ METHODS: dict[type, dict[str, Model]] = {
     _collections.deque: _ELEMENTS_IN,
     _collections.OrderedDict: {},
     _collections.defaultdict: {},
-    **dict.fromkeys(streams.TYPES, streams.METHODS),
+    **dict.fromkeys(streams.TYPES, stream_models.METHODS),
 }
 """Methods of the built-in types that need a model; the others of these types are called directly."""
 
@@ -361,7 +361,7 @@ TYPES: dict[type, Model | None] = {
     **dict.fromkeys((list, tuple, set, frozenset, dict, enumerate, zip, _collections.deque), of_elements),
     str: text_of,
     reversed: reverse,
-    **dict.fromkeys((_io.StringIO, _io.BytesIO), streams.made_in_memory),
+    **dict.fromkeys((_io.StringIO, _io.BytesIO), stream_models.made_in_memory),
     # called directly: they hand through by identity, or need the caller's frame
     **dict.fromkeys(
         (bool, object, slice, range, type, super, property, staticmethod, classmethod, partial,

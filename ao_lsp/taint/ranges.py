@@ -44,6 +44,10 @@ class Ranges:
         self._spans.clear()
         self.blurred = NOTHING
 
+    def pieces(self) -> list[Span]:
+        """Start, end, origins and, where it is known, content of each span."""
+        return list(self._spans)
+
     def put(self, start: int, end: int, origins: Origins, content: bytes | None = None) -> None:
         """What stands from `start` to `end` has been written anew."""
         spans = self._spans

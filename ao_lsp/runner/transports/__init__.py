@@ -79,6 +79,10 @@ def _patch(name: str, module: ModuleType) -> None:
         seam = import_module(f"ao_lsp.runner.transports.{_SEAMS[name]}")
         _undo.append(seam.patch(module, _recorder))
         if _recorder.tracks:
+            if not state.LIVE and _recorder.plan is not None:
+                from ao_lsp.runner import session_files
+
+                session_files.recall(_recorder.session)
             names.load()
             state.go_live()
     except Exception as error:
