@@ -32,7 +32,7 @@ class Tap:
 
     def write(self, text: Any) -> Any:
         handle = self._handle
-        cursor = cursor_of(handle)
+        cursor = cursor_of(handle, True)
         before = place_of(cursor, handle)
         result = handle.write(text)
         escrow = ACTIVE_TAINT.get()

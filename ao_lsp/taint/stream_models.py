@@ -30,7 +30,7 @@ def handle_of(method: Any) -> Any:
 @unseen
 def write(method: Any, /, *args: Any, **kwargs: Any) -> Any:
     handle = handle_of(method)
-    cursor = cursor_of(handle)
+    cursor = cursor_of(handle, True)
     before = place_of(cursor, handle)
     result = [method(*args, **kwargs)]
     origins = reach(args) if TAINT else NOTHING
@@ -42,7 +42,7 @@ def write(method: Any, /, *args: Any, **kwargs: Any) -> Any:
 @unseen
 def write_lines(method: Any, lines: Any, /) -> Any:
     handle = handle_of(method)
-    cursor = cursor_of(handle)
+    cursor = cursor_of(handle, True)
     method(lines if cursor is None else _Written(handle, cursor, lines))
 
 

@@ -188,12 +188,13 @@ def known_cursor(handle: Any) -> Cursor | None:
     return known if known is not None and known.is_of(handle) else None
 
 
-def cursor_of(handle: Any) -> Cursor | None:
+def cursor_of(handle: Any, writes: bool = False) -> Cursor | None:
     """The cursor of a handle; None where there is nothing to know, or nobody could."""
     known = known_cursor(handle)
     if known is not None:
         return known
-    if not TAINT and not remembers():
+    # What is written to a text file has to be counted from the first, though nothing is tagged yet.
+    if not TAINT and not remembers() and not (writes and type(handle) is _io.TextIOWrapper):
         return None
     try:
         made = Cursor(handle)
