@@ -91,9 +91,7 @@ _in_search: set[str] = set()
 def code_of(file: str) -> CodeType | None:
     """The rewritten code of a module of the user's; None where it has to run as it is."""
     try:
-        with open(file, "rb") as handle:
-            source = handle.read()
-        return compiled(source, file)
+        return compiled(pyc.read(file), file)
     except RecursionError:
         _report(f"{file}: not rewritten: an expression is nested too deep")
     except Exception as error:
