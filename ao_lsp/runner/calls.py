@@ -47,7 +47,7 @@ class Call:
         self._headers: list[list[str]] = []
         self._chunks: list[list[float]] = []
         self._pieces: list[bytes] = []
-        self._escrow = escrow.ACTIVE_TAINT.get()
+        self._escrow = escrow.current()
         self._over = _thread.allocate_lock()
 
     def start(self, headers: list[tuple[str, str]], body: bytes) -> None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import sys
 from itertools import islice
 
+from ao_lsp.taint import escrow, scope
 from ao_lsp.taint import origins as _origins
-from ao_lsp.taint import scope
 from ao_lsp.taint.kept import keep
 
 TYPE_CHECKING = False
@@ -31,6 +31,7 @@ MAX_DEPTH = 20
 _LOOP = 12
 
 _users: dict[str, bool] = {}
+_own: dict[str, bool] = {}
 _lines: dict[str, list[bytes]] = {}
 
 
@@ -46,23 +47,32 @@ def is_users(code: CodeType, module: str) -> bool:
     return known
 
 
+def _is_own(code: CodeType, module: str) -> bool:
+    """Whether the user looks for a call in `code`: not in a library that is followed (`--rewrite`)."""
+    known = _own.get(code.co_filename)
+    if known is None:
+        known = _own[code.co_filename] = is_users(code, module) and scope.is_own(module, code.co_filename)
+    return known
+
+
 def stack() -> list[Place]:
-    """The frames of the user's code that are running in this thread, innermost first."""
-    found: list[Place] = []
-    flow = sys.modules.get("ao_lsp.taint.flow")
-    carrying = flow.carry.__code__ if flow is not None else None
+    """The frames of the user's code that asked for what is running now, innermost first."""
+    own: list[tuple[CodeType, int, int | None]] = []
+    followed: list[tuple[CodeType, int, int | None]] = []
     frame: FrameType | None = sys._getframe()
-    while frame is not None and len(found) < MAX_DEPTH:
-        if frame.f_code is carrying and not found:
-            # A task that runs library code alone: what lies below is the event loop and whoever
-            # started that, not whoever asked for the call.
-            asked = frame.f_locals["escrow"].place
-            if asked is not None:
-                return [place(*asked)]
-        if is_users(frame.f_code, frame.f_globals.get("__name__") or ""):
-            found.append(place(frame.f_code, frame.f_lasti, frame.f_lineno))
+    while frame is not None and len(own) < MAX_DEPTH:
+        module = frame.f_globals.get("__name__") or ""
+        if is_users(frame.f_code, module):
+            frames = own if _is_own(frame.f_code, module) else followed
+            frames.append((frame.f_code, frame.f_lasti, frame.f_lineno))
         frame = frame.f_back
-    return found
+    asking = escrow.current()
+    asked = asking.place if asking is not None else None
+    if asked is not None and all(code is not asked[0] for code, _, _ in own):
+        # A task or thread of a library's: whoever asked for it is not on the stack, and what stands
+        # there is the event loop and whoever started that.
+        own = [(*asked, None)]
+    return [place(*found) for found in own or followed[:MAX_DEPTH]]
 
 
 def way(origins: Origins, call: str, site: Place | None) -> list[dict[str, Any]]:

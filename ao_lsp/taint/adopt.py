@@ -43,6 +43,8 @@ if TYPE_CHECKING:
 keep(globals())
 
 _MAX_DEPTH = 12
+_MAX_ENTERED = 2000
+_RESULTS_TO_BE = frozenset({"Future", "Task"})
 
 # Objects that carry by identity what is handed to them, or that serve many calls at once: tagging
 # one of them would put one call's origins on everything that passes through later.
@@ -63,12 +65,14 @@ _RUNNING = frozenset({GeneratorType, CoroutineType, AsyncGeneratorType})
 class _Adoption:
     """One result being tagged."""
 
-    __slots__ = ("derived", "inputs", "origins")
+    __slots__ = ("derived", "entered", "inputs", "origins")
 
     def __init__(self, origins: Origins, derived: bool, inputs: Collection[Any]) -> None:
         self.origins = origins
         self.derived = derived
         self.inputs = inputs
+        self.entered: set[int] = set()
+        """Containers that somebody else holds too, so that they may hold each other."""
 
     def value(self, value: Any, alone: bool, given: bool = False) -> Any:
         """A plain value; `given`: known to be no default."""
@@ -84,9 +88,20 @@ class _Adoption:
         """Something that a fresh object holds; `alone`: nobody else does."""
         if type(part) in VALUE_TYPES:
             return self.value(part, alone, given)
-        if alone and depth < _MAX_DEPTH and id(part) not in TAINT:
+        if depth < _MAX_DEPTH and id(part) not in TAINT and (alone or self.enters(part)):
             return self.whole(part, depth + 1)
         return part
+
+    def enters(self, held: Any) -> bool:
+        """Whether a container or data object that somebody else holds too is entered: not what went in,
+        and not the user's own, which may hold more than what came out."""
+        cls = type(held)
+        if not self.derived or id(held) in self.entered or len(self.entered) > _MAX_ENTERED:
+            return False
+        if cls.__module__ in scope.MODULES or not (issubclass(cls, (dict, list, tuple)) or reach.is_data(cls)):
+            return False
+        self.entered.add(id(held))
+        return not reach.holds(self.inputs, held)
 
     # In the loops below, `unshared` is told how many hold the part besides its argument: the
     # container, the loop's variable and, where there is one, the copy that is looped over.
@@ -130,7 +145,7 @@ class _Adoption:
                 if alone or self.derived or name in given or type(part) not in VALUE_TYPES:
                     fields[name] = self.part(part, alone, depth, name in given)
             watch(made, self.origins, HOLDER)
-        elif cls not in _NEVER and not is_service(cls):
+        elif cls not in _NEVER and (not is_service(cls) or (self.derived and cls.__name__ in _RESULTS_TO_BE)):
             # What runs code may come out with constants of that code, too.
             watch(made, self.origins, HOLDER if cls in _RUNNING and not self.derived else SOURCE)
         return made
@@ -148,7 +163,8 @@ class _Adoption:
             name = self.value(key, alone) if type(key) in VALUE_TYPES else key
             renamed = renamed or name is not key
             pairs.append((name, new))
-        if renamed and type(made) is dict:  # the order stays, only the key objects change
+        # The order stays, only the key objects change; nobody else may be iterating.
+        if renamed and type(made) is dict and id(made) not in self.entered:
             made.clear()
             made.update(pairs)
 
@@ -206,7 +222,7 @@ def adopt(result: Any, origins: Origins, derived: bool = False, inputs: Collecti
             return adoption.value(result, alone)
         if id(result) in TAINT:
             return result
-        if alone or (derived and _stands_for_itself(type(result))):
+        if alone or adoption.enters(result) or (derived and _stands_for_itself(type(result))):
             return adoption.whole(result)
     except RecursionError:
         pass

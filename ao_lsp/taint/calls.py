@@ -12,6 +12,7 @@ import itertools
 import sys
 from _functools import _lru_cache_wrapper as _LruCache  # noqa: N812  # it is a class
 from _functools import partial, reduce
+from sys import getrefcount
 
 from ao_lsp.taint import (
     csv_models,
@@ -29,7 +30,7 @@ from ao_lsp.taint import (
     streams,
 )
 from ao_lsp.taint.adopt import adopt, blame
-from ao_lsp.taint.escrow import ACTIVE_TAINT, Escrow
+from ao_lsp.taint.escrow import ACTIVE_TAINT, FILLED, Escrow
 from ao_lsp.taint.frames import unseen
 from ao_lsp.taint.kept import keep
 from ao_lsp.taint.kinds import BuiltinFunctionType, CoroutineType, FunctionType, MethodType, ModuleType
@@ -40,6 +41,7 @@ from ao_lsp.taint.table import SOURCE, origins_of, pin
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from types import FrameType
     from typing import Any
 
     from ao_lsp.taint.origins import Origins
@@ -111,10 +113,9 @@ def library(function: Any, /, *args: Any, **kwargs: Any) -> Any:
     """A call into library code, which may make recorded calls."""
     name = _name(function)
     if name in _SPAWNING:
-        # What runs in the task has an escrow of its own; the task's context must not inherit this one.
-        return function(*map(flow.as_task, args), **kwargs)
+        return _spawn(function, sys._getframe(), *map(flow.as_task, args), **kwargs)
     origins, derived, passed = _inputs(function, args, kwargs)
-    held = Escrow(origins)
+    held = Escrow(origins, escrow.place(sys._getframe()))
     token = ACTIVE_TAINT.set(held)
     try:
         result = [function(*args, **kwargs)]
@@ -123,15 +124,41 @@ def library(function: Any, /, *args: Any, **kwargs: Any) -> Any:
         raise
     finally:
         ACTIVE_TAINT.reset(token)
+        held.over = True
         if passed is not None:
             passed.settle(held.origins)
     if type(result[0]) is CoroutineType:
-        flow.made_here(result[0], sys._getframe())
-    if held.outputs:
-        return adopt(result.pop(), held.outputs, True)
+        flow.made_at(result[0], held.place)
+    outputs = held.outputs
+    goes_on = getrefcount(held) != _HELD_HERE
+    if (goes_on or FILLED) and not outputs:
+        _fill_later(function, result[0], held, goes_on)
+    if outputs:
+        return adopt(result.pop(), outputs, True, (args, kwargs))
     if not origins or _gives_callback(args, kwargs):
         return result.pop()
     return adopt(result.pop(), origins, derived or name in _DERIVING, (args, kwargs))
+
+
+def _held_here() -> int:
+    held = Escrow(NOTHING)
+    return getrefcount(held)
+
+
+_HELD_HERE = _held_here()
+"""How many hold the escrow of a library call that left no task, thread or context behind."""
+
+
+def _fill_later(function: Any, result: object, held: Escrow, goes_on: bool) -> None:
+    """What came out may be filled by tasks or threads that the library call started (a handle of a run,
+    a future), or be read from something that is (the stream of its events)."""
+    if not flow.may_run(type(result)):
+        return
+    filled = FILLED.get(id(getattr(function, "__self__", None)))
+    if filled is not None:
+        filled[1].fills(result)
+    elif goes_on:
+        held.fills(result)
 
 
 @unseen
@@ -153,6 +180,21 @@ def native(function: Any, /, *args: Any, **kwargs: Any) -> Any:
     if _gives_callback(args, kwargs):
         return result.pop()
     return adopt(result.pop(), origins, derived, (args, kwargs))
+
+
+@unseen
+def _spawn(function: Any, frame: FrameType | None, /, *args: Any, **kwargs: Any) -> Any:
+    """A call that makes a task. What runs in there has escrows of its own, and must not inherit the one
+    around a callback that spawns it; who asked for the task is still to be known."""
+    place = escrow.place(frame)
+    del frame
+    if ACTIVE_TAINT.get() is None and not scope.FOLLOWED:
+        return function(*args, **kwargs)  # the task's context stays as it would be
+    token = ACTIVE_TAINT.set(Escrow(NOTHING, place))
+    try:
+        return function(*args, **kwargs)
+    finally:
+        ACTIVE_TAINT.reset(token)
 
 
 def _inputs(
@@ -239,6 +281,36 @@ _DERIVING = frozenset(
 
 
 # -- functions whose models need what stands above
+
+
+@unseen
+def run_function(function: Any, /, *args: Any, **kwargs: Any) -> Any:
+    """Something that runs a function elsewhere: the user's code called that function, so it is called
+    as rewritten code would call it."""
+    place = _RUNNING.get(_name(function), 0)
+    if len(args) > place and _runs_here(function, args):
+        args = (*args[:place], callee(args[place]), *args[place + 1 :])
+    return library(function, *args, **kwargs)
+
+
+@unseen
+def run_in_context(function: Any, called: Any, /, *args: Any, **kwargs: Any) -> Any:
+    return function(callee(called), *args, **kwargs)
+
+
+def _runs_here(function: Any, args: tuple[Any, ...]) -> bool:
+    """Not in another process, to which only a module's own function can go."""
+    pool = args[0] if _name(function).endswith("run_in_executor") else getattr(function, "__self__", None)
+    return "ProcessPool" not in type(pool).__name__
+
+
+# By name, the place of the function among the arguments.
+_RUNNING = {
+    "asyncio.base_events.BaseEventLoop.run_in_executor": 1,
+    "asyncio.threads.to_thread": 0,
+    "concurrent.futures._base.Executor.map": 0,
+    "concurrent.futures.thread.ThreadPoolExecutor.submit": 0,
+}
 
 
 @unseen
@@ -337,6 +409,7 @@ def write_json(function: Any, value: Any, handle: Any, /, *args: Any, **kwargs: 
 
 _COMPRESSING = dict.fromkeys(("compress", "decompress", "flush"), models.compress)
 _METHODS_BY_MODULE: dict[str, dict[str, models.Model]] = {
+    "_contextvars": {"run": run_in_context},
     "re": {"finditer": find_all, "sub": substitute, "subn": substitute},
     "sqlite3": databases.METHODS,
     "socket": processes.SOCKET_METHODS,
@@ -366,6 +439,7 @@ _NAMED: dict[str, models.Model] = {
     **dict.fromkeys(log_models.NAMES, log_models.write_record),
     "json.dump": write_json,
     "subprocess.Popen.communicate": processes.communicate,
+    **dict.fromkeys(_RUNNING, run_function),
     **{f"configparser.RawConfigParser.{name}": models.absorb for name in ("read_dict", "read_string", "set")},
     "json.dumps": json_models.dumps,
     "json.loads": json_models.loads,

@@ -11,11 +11,12 @@ from __future__ import annotations
 
 import sys
 from _weakref import ref as _ref
+from sys import _getframe
 
 from ao_lsp.taint import csv_models, databases, scope, stream_models, streams
 from ao_lsp.taint.adopt import adopt, blame
 from ao_lsp.taint.characters import characters
-from ao_lsp.taint.escrow import ACTIVE_TAINT, Escrow
+from ao_lsp.taint.escrow import ACTIVE_TAINT, FILLED, Escrow, place
 from ao_lsp.taint.frames import unseen, unseen_methods
 from ao_lsp.taint.kept import keep
 from ao_lsp.taint.kinds import AsyncGeneratorType, CoroutineType, GeneratorType
@@ -26,10 +27,9 @@ from ao_lsp.taint.table import SOURCE, VALUE_TYPES
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from types import FrameType
     from typing import Any
 
-    from ao_lsp.taint.escrow import Place
+    from ao_lsp.taint.origins import Place
 
 keep(globals())
 
@@ -46,20 +46,35 @@ def _is_librarys(value: object) -> bool:
         return value.cr_code.co_filename not in scope.FILES  # type: ignore[attr-defined]  # likewise
     if cls is AsyncGeneratorType:
         return value.ag_code.co_filename not in scope.FILES  # type: ignore[attr-defined]  # likewise
-    if not cls.__flags__ & _HEAP_TYPE or cls.__module__ in scope.MODULES:
+    if cls.__module__ in scope.MODULES:
         return False
     if cls.__module__ == "contextlib":
         generator = getattr(value, "gen", None)
         return type(generator) in (GeneratorType, AsyncGeneratorType) and _is_librarys(generator)
-    return cls.__module__.partition(".")[0] not in sys.stdlib_module_names
+    return _is_of_library(cls)
+
+
+def _is_of_library(cls: type) -> bool:
+    """Whether a class is neither the language's nor the standard library's."""
+    return bool(cls.__flags__ & _HEAP_TYPE) and cls.__module__.partition(".")[0] not in sys.stdlib_module_names
+
+
+def may_run(cls: type) -> bool:
+    """Whether an object of this class, made by library code, may go on with what made it."""
+    if cls in (GeneratorType, CoroutineType, AsyncGeneratorType) or cls.__name__ in ("Future", "Task"):
+        return True
+    return _is_of_library(cls) and cls.__module__ not in scope.MODULES
 
 
 def _escrow_for(value: object) -> Escrow | None:
     """The escrow under which `value` has to run; None where it runs as it is."""
+    filled = FILLED.get(id(value))
+    if filled is not None:
+        return filled[1]
     entry = TAINT.get(id(value))
     if entry is None:
-        return Escrow(NOTHING) if LIVE and _is_librarys(value) else None
-    return Escrow(entry[1])
+        return Escrow(NOTHING, place(_getframe())) if LIVE and _is_librarys(value) else None
+    return Escrow(entry[1], place(_getframe()))
 
 
 def _is_made_of_one(value: object) -> bool:
@@ -136,7 +151,11 @@ def iterate(value: Any) -> Any:
     if cls.__module__ == "sqlite3":
         return databases.rows_of(value)
     escrow = _escrow_for(value)
-    return value if escrow is None else CarriedIterator(value, escrow)
+    if escrow is None:
+        return value
+    if cls is GeneratorType:
+        escrow.fills(value)  # whoever goes on with it later goes on under the same escrow
+    return CarriedIterator(value, escrow)
 
 
 # -- await
@@ -230,15 +249,13 @@ class _Made(_ref):  # type: ignore[type-arg]  # the C type takes no parameter at
 _made: dict[int, _Made] = {}
 
 
-def made_here(coroutine: object, frame: FrameType | None) -> None:
-    """Note that the user's code, at `frame` or the next frame that is no helper's, made this coroutine
-    of library code: when a task runs it, that frame is gone."""
-    while frame is not None and frame.f_code.co_filename.startswith(_HELPERS):
-        frame = frame.f_back
-    if frame is not None:
+def made_at(coroutine: object, place: Place | None) -> None:
+    """Note that the user's code, at `place`, made this coroutine of library code: when a task runs it,
+    that frame is gone."""
+    if place is not None:
         made = _Made(coroutine, _unmade)
         made.key = id(coroutine)
-        made.place = (frame.f_code, frame.f_lasti, frame.f_lineno)
+        made.place = place
         _made[made.key] = made
 
 
@@ -246,11 +263,10 @@ def _unmade(made: _Made, known: dict[int, _Made] = _made) -> None:
     known.pop(made.key, None)
 
 
-_HELPERS = __file__.rpartition("flow.py")[0]
-
-
 def as_task(value: Any) -> Any:
     """A coroutine of library code, made to carry its own escrow into the task that it becomes."""
+    if type(value) is list or type(value) is tuple:
+        return [*map(as_task, value)] if any(type(each) is CoroutineType for each in value) else value
     if type(value) is not CoroutineType or not _is_librarys(value):
         return value
     if value.cr_code.co_filename.startswith(scope.STANDARD_LIBRARY):
@@ -289,6 +305,8 @@ def iterate_async(value: Any) -> Any:
     escrow = _escrow_for(value)
     if escrow is None or not hasattr(type(value), "__aiter__"):
         return value
+    if type(value) is AsyncGeneratorType:
+        escrow.fills(value)
     return CarriedAsyncIterator(value, escrow)
 
 

@@ -55,6 +55,8 @@ class RewritingLoader(SourceFileLoader):
         if code is None:
             return super().get_code(fullname)
         scope.FILES.add(self.path)
+        if not scope.is_own(fullname, self.path):
+            scope.FOLLOWED.add(self.path)
         scope.MODULES.add(fullname)
         return code
 
@@ -91,7 +93,9 @@ _in_search: set[str] = set()
 def code_of(file: str) -> CodeType | None:
     """The rewritten code of a module of the user's; None where it has to run as it is."""
     try:
-        return compiled(pyc.read(file), file)
+        with open(file, "rb") as handle:
+            source = handle.read()
+        return compiled(source, file)
     except RecursionError:
         _report(f"{file}: not rewritten: an expression is nested too deep")
     except Exception as error:

@@ -17,6 +17,10 @@ keep(globals())
 FILES: set[str] = set()
 """File names (`co_filename`) of rewritten code: a function is the user's when its code names one."""
 
+FOLLOWED: set[str] = set()
+"""Those of packages that were added by name: rewritten like the user's, but not where the user looks
+for a call."""
+
 MODULES: set[str] = set()
 """Names of rewritten modules: a class is the user's when its `__module__` is one."""
 
@@ -56,12 +60,16 @@ def add(rewrite: str) -> None:
 
 
 def is_users(module: str, path: str) -> bool:
-    """Whether the module `module`, found at the source file `path`, is the user's code."""
+    """Whether the module `module`, found at the source file `path`, counts as the user's code."""
+    if module.partition(".")[0] in _added_packages:
+        return not path.startswith(_OURS)
+    return is_own(module, path)
+
+
+def is_own(module: str, path: str) -> bool:
+    """The same without packages that were added by name."""
     if path.startswith(_OURS):
         return False
-    package = module.partition(".")[0]
-    if package in _added_packages:
-        return True
     if _added_paths:
         real = os.path.realpath(path)
         if any(real == added or (added[-1] == os.sep and real.startswith(added)) for added in _added_paths):
@@ -69,4 +77,5 @@ def is_users(module: str, path: str) -> bool:
     if path.startswith(STANDARD_LIBRARY) or any(part in path for part in _INSTALLED):
         return False
     # A frozen or built-in module has a name of the standard library and no file of its own.
+    package = module.partition(".")[0]
     return not (package in sys.stdlib_module_names and os.path.realpath(path).startswith(STANDARD_LIBRARY))

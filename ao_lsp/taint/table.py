@@ -192,6 +192,15 @@ def watch(value: object, origins: Origins, kind: int) -> None:
     TAINT[key] = (watching, origins, kind)
 
 
+def restate(value: object, origins: Origins, kind: int) -> None:
+    """What is known of an object now, in place of what its entry says."""
+    entry = TAINT.get(id(value))
+    if entry is None:
+        watch(value, origins, kind)
+    else:
+        TAINT[id(value)] = (entry[0], origins, kind)
+
+
 def pin(value: object, origins: Origins, kind: int) -> None:
     """Tag an object that takes no weak reference and whose end nobody can see."""
     if origins:

@@ -28,6 +28,9 @@ keep(globals())
 # The library, and the module here that knows its seam: imported only when the library is.
 _SEAMS = {"httpx": "httpx_seam", "httpx2": "httpx_seam"}
 
+# Modules of the standard library whose classes start tasks and threads (taint/strands.py).
+_STARTING = frozenset({"asyncio.base_events", "concurrent.futures.thread", "threading"})
+
 _recorder: Recorder | None = None
 _undo: list[Undo] = []
 _searching: set[str] = set()
@@ -38,7 +41,7 @@ class Finder:
 
     @staticmethod
     def find_spec(name: str, path: Sequence[str] | None = None, target: ModuleType | None = None) -> ModuleSpec | None:
-        if name not in _SEAMS or name in _searching:
+        if (name not in _SEAMS and name not in _STARTING) or name in _searching:
             return None
         _searching.add(name)
         try:
@@ -76,6 +79,10 @@ def _patch(name: str, module: ModuleType) -> None:
     try:
         from importlib import import_module
 
+        if name in _STARTING:
+            if state.LIVE:
+                import_module("ao_lsp.taint.strands").patch(module)
+            return
         seam = import_module(f"ao_lsp.runner.transports.{_SEAMS[name]}")
         _undo.append(seam.patch(module, _recorder))
         if _recorder.tracks:
@@ -85,6 +92,7 @@ def _patch(name: str, module: ModuleType) -> None:
                 session_files.recall(_recorder.session)
             names.load()
             state.go_live()
+            import_module("ao_lsp.taint.strands").install()
     except Exception as error:
         _note(f"{name} {getattr(module, '__version__', '')}: its calls are not recorded: {error!r}")
 
@@ -109,3 +117,6 @@ def uninstall() -> None:
         sys.meta_path.remove(Finder)
     while _undo:
         _undo.pop()()
+    strands = sys.modules.get("ao_lsp.taint.strands")
+    if strands is not None:
+        strands.uninstall()

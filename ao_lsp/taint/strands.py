@@ -1,0 +1,189 @@
+"""Tasks and threads that library code starts: each goes on under a fork of the escrow that it was started in.
+
+A task inherits the context variable by itself; a thread of a pool does not. Either gets a fork, so
+that of two calls that run side by side neither counts as an input of the other, while whoever
+started both has the outputs of both. Three classes of the standard library are patched for that,
+with functions that no frame walker sees, once recorded calls are possible.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from _thread import get_ident
+
+from ao_lsp.taint import escrow
+from ao_lsp.taint.escrow import ACTIVE_TAINT, STRANDS
+from ao_lsp.taint.frames import unseen
+from ao_lsp.taint.kept import keep
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import ModuleType
+    from typing import Any
+
+keep(globals())
+
+_ESCROW = "@ao.escrow"
+_undo: list[Callable[[], None]] = []
+_patched: set[str] = set()
+
+
+def _replace(cls: Any, name: str, wrapper: Callable[..., Any]) -> None:
+    original = cls.__dict__[name]
+    for attribute in ("__module__", "__name__", "__qualname__", "__doc__", "__defaults__", "__kwdefaults__"):
+        setattr(wrapper, attribute, getattr(original, attribute))
+    wrapper.__wrapped__ = original  # type: ignore[attr-defined]  # what inspect goes by
+    setattr(cls, name, wrapper)
+    _undo.append(lambda: setattr(cls, name, original))
+
+
+def _in_pools(module: Any) -> None:
+    """`concurrent.futures.thread`: a piece of work runs under a fork of what it was handed in under;
+    what it makes is known to whoever asks for its result."""
+    item, future_class = module._WorkItem, module._base.Future
+    make, run, result = item.__init__, item.run, future_class.result
+
+    @unseen
+    def __init__(self: Any, future: Any, *args: Any, **kwargs: Any) -> None:  # noqa: N807  # it takes the place of one
+        make(self, future, *args, **kwargs)
+        waiting = escrow.current()
+        if waiting is not None:
+            forked = waiting.fork()
+            forked.joined = False
+            self.__dict__[_ESCROW] = future.__dict__[_ESCROW] = forked
+
+    @unseen
+    def result_of(self: Any, *args: Any, **kwargs: Any) -> Any:
+        try:
+            return result(self, *args, **kwargs)
+        finally:
+            forked = self.__dict__.get(_ESCROW)
+            if forked is not None and self._state == "FINISHED":
+                forked.join()
+
+    @unseen
+    def run_item(self: Any, *args: Any) -> Any:
+        forked = self.__dict__.pop(_ESCROW, None)
+        if forked is None:
+            return run(self, *args)
+        thread = get_ident()
+        outer = STRANDS.get(thread)
+        STRANDS[thread] = forked
+        try:
+            return run(self, *args)
+        finally:
+            if outer is None:
+                del STRANDS[thread]
+            else:
+                STRANDS[thread] = outer
+
+    _replace(item, "__init__", __init__)
+    _replace(item, "run", run_item)
+    _replace(future_class, "result", result_of)
+
+
+def _in_threads(module: Any) -> None:
+    """`threading`: a thread is part of the library call that starts it for as long as that lasts."""
+    thread_class = module.Thread
+    start, bootstrap = thread_class.start, thread_class._bootstrap_inner
+    starting: dict[int, escrow.Escrow] = {}
+
+    @unseen
+    def start_thread(self: Any) -> None:
+        waiting = escrow.current()
+        if waiting is None:
+            start(self)
+            return
+        starting[id(self)] = waiting.fork()
+        try:
+            start(self)
+        except BaseException:
+            starting.pop(id(self), None)
+            raise
+
+    @unseen
+    def run_thread(self: Any) -> None:
+        forked = starting.pop(id(self), None)
+        if forked is None:
+            bootstrap(self)
+            return
+        forked.ends = True
+        STRANDS[get_ident()] = forked
+        try:
+            bootstrap(self)
+        finally:
+            STRANDS.pop(get_ident(), None)
+
+    _replace(thread_class, "start", start_thread)
+    _replace(thread_class, "_bootstrap_inner", run_thread)
+
+
+def _in_tasks(module: Any) -> None:
+    """`asyncio.base_events`: the context of a task gets a fork."""
+    loop = module.BaseEventLoop
+    create = loop.create_task
+
+    @unseen
+    def create_task(self: Any, *args: Any, **kwargs: Any) -> Any:
+        waiting = escrow.current()
+        if waiting is None:
+            return create(self, *args, **kwargs)
+        token = ACTIVE_TAINT.set(waiting.fork())
+        try:
+            return create(self, *args, **kwargs)
+        finally:
+            ACTIVE_TAINT.reset(token)
+
+    _replace(loop, "create_task", create_task)
+
+
+_PATCHES: dict[str, Callable[[ModuleType], None]] = {
+    "asyncio.base_events": _in_tasks,
+    "concurrent.futures.thread": _in_pools,
+    "threading": _in_threads,
+}
+MODULES = frozenset(_PATCHES)
+"""The modules whose classes start tasks and threads."""
+
+
+def patch(module: ModuleType) -> None:
+    """Patch one of `MODULES`, once. One that lacks what is patched stays as it is."""
+    name = module.__name__
+    if name in _patched:
+        return
+    _patched.add(name)
+    try:
+        _PATCHES[name](module)
+    except Exception as error:
+        escrow.lost(f"what {name} starts", error)
+
+
+def install() -> None:
+    """Patch those of `MODULES` that are loaded."""
+    for name in MODULES:
+        module = sys.modules.get(name)
+        if module is not None:
+            patch(module)
+    if not _watching_forks:
+        _watching_forks.append(True)
+        os.register_at_fork(after_in_child=_forked)
+
+
+_watching_forks: list[bool] = []
+
+
+def _forked() -> None:
+    # Of all threads only this one goes on; the numbers of the others will be used again.
+    mine = STRANDS.get(get_ident())
+    STRANDS.clear()
+    if mine is not None:
+        STRANDS[get_ident()] = mine
+
+
+def uninstall() -> None:
+    """Take it all back."""
+    while _undo:
+        _undo.pop()()
+    _patched.clear()
