@@ -28,6 +28,10 @@ from ao_lsp.taint.kinds import (
     GeneratorType,
     MethodType,
     ModuleType,
+    bases_of,
+    lookup,
+    module_of,
+    name_of,
 )
 from ao_lsp.taint.origins import step
 from ao_lsp.taint.state import TAINT
@@ -188,24 +192,27 @@ def _given_fields(made: object) -> Collection[str]:
 
 def is_service(cls: type) -> bool:
     """Whether instances carry by identity, or serve many calls at once."""
-    if cls.__module__.partition(".")[0] in _SERVICE_PACKAGES:
+    if module_of(cls).partition(".")[0] in _SERVICE_PACKAGES:
         return True
-    if (cls.__module__, cls.__name__) == ("subprocess", "CompletedProcess"):
+    if (module_of(cls), name_of(cls)) == ("subprocess", "CompletedProcess"):
         return False
-    return any(base.__name__.endswith(_SERVICES) for base in cls.__mro__)
+    for base in bases_of(cls):  # noqa: SIM110  # generators cannot be hidden (frames.py)
+        if name_of(base).endswith(_SERVICES):
+            return True
+    return False
 
 
 def _is_named_tuple(cls: type) -> bool:
     """Whether another instance with equal elements would be the same for all that anybody can tell."""
-    if not issubclass(cls, tuple) or cls.__dictoffset__:
+    if not issubclass(cls, tuple) or lookup(cls, "__dict__") is not None:
         return False
-    return hasattr(cls, "_fields")
+    return lookup(cls, "_fields") is not None
 
 
 def _stands_for_itself(cls: type) -> bool:
     """Whether an object that somebody else holds too may be entered: a library's, not the user's; no
     container that can grow, and may hold more than what came out."""
-    return cls.__module__ not in scope.MODULES and not issubclass(cls, (dict, list, set))
+    return module_of(cls) not in scope.MODULES and not issubclass(cls, (dict, list, set))
 
 
 def adopt(result: Any, origins: Origins, derived: bool = False, inputs: Collection[Any] = ()) -> Any:

@@ -33,7 +33,16 @@ from ao_lsp.taint.adopt import adopt, blame
 from ao_lsp.taint.escrow import ACTIVE_TAINT, FILLED, Escrow
 from ao_lsp.taint.frames import unseen
 from ao_lsp.taint.kept import keep
-from ao_lsp.taint.kinds import BuiltinFunctionType, CoroutineType, FunctionType, MethodType, ModuleType
+from ao_lsp.taint.kinds import (
+    BuiltinFunctionType,
+    CoroutineType,
+    FunctionType,
+    MethodType,
+    ModuleType,
+    lookup,
+    module_of,
+    name_of,
+)
 from ao_lsp.taint.origins import NOTHING, union
 from ao_lsp.taint.reach import reach
 from ao_lsp.taint.state import TAINT
@@ -49,6 +58,7 @@ if TYPE_CHECKING:
 keep(globals())
 
 _MethodWrapper = type("".__str__)
+_BOUND = frozenset({BuiltinFunctionType, MethodType, _MethodWrapper})
 
 
 def is_users(function: object) -> bool:
@@ -65,7 +75,7 @@ def is_users(function: object) -> bool:
             function = function.__func__  # type: ignore[attr-defined]  # likewise
         elif cls is partial:
             function = function.func  # type: ignore[attr-defined]  # likewise
-        elif cls is _LruCache:
+        elif cls is _LruCache or name_of(cls) == _LruCache.__name__:  # of a copy of the module, too
             function = function.__wrapped__  # type: ignore[attr-defined]  # likewise
         else:
             return _calls_users(function)
@@ -74,19 +84,13 @@ def is_users(function: object) -> bool:
 
 def _calls_users(value: object) -> bool:
     """Whether an object or class of the user's is called."""
-    if isinstance(value, type):
-        return value.__module__ in scope.MODULES and _constructed_by_user(value)
-    if type(value).__module__ not in scope.MODULES:
+    # By type, not isinstance: a lazy proxy's `__class__` may run code of the user's.
+    if issubclass(type(value), type):
+        return module_of(value) in scope.MODULES and _constructed_by_user(value)  # type: ignore[arg-type]  # mypy does not narrow so
+    if module_of(type(value)) not in scope.MODULES:
         return False
-    method = _lookup(type(value), "__call__")
+    method = lookup(type(value), "__call__")
     return type(method) is FunctionType and is_users(method)
-
-
-def _lookup(cls: type, name: str) -> Any:
-    for base in cls.__mro__:
-        if name in base.__dict__:
-            return base.__dict__[name]
-    return None
 
 
 def _constructed_by_user(cls: type) -> bool:
@@ -95,8 +99,8 @@ def _constructed_by_user(cls: type) -> bool:
     if type(cls).__call__ is not type.__call__:
         return False  # Enum and others look something up
     for name in ("__new__", "__init__"):
-        maker = _lookup(cls, name)
-        if isinstance(maker, staticmethod):
+        maker = lookup(cls, name)
+        if type(maker) is staticmethod:
             maker = maker.__func__
         if type(maker) is not FunctionType:
             continue  # object's, an exception's, a built-in type's
@@ -113,9 +117,9 @@ def library(function: Any, /, *args: Any, **kwargs: Any) -> Any:
     """A call into library code, which may make recorded calls."""
     name = _name(function)
     if name in _SPAWNING:
-        return _spawn(function, sys._getframe(), *map(flow.as_task, args), **kwargs)
+        return _spawn(function, sys._getframe(1), *map(flow.as_task, args), **kwargs)
     origins, derived, passed = _inputs(function, args, kwargs)
-    held = Escrow(origins, escrow.place(sys._getframe()))
+    held = Escrow(origins, escrow.place(sys._getframe(1)))
     token = ACTIVE_TAINT.set(held)
     try:
         result = [function(*args, **kwargs)]
@@ -215,7 +219,8 @@ def _inputs(
         if not streams.TYPES.isdisjoint(map(type, values)):
             passed = handles.Passed(values)
             origins = union(origins, passed.readable())
-        receiver = getattr(function, "__self__", None)
+        # Of nothing else: asking may run code (a proxy makes attributes as it is asked for them).
+        receiver = function.__self__ if type(function) in _BOUND else None
         if receiver is None or type(receiver) is ModuleType:
             return origins, False, passed
         entry = TAINT.get(id(receiver))
@@ -230,16 +235,19 @@ def _inputs(
 def _gives_callback(args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
     """Whether the user's code is handed to the library: then what comes back may be what that code
     returned, and that knows its own origins."""
-    return any(_is_function(value) and is_users(value) for value in (*args, *kwargs.values()))
+    for value in (*args, *kwargs.values()):  # noqa: SIM110  # generators cannot be hidden (frames.py)
+        if type(value) in _FUNCTIONS_OF_PYTHON and is_users(value):
+            return True
+    return False
 
 
-def _is_function(value: object) -> bool:
-    return type(value) in (FunctionType, MethodType, partial, _LruCache)
+_FUNCTIONS_OF_PYTHON = frozenset({FunctionType, MethodType, partial, _LruCache})
 
 
 def _name(function: Any) -> str:
-    function = getattr(function, "__func__", function)
-    return f"{getattr(function, '__module__', '')}.{getattr(function, '__qualname__', '')}"
+    if type(function) is MethodType:
+        function = function.__func__
+    return f"{function.__module__}.{function.__qualname__}" if type(function) is FunctionType else ""
 
 
 # Python functions of the standard library that run what they are given in a task of its own.
@@ -294,14 +302,14 @@ def run_function(function: Any, /, *args: Any, **kwargs: Any) -> Any:
 
 
 @unseen
-def run_in_context(function: Any, called: Any, /, *args: Any, **kwargs: Any) -> Any:
-    return function(callee(called), *args, **kwargs)
+def run_in_context(function: Any, /, *args: Any, **kwargs: Any) -> Any:
+    return function(*map(callee, args[:1]), *args[1:], **kwargs)
 
 
 def _runs_here(function: Any, args: tuple[Any, ...]) -> bool:
     """Not in another process, to which only a module's own function can go."""
-    pool = args[0] if _name(function).endswith("run_in_executor") else getattr(function, "__self__", None)
-    return "ProcessPool" not in type(pool).__name__
+    pool = args[0] if _name(function).endswith("run_in_executor") else function.__self__ if type(function) in _BOUND else None
+    return "ProcessPool" not in name_of(type(pool))
 
 
 # By name, the place of the function among the arguments.
@@ -314,30 +322,36 @@ _RUNNING = {
 
 
 @unseen
-def apply_to_elements(function: Any, callback: Any, /, *args: Any) -> Any:
+def apply_to_elements(function: Any, /, *args: Any, **kwargs: Any) -> Any:
     """`map`, `starmap`: the callback is called as rewritten code would call it."""
-    if callback is not None:  # `filter(None, …)`
-        callback = callee(callback)
-    return function(callback, *map(flow.iterate, args))
+    if not args or args[0] is None:  # a wrong call; `filter(None, …)`
+        return function(*args[:1], *map(flow.iterate, args[1:]), **kwargs)
+    return function(callee(args[0]), *map(flow.iterate, args[1:]), **kwargs)
 
 
 @unseen
-def next_of(function: Any, iterator: Any, /, *default: Any) -> Any:
-    carried = flow.iterate(iterator)
-    return function(carried if type(carried) in _STEPPED else iterator, *default)
+def next_of(function: Any, /, *args: Any, **kwargs: Any) -> Any:
+    carried = flow.iterate(args[0]) if args else None
+    if type(carried) not in _STEPPED:
+        return function(*args, **kwargs)
+    return function(carried, *args[1:], **kwargs)
 
 
 _STEPPED = (flow.CarriedIterator, stream_models.Lines, csv_models.Rows, databases.Rows)
 
 
 @unseen
-def attribute_of(function: Any, value: Any, name: Any, /, *default: Any) -> Any:
-    return function(ops.attribute(value), name, *default)
+def attribute_of(function: Any, /, *args: Any, **kwargs: Any) -> Any:
+    if len(args) < 2 or type(args[1]) is not str:
+        return function(*args, **kwargs)  # which says what is wrong
+    return function(ops.attribute(args[0]), *args[1:], **kwargs)
 
 
 @unseen
-def reduce_elements(function: Any, callback: Any, values: Any, /, *initial: Any) -> Any:
-    return function(callee(callback), flow.iterate(values), *initial)
+def reduce_elements(function: Any, /, *args: Any, **kwargs: Any) -> Any:
+    if len(args) < 2:
+        return function(*args, **kwargs)
+    return function(callee(args[0]), flow.iterate(args[1]), *args[2:], **kwargs)
 
 
 @unseen
@@ -390,9 +404,11 @@ def find_all(function: Any, /, *args: Any, **kwargs: Any) -> Any:
 
 
 @unseen
-def accumulate(function: Any, values: Any, operator: Any = None, /, **kwargs: Any) -> Any:
-    operator = kwargs.pop("func", operator)
-    return function(flow.iterate(values), ops.add if operator is None else callee(operator), **kwargs)
+def accumulate(function: Any, /, *args: Any, **kwargs: Any) -> Any:
+    if not args or len(args) > 2:
+        return function(*args, **kwargs)  # by keyword, which is as good, or wrong
+    operator = args[1] if len(args) == 2 else kwargs.pop("func", None)
+    return function(flow.iterate(args[0]), ops.add if operator is None else callee(operator), **kwargs)
 
 
 @unseen
@@ -402,9 +418,13 @@ def directly(function: Any, /, *args: Any, **kwargs: Any) -> Any:
 
 
 @unseen
-def write_json(function: Any, value: Any, handle: Any, /, *args: Any, **kwargs: Any) -> Any:
+def write_json(function: Any, /, *args: Any, **kwargs: Any) -> Any:
     """`json.dump`."""
-    return library(function, value, handles.tapped(handle), *args, **kwargs)
+    if len(args) > 1:
+        args = (args[0], handles.tapped(args[1]), *args[2:])
+    elif "fp" in kwargs:
+        kwargs["fp"] = handles.tapped(kwargs["fp"])
+    return library(function, *args, **kwargs)
 
 
 _COMPRESSING = dict.fromkeys(("compress", "decompress", "flush"), models.compress)
@@ -483,13 +503,13 @@ def callee(function: Any) -> Any:
             return _compiled(function)
         if cls is _MethodWrapper:
             return function  # `super().__init__`: what it stores is stored by identity
-        if isinstance(function, type):
+        if issubclass(cls, type):
             if function in _TYPES:
                 model = _TYPES[function]
                 return function if model is None else partial(model, function)
-            if function.__module__ in _DIRECT or is_users(function):
+            if module_of(function) in _DIRECT or is_users(function):
                 return function
-            return partial(_NAMED_TYPES.get(f"{function.__module__}.{function.__qualname__}", library), function)
+            return partial(_NAMED_TYPES.get(f"{module_of(function)}.{name_of(function)}", library), function)
         if is_users(function):
             return function
         return partial(library, function)
@@ -505,6 +525,8 @@ def _compiled(function: Any) -> Any:
     if receiver is None or type(receiver) is ModuleType:
         if receiver is sys:  # most of it looks at frames
             return partial(models.interned, function) if function is sys.intern else function
+        if receiver is not None and receiver.__name__ == "gc":  # counts what there is
+            return function
         if function in _FUNCTIONS:
             model = _FUNCTIONS[function]
             return function if model is None else partial(model, function)

@@ -19,7 +19,7 @@ from ao_lsp.taint.characters import characters
 from ao_lsp.taint.escrow import ACTIVE_TAINT, FILLED, Escrow, place
 from ao_lsp.taint.frames import unseen, unseen_methods
 from ao_lsp.taint.kept import keep
-from ao_lsp.taint.kinds import AsyncGeneratorType, CoroutineType, GeneratorType
+from ao_lsp.taint.kinds import AsyncGeneratorType, CoroutineType, GeneratorType, flags_of, lookup, name_of, module_of
 from ao_lsp.taint.origins import NOTHING
 from ao_lsp.taint.state import LIVE, TAINT
 from ao_lsp.taint.table import SOURCE, VALUE_TYPES
@@ -46,9 +46,9 @@ def _is_librarys(value: object) -> bool:
         return value.cr_code.co_filename not in scope.FILES  # type: ignore[attr-defined]  # likewise
     if cls is AsyncGeneratorType:
         return value.ag_code.co_filename not in scope.FILES  # type: ignore[attr-defined]  # likewise
-    if cls.__module__ in scope.MODULES:
+    if module_of(cls) in scope.MODULES:
         return False
-    if cls.__module__ == "contextlib":
+    if module == "contextlib":
         generator = getattr(value, "gen", None)
         return type(generator) in (GeneratorType, AsyncGeneratorType) and _is_librarys(generator)
     return _is_of_library(cls)
@@ -56,14 +56,18 @@ def _is_librarys(value: object) -> bool:
 
 def _is_of_library(cls: type) -> bool:
     """Whether a class is neither the language's nor the standard library's."""
-    return bool(cls.__flags__ & _HEAP_TYPE) and cls.__module__.partition(".")[0] not in sys.stdlib_module_names
+    return bool(flags_of(cls) & _HEAP_TYPE) and module_of(cls).partition(".")[0] not in sys.stdlib_module_names
 
 
 def may_run(cls: type) -> bool:
     """Whether an object of this class, made by library code, may go on with what made it."""
-    if cls in (GeneratorType, CoroutineType, AsyncGeneratorType) or cls.__name__ in ("Future", "Task"):
+    if cls in (GeneratorType, CoroutineType, AsyncGeneratorType) or name_of(cls) in ("Future", "Task"):
         return True
-    return _is_of_library(cls) and cls.__module__ not in scope.MODULES
+    return _is_of_library(cls) and module_of(cls) not in scope.MODULES
+
+
+def _has(value: object, method: str) -> bool:
+    return lookup(type(value), method) is not None
 
 
 def _escrow_for(value: object) -> Escrow | None:
@@ -73,8 +77,8 @@ def _escrow_for(value: object) -> Escrow | None:
         return filled[1]
     entry = TAINT.get(id(value))
     if entry is None:
-        return Escrow(NOTHING, place(_getframe())) if LIVE and _is_librarys(value) else None
-    return Escrow(entry[1], place(_getframe()))
+        return Escrow(NOTHING, place(_getframe(1))) if LIVE and _is_librarys(value) else None
+    return Escrow(entry[1], place(_getframe(1)))
 
 
 def _is_made_of_one(value: object) -> bool:
@@ -222,7 +226,7 @@ class Carried:
 def awaited(value: Any) -> Any:
     """What an `await` waits for in place of `value`."""
     escrow = _escrow_for(value)
-    if escrow is None or not hasattr(type(value), "__await__"):
+    if escrow is None or not _has(value, "__await__"):
         return value  # of the user, of asyncio, or not awaitable: the language says so itself
     return Carried(value, escrow)
 
@@ -303,7 +307,7 @@ class CarriedAsyncIterator:
 def iterate_async(value: Any) -> Any:
     """What an `async for` goes over in place of `value`."""
     escrow = _escrow_for(value)
-    if escrow is None or not hasattr(type(value), "__aiter__"):
+    if escrow is None or not _has(value, "__aiter__"):
         return value
     if type(value) is AsyncGeneratorType:
         escrow.fills(value)
@@ -356,7 +360,7 @@ class CarriedAsyncContext:
 def entered(value: Any) -> Any:
     """What a `with` enters in place of `value`."""
     escrow = _escrow_for(value)
-    if escrow is None or not (hasattr(type(value), "__enter__") and hasattr(type(value), "__exit__")):
+    if escrow is None or not (_has(value, "__enter__") and _has(value, "__exit__")):
         return value
     return CarriedContext(value, escrow)
 
@@ -365,6 +369,6 @@ def entered(value: Any) -> Any:
 def entered_async(value: Any) -> Any:
     """What an `async with` enters in place of `value`."""
     escrow = _escrow_for(value)
-    if escrow is None or not (hasattr(type(value), "__aenter__") and hasattr(type(value), "__aexit__")):
+    if escrow is None or not (_has(value, "__aenter__") and _has(value, "__aexit__")):
         return value
     return CarriedAsyncContext(value, escrow)

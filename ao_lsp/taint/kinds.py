@@ -4,6 +4,7 @@ from __future__ import annotations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
     from types import (
         AsyncGeneratorType,
         BuiltinFunctionType,
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
         MethodType,
         ModuleType,
     )
+    from typing import Any
 else:
 
     class _Specimen:
@@ -36,6 +38,24 @@ else:
     _made.close()  # or it would warn that it was never awaited
     del _made
 
+# How a class is looked at: a metaclass of the user's may have a `__dict__`, `__mro__`, `__module__` or
+# `__getattribute__` of its own, which would run.
+bases_of: Callable[[type], tuple[type, ...]] = type.__dict__["__mro__"].__get__
+names_of: Callable[[type], Mapping[str, Any]] = type.__dict__["__dict__"].__get__
+name_of: Callable[[type], str] = type.__dict__["__name__"].__get__
+flags_of: Callable[[type], int] = type.__dict__["__flags__"].__get__
+module_of: Callable[[type], str] = type.__dict__["__module__"].__get__
+
+
+def lookup(cls: type, name: str) -> Any:
+    """What `name` is in the class or its bases; None where it is not there."""
+    for base in bases_of(cls):
+        names = names_of(base)
+        if name in names:
+            return names[name]
+    return None
+
+
 __all__ = [
     "AsyncGeneratorType",
     "BuiltinFunctionType",
@@ -44,4 +64,10 @@ __all__ = [
     "GeneratorType",
     "MethodType",
     "ModuleType",
+    "bases_of",
+    "flags_of",
+    "lookup",
+    "module_of",
+    "name_of",
+    "names_of",
 ]

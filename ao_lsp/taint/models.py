@@ -25,6 +25,7 @@ from ao_lsp.taint.characters import characters
 from ao_lsp.taint.flow import iterate
 from ao_lsp.taint.frames import unseen
 from ao_lsp.taint.kept import keep
+from ao_lsp.taint.kinds import FunctionType, lookup, module_of
 from ao_lsp.taint.origins import NOTHING, step, union
 from ao_lsp.taint.reach import reach
 from ao_lsp.taint.state import TAINT
@@ -90,17 +91,24 @@ def from_receiver_and_arguments(method: Any, /, *args: Any, **kwargs: Any) -> An
     for value in args:
         if type(value) is type(receiver):  # not a width, nor a count
             origins = union(origins, origins_of(value))
-    return mark(result, step(origins, _getframe())) if origins else result
+    return mark(result, step(origins, _getframe(1))) if origins else result
 
 
 @unseen
-def join(method: Any, pieces: Any, /) -> Any:
+def join(method: Any, /, *args: Any, **kwargs: Any) -> Any:
+    if len(args) != 1 or kwargs or not _is_iterable(args[0]):
+        return method(*args, **kwargs)  # which says what is wrong
+    pieces = args[0]
     if type(pieces) is not list and type(pieces) is not tuple:
         pieces = list(iterate(pieces))
     origins = origins_of(method.__self__) if len(pieces) > 1 else NOTHING
     if not TAINT.keys().isdisjoint(map(id, pieces)):
         origins = reduce(union, map(origins_of, pieces), origins)
     return adopt(method(pieces), origins, True)
+
+
+def _is_iterable(value: object) -> bool:
+    return lookup(type(value), "__iter__") is not None or lookup(type(value), "__getitem__") is not None
 
 
 @unseen
@@ -110,9 +118,11 @@ def format_text(method: Any, /, *args: Any, **kwargs: Any) -> Any:
 
 
 @unseen
-def format_map(method: Any, mapping: Any, /) -> Any:
+def format_map(method: Any, /, *args: Any, **kwargs: Any) -> Any:
+    if len(args) != 1 or kwargs:
+        return method(*args, **kwargs)
     template = method.__self__
-    return adopt(method(mapping), union(origins_of(template), _formatted(template, (), mapping)), True)
+    return adopt(method(*args), union(origins_of(template), _formatted(template, (), args[0])), True)
 
 
 def _formatted(template: str, args: tuple[Any, ...], kwargs: Any) -> Any:
@@ -197,36 +207,39 @@ def written(text: Any, value: Any, more: Any = NOTHING) -> Any:
 
 def _writes_what_it_holds(cls: type) -> bool:
     for name in ("__format__", "__str__", "__repr__"):
-        for base in cls.__mro__:
-            method = base.__dict__.get(name)
-            if method is None:
-                continue
-            if base is object:
-                break  # object's own ask the next one
-            code = getattr(method, "__code__", None)
-            return code is None or code.co_filename not in scope.FILES
+        method = lookup(cls, name)
+        if method is lookup(object, name):
+            continue  # object's own ask the next one
+        return type(method) is not FunctionType or method.__code__.co_filename not in scope.FILES
     return False  # "<X object at 0x…>"
 
 
 @unseen
-def length(function: Any, value: Any, /) -> Any:
-    entry = TAINT.get(id(value))
+def length(function: Any, /, *args: Any, **kwargs: Any) -> Any:
+    entry = TAINT.get(id(args[0])) if args else None
     if entry is None:
-        return function(value)
-    return mark(function(value), step(entry[1], _getframe()))
+        return function(*args, **kwargs)
+    return mark(function(*args, **kwargs), step(entry[1], _getframe(1)))
 
 
 @unseen
-def total(function: Any, values: Any, /, *args: Any, **kwargs: Any) -> Any:
+def total(function: Any, /, *args: Any, **kwargs: Any) -> Any:
     """`sum`: made from all elements, where they are values."""
-    if not TAINT:
-        return function(values, *args, **kwargs)
-    if type(values) is not list and type(values) is not tuple:
-        values = list(iterate(values))
-    result = [function(values, *args, **kwargs)]
+    if not TAINT or not args:
+        return function(*args, **kwargs)
+    origins = reduce(union, map(origins_of, (*args[1:], *kwargs.values())), NOTHING)
+
+    @unseen
+    def note(value: Any) -> Any:
+        nonlocal origins
+        if id(value) in TAINT:
+            origins = union(origins, origins_of(value))
+        return value
+
+    # One by one: there may be more than fit into memory, and none is asked for after an error.
+    result = [function(map(note, iterate(args[0])), *args[1:], **kwargs)]
     if type(result[0]) not in VALUE_TYPES:
         return result.pop()
-    origins = reduce(union, map(origins_of, (*values, *args, *kwargs.values())), NOTHING)
     return adopt(result.pop(), origins, True)
 
 
@@ -253,14 +266,18 @@ def of_texts(function: Any, /, *args: Any, **kwargs: Any) -> Any:
 
 
 @unseen
-def reverse(function: Any, sequence: Any, /) -> Any:
-    return function(tuple(characters(sequence)) if id(sequence) in TAINT else sequence)
+def reverse(function: Any, /, *args: Any, **kwargs: Any) -> Any:
+    if len(args) == 1 and id(args[0]) in TAINT:
+        return function(tuple(characters(args[0])), **kwargs)
+    return function(*args, **kwargs)
 
 
 @unseen
-def interned(function: Any, text: Any, /) -> Any:
+def interned(function: Any, /, *args: Any, **kwargs: Any) -> Any:
     """`sys.intern`: the interpreter would make the tagged object the one that every equal name is."""
-    return function("".join((text, "")) if id(text) in TAINT else text)
+    if len(args) == 1 and id(args[0]) in TAINT and type(args[0]) is str:
+        return function("".join((args[0], "")), **kwargs)
+    return function(*args, **kwargs)
 
 
 # -- objects that absorb what is written to them
@@ -271,7 +288,7 @@ def absorb(method: Any, /, *args: Any, **kwargs: Any) -> Any:
     result = method(*args, **kwargs)
     origins = reach(args) if TAINT else NOTHING
     if origins:
-        watch(method.__self__, step(origins, _getframe()), SOURCE)
+        watch(method.__self__, step(origins, _getframe(1)), SOURCE)
     return result
 
 
@@ -336,7 +353,7 @@ def absorbs(receiver: object, method: str) -> bool:
     cls = type(receiver)
     if cls is bytearray:
         return method in ("append", "extend", "insert")
-    return method == "update" and cls.__module__ in _HASHES
+    return method == "update" and module_of(cls) in _HASHES
 
 
 FUNCTIONS: dict[Any, Model] = {

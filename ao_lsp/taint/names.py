@@ -20,10 +20,12 @@ if TYPE_CHECKING:
 
 keep(globals())
 
-HELPER = "@ao."
-TAINTED = "@ao:tainted"
+# As private names: a program that goes through `dir(builtins)` leaves those out. In the body of a class
+# the compiler would mangle them, were there no dot in them.
+HELPER = "__@ao."
+TAINTED = "__@ao.tainted"
 """The table: true while anything is tagged."""
-WATCHED = "@ao:watched"
+WATCHED = "__@ao.watched"
 """True once recorded calls are possible."""
 
 BINARY = [

@@ -17,6 +17,7 @@ from ao_lsp.taint.adopt import adopt
 from ao_lsp.taint.characters import characters
 from ao_lsp.taint.frames import unseen, unseen_methods
 from ao_lsp.taint.kept import keep
+from ao_lsp.taint.kinds import bases_of, module_of, names_of
 from ao_lsp.taint.models import written
 from ao_lsp.taint.origins import NOTHING, step, union
 from ao_lsp.taint.reach import reach
@@ -46,7 +47,7 @@ def _combine(operator: Callable[[Any, Any], Any], left: Any, right: Any) -> Any:
     result = [operator(left, right)]
     if type(result[0]) is float and type(left) in _NUMBERS and type(right) in _NUMBERS:
         return mark(result.pop(), step(origins, _getframe(1)))
-    if type(left).__module__ in scope.MODULES or type(right).__module__ in scope.MODULES:
+    if module_of(type(left)) in scope.MODULES or module_of(type(right)) in scope.MODULES:
         return result.pop()  # the user's own operator: its values know
     if operator in _REPEATING and origins:
         # How often a text is repeated is no part of it.
@@ -192,7 +193,7 @@ class _Written:
 def _as_written(value: Any, texts: list[Any]) -> Any:
     cls = type(value)
     # Not what a formatting treats specially: subclasses of built-in types, mappings, operators.
-    if cls.__module__ in scope.MODULES and cls.__base__ is object and not _SPECIAL & cls.__dict__.keys():
+    if module_of(cls) in scope.MODULES and len(bases_of(cls)) == 2 and not _SPECIAL & names_of(cls).keys():
         return _Written(value, texts)
     return value
 
@@ -264,7 +265,7 @@ def _in_place(operator: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
     def right(left: Any, value: Any) -> Any:
         if TAINT and (id(left) in TAINT or id(value) in TAINT):
             cls = type(left)
-            if cls in VALUE_TYPES or cls.__module__ in _ANSWERING:
+            if cls in VALUE_TYPES or module_of(cls) in _ANSWERING:
                 superseded(left)
                 return _Result(_combine(operator, left, value))
             if cls is bytearray:

@@ -14,13 +14,14 @@ from _weakref import ref as _ref
 
 from ao_lsp.taint import scope
 from ao_lsp.taint.kept import keep
+from ao_lsp.taint.kinds import bases_of, lookup, module_of, name_of, names_of
 from ao_lsp.taint.origins import NOTHING, union
 from ao_lsp.taint.state import TAINT
 from ao_lsp.taint.table import HOLDER, VALUE_TYPES
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator
+    from collections.abc import Callable, Collection
     from typing import Any
 
     from ao_lsp.taint.origins import Origins
@@ -43,11 +44,11 @@ def is_data(cls: type) -> bool:
     known = _data_classes.get(id(cls))
     if known is not None and known[0]() is cls:
         return known[1]
-    found = (cls.__module__, cls.__name__) == ("types", "SimpleNamespace") or any(
-        base.__module__ in scope.MODULES or not _DATA_MARKS.isdisjoint(base.__dict__)
-        for base in cls.__mro__
-        if base is not object
-    )
+    found = (module_of(cls), name_of(cls)) == ("types", "SimpleNamespace")
+    for base in bases_of(cls):
+        if base is not object and (module_of(base) in scope.MODULES or not _DATA_MARKS.isdisjoint(names_of(base))):
+            found = True
+            break
     _data_classes[id(cls)] = (_ref(cls), found)
     return found
 
@@ -55,10 +56,10 @@ def is_data(cls: type) -> bool:
 def fields_of(value: object) -> dict[str, Any] | None:
     """The instance dictionary of an object (the real one: writing to it changes the object). Asked of
     plain data only: asking makes one where there was none."""
-    try:
-        found = object.__getattribute__(value, "__dict__")
-    except AttributeError:
+    member = lookup(type(value), "__dict__")
+    if type(member) is not _DictMember:  # none, or one that the class computes
         return None
+    found = member.__get__(value)
     return found if type(found) is dict else None
 
 
@@ -67,15 +68,16 @@ class _Slotted:
 
 
 _SlotMember = type(_Slotted.__dict__["slot"])
+_DictMember = type(BaseException.__dict__["__dict__"])
 
 
 def slots_of(value: object) -> list[Any]:
     """What the `__slots__` of an object hold."""
     found = []
-    for base in type(value).__mro__:
-        slots = base.__dict__.get("__slots__", ())
+    for base in bases_of(type(value)):
+        slots = names_of(base).get("__slots__", ())
         for name in (slots,) if isinstance(slots, str) else slots:
-            member: Any = base.__dict__.get(name)
+            member: Any = names_of(base).get(name)
             if type(member) is _SlotMember:
                 try:
                     found.append(member.__get__(value))
@@ -108,16 +110,17 @@ def parts_of(value: object) -> Collection[Any] | None:
     return None
 
 
-def walk(values: Collection[Any]) -> Iterator[Any]:
+def walk(values: Collection[Any]) -> list[Any]:
     """`values` and everything plainly inside them, breadth first, each container once. Of a
-    container that is too large, only what is tagged."""
+    container that is too large, only what is tagged. No generator: those cannot be hidden."""
+    found: list[Any] = []
     seen: set[int] = set()
     left = MAX_PARTS
     level = values
     for _ in range(MAX_DEPTH):
         deeper: list[Any] = []
+        found.extend(level)
         for value in level:
-            yield value
             if type(value) in _LEAVES or id(value) in seen:
                 continue
             try:
@@ -132,8 +135,9 @@ def walk(values: Collection[Any]) -> Iterator[Any]:
                 left -= len(parts)
                 deeper.extend(parts)
         if not deeper:
-            return
+            break
         level = deeper
+    return found
 
 
 def reach(values: Collection[Any]) -> Origins:
@@ -150,4 +154,7 @@ def reach(values: Collection[Any]) -> Origins:
 
 def holds(values: Collection[Any], wanted: object) -> bool:
     """Whether `wanted` itself (not an equal) is one of `values` or plainly inside one."""
-    return any(value is wanted for value in walk(values))
+    for value in walk(values):  # noqa: SIM110  # generators cannot be hidden (frames.py)
+        if value is wanted:
+            return True
+    return False

@@ -17,7 +17,7 @@ harmless (a name, a constant), the expression becomes `rewritten if TAINT else o
 next to nothing while nothing is tagged; nested operators become `rewritten if LIVE else original`. Assignments,
 comparisons, `is`, boolean tests, annotations, decorators, `del` and patterns are left alone.
 
-Helpers are found as built-ins whose names no program can write (`@ao.…`), so that a module's own
+Helpers are found as built-ins whose names no program can write (`__@ao.…`), so that a module's own
 namespace stays as it is. What stands here decides what the bytecode cache holds: `VERSION` is part
 of its key.
 """

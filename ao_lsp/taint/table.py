@@ -16,6 +16,7 @@ from marshal import loads as _unmarshal
 from sys import getrefcount
 
 from ao_lsp.taint.kept import keep
+from ao_lsp.taint.kinds import flags_of, module_of
 from ao_lsp.taint.origins import NOTHING, union
 from ao_lsp.taint.state import TAINT
 
@@ -185,7 +186,7 @@ def watch(value: object, origins: Origins, kind: int) -> None:
         watching = _Watch(value, _forget)
     except TypeError:
         cls = type(value)
-        if not cls.__flags__ & _HAS_PARTS or (cls.__module__, cls.__qualname__) in _PINNABLE:
+        if not flags_of(cls) & _HAS_PARTS or (module_of(cls), cls.__qualname__) in _PINNABLE:
             pin(value, origins, kind)
         return
     watching.key = key

@@ -334,6 +334,32 @@ PROGRAMS: dict[str, Program] = {
         "    def __getattr__(self, n):\n        return 'dyn ' + n\n    def __class_getitem__(cls, k):\n        return k\n"
         "t = T(1)\nprint(D(1) < D(2, 'z'), D(1), N(1)._replace(a=2), E(2).up, F.X | F.Y, t.cp, t.cp, t.d, t.nope, T[3], T.z, D.K)\ntry:\n    Q()\nexcept TypeError as e:\n    print(e)"
     ),
+    "wrong calls of built-in functions": _p(
+        "import functools, itertools, sys\ndef t(f, *a, **k):\n    try:\n        print(f(*a, **k))\n    except Exception as e:\n        print(type(e).__name__, e)\n"
+        "for f in (lambda: len(), lambda: len(1, 2), lambda: sum(), lambda: sum(5), lambda: ''.join(5), lambda: ''.join(), lambda: ''.join(['a'], 1), lambda: b''.join('a'),\n"
+        "          lambda: ''.format_map(), lambda: reversed(), lambda: reversed(1, 2), lambda: next(), lambda: next(1), lambda: list(map()), lambda: list(map(str)), lambda: list(filter()),\n"
+        "          lambda: functools.reduce(), lambda: functools.reduce(max), lambda: getattr(1), lambda: getattr(1, 2), lambda: sys.intern(), lambda: sys.intern(b'x'), lambda: sorted(), lambda: max(),\n"
+        "          lambda: list(itertools.accumulate()), lambda: list(itertools.accumulate(iterable=[1, 2])), lambda: list(itertools.accumulate([1, 2], func=max)), lambda: list(zip(1)), lambda: iter(),\n"
+        "          lambda: len(obj=[]), lambda: sum([1], start=2), lambda: int('x', base=40), lambda: print(sepp=1), lambda: {}.update(1), lambda: [].extend(1)):\n    t(f)"
+    ),
+    "sum takes one by one": _p(
+        "def g():\n    for x in (1, 'a', 2):\n        print('made', x)\n        yield x\ntry:\n    sum(g())\nexcept TypeError as e:\n    print(e)\nprint(sum([0.1] * 10), sum([[1], [2]], []))"
+    ),
+    "names of the built-ins": _p(
+        "import builtins\nprint([n for n in dir(builtins) if not n.startswith('__') and not n.isidentifier()], len([n for n in dir(builtins) if n[0] != '_']))\n"
+        "class C:\n    def f(self, x):\n        return len(x.y) + (x.y + x.y)[0] if 0 else f'{x}' + (str(x) + 'z')\nprint(C().f(1))"
+    ),
+    "a metaclass that sees each look-up": _p(
+        "import json\nclass M(type):\n    def __getattribute__(c, n):\n        print('M.' + n)\n        return super().__getattribute__(n)\n    @property\n    def __dict__(c):\n        print('M.dict')\n        return {}\n"
+        "class C(metaclass=M):\n    def __init__(self):\n        self.x = 1\n    def __add__(self, o):\n        return 'sum'\n    def __iter__(self):\n        return iter('ab')\n    def __enter__(self):\n        return self\n"
+        "    def __exit__(self, *a):\n        pass\n    def __str__(self):\n        return 'text'\n    def __call__(self, a):\n        return a\nc = C()\nprint((c.x, c)[1] + 1, [y for y in c], f'{c}', str(c), '%s' % c, c(2), len({c: 1}), repr([c])[:5])\n"
+        "with c as d:\n    print(d is c)\ntry:\n    json.dumps({'a': [c]})\nexcept TypeError as e:\n    print(e)"
+    ),
+    "an object that answers to any name": _p(
+        "import copy, json\nclass P:\n    @property\n    def __class__(self):\n        print('class')\n        return int\n    @property\n    def __dict__(self):\n        print('dict')\n        return {}\n"
+        "    def __getattr__(self, n):\n        print('.' + n)\n        raise AttributeError(n)\n    def __call__(self, *a):\n        return a\np = P()\nprint(p(1), callable(p), [p][0](2), sorted([p, p], key=lambda v: 1) is p, dict(a=p)['a'](3))\n"
+        "print(list(map(p, 'ab')), {'k': [p, (p,)]}['k'][1][0](4), json.dumps([1]), max([p], key=p)(5), copy.copy([p])[0] is p)"
+    ),
     "aliasing": _p(
         "d = {'l': [1]}\nx = d['l']\nx.append(2)\nd.get('l').append(3)\ny = list(d.values())[0]\ny += [4]\nprint(d, x is d['l'], y is x)\n"
         "a = 'abc'\nb = a\nprint(a is b, a[0:] is a, (1, 2)[0] is 1 if 0 else True, 'x' 'y' is 'xy' if 0 else '', id(a) == id(b))"

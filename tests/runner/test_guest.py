@@ -220,7 +220,7 @@ def test_rewritten_code_is_cached_by_its_source(programs: Programs, home: str, m
 def test_the_rewritten_source_can_be_looked_at(programs: Programs) -> None:
     programs.record("a = 1\nprint(a + a)", env={"DEBUG_AST_REWRITES": "1"})
     shown = (programs.folder / "program.ao_rewritten.py").read_text()
-    assert "@ao.Add" in shown
+    assert "__@ao.Add" in shown
 
 
 def test_two_runs_at_once_do_not_mix(programs: Programs, model_server: ModelServer) -> None:
