@@ -39,6 +39,7 @@ from ao_lsp.taint.kinds import (
     FunctionType,
     MethodType,
     ModuleType,
+    base_of,
     lookup,
     module_of,
     name_of,
@@ -499,7 +500,7 @@ def callee(function: Any) -> Any:
                 return function
             return partial(_NAMED.get(_name(function), library), function)
         # Methods of heap types are of a subtype of their own (PyCMethod_Type).
-        if cls is BuiltinFunctionType or cls.__base__ is BuiltinFunctionType:
+        if cls is BuiltinFunctionType or base_of(cls) is BuiltinFunctionType:
             return _compiled(function)
         if cls is _MethodWrapper:
             return function  # `super().__init__`: what it stores is stored by identity
@@ -538,7 +539,7 @@ def _compiled(function: Any) -> Any:
     name = function.__name__
     if models.absorbs(receiver, name):
         return partial(models.absorb, function)
-    of_module = _METHODS_BY_MODULE.get(type(receiver).__module__)
+    of_module = _METHODS_BY_MODULE.get(module_of(type(receiver)))
     return partial(of_module.get(name, native) if of_module is not None else native, function)
 
 

@@ -8,6 +8,7 @@ from ao_lsp.taint import handles, stream_models, streams
 from ao_lsp.taint.adopt import adopt
 from ao_lsp.taint.frames import unseen, unseen_methods
 from ao_lsp.taint.kept import keep
+from ao_lsp.taint.kinds import lookup
 from ao_lsp.taint.origins import NOTHING, union
 from ao_lsp.taint.reach import reach
 from ao_lsp.taint.state import TAINT
@@ -44,12 +45,12 @@ FEEDS: dict[int, _ref[Feed]] = {}
 
 
 @unseen
-def reader(function: Any, lines: Any, /, *args: Any, **kwargs: Any) -> Any:
+def reader(function: Any, /, *args: Any, **kwargs: Any) -> Any:
     """`csv.reader`, `csv.DictReader`."""
-    if not TAINT and not streams.remembers():
-        return function(lines, *args, **kwargs)
-    feed = Feed(lines)
-    made = function(feed, *args, **kwargs)
+    if not (TAINT or streams.remembers()) or not args or lookup(type(args[0]), "__iter__") is None:
+        return function(*args, **kwargs)
+    feed = Feed(args[0])
+    made = function(feed, *args[1:], **kwargs)
     key = id(made)
 
     def forget(_: object) -> None:
@@ -60,9 +61,9 @@ def reader(function: Any, lines: Any, /, *args: Any, **kwargs: Any) -> Any:
 
 
 @unseen
-def writer(function: Any, handle: Any, /, *args: Any, **kwargs: Any) -> Any:
+def writer(function: Any, /, *args: Any, **kwargs: Any) -> Any:
     """`csv.writer`, `csv.DictWriter`."""
-    return function(handles.tapped(handle), *args, **kwargs)
+    return function(*map(handles.tapped, args[:1]), *args[1:], **kwargs)
 
 
 @unseen

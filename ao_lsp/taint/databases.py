@@ -10,6 +10,7 @@ import sys
 
 from ao_lsp.taint.frames import unseen, unseen_methods
 from ao_lsp.taint.kept import keep
+from ao_lsp.taint.kinds import module_of
 from ao_lsp.taint.origins import NOTHING, step
 from ao_lsp.taint.reach import walk
 from ao_lsp.taint.state import TAINT
@@ -77,7 +78,7 @@ def _row(row: Any) -> Any:
             origins = _recognised(row[key])
             if origins is not None:
                 row[key] = mark(row[key], origins)
-    elif type(row).__module__ == "sqlite3":  # a Row, from which one value at a time is read
+    elif module_of(type(row)) == "sqlite3":  # a Row, from which one value at a time is read
         for origins in filter(None, map(_recognised, tuple(row))):
             watch(row, origins, HOLDER)
     return row

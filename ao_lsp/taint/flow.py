@@ -46,7 +46,8 @@ def _is_librarys(value: object) -> bool:
         return value.cr_code.co_filename not in scope.FILES  # type: ignore[attr-defined]  # likewise
     if cls is AsyncGeneratorType:
         return value.ag_code.co_filename not in scope.FILES  # type: ignore[attr-defined]  # likewise
-    if module_of(cls) in scope.MODULES:
+    module = module_of(cls)
+    if module in scope.MODULES:
         return False
     if module == "contextlib":
         generator = getattr(value, "gen", None)
@@ -152,7 +153,7 @@ def iterate(value: Any) -> Any:
         return stream_models.lines_of(value)
     if id(value) in csv_models.FEEDS:
         return csv_models.rows_of(value)
-    if cls.__module__ == "sqlite3":
+    if module_of(cls) == "sqlite3":
         return databases.rows_of(value)
     escrow = _escrow_for(value)
     if escrow is None:

@@ -39,20 +39,21 @@ _shapes: dict[int, tuple[Entry, Shape]] = {}
 
 
 @unseen
-def loads(function: Any, text: Any, /, *args: Any, **kwargs: Any) -> Any:
+def loads(function: Any, /, *args: Any, **kwargs: Any) -> Any:
     """`json.loads`."""
+    text = args[0] if args else kwargs.get("s")
     origins = origins_of(text) if TAINT else NOTHING
     if not origins:
-        return function(text, *args, **kwargs)
+        return function(*args, **kwargs)
     shape = _shape_of(text)
     hooked = [name for name in _HOOKS if kwargs.get(name) is not None]
     if not hooked:
         if shape is None:
-            return adopt(function(text, *args, **kwargs), origins, True)
-        return _put(function(text, *args, **kwargs), shape)
+            return adopt(function(*args, **kwargs), origins, True)
+        return _put(function(*args, **kwargs), shape)
     for name in hooked:
         kwargs[name] = _given_tagged(kwargs[name], origins)
-    return function(text, *args, **kwargs)
+    return function(*args, **kwargs)
 
 
 def _given_tagged(hook: Any, origins: Origins) -> Any:
@@ -66,9 +67,10 @@ def _given_tagged(hook: Any, origins: Origins) -> Any:
 
 
 @unseen
-def dumps(function: Any, value: Any, /, *args: Any, **kwargs: Any) -> Any:
+def dumps(function: Any, /, *args: Any, **kwargs: Any) -> Any:
     """`json.dumps`."""
-    text = [function(value, *args, **kwargs)]
+    text = [function(*args, **kwargs)]
+    value = args[0] if args else kwargs.pop("obj")
     origins = reach((value,)) if TAINT else NOTHING
     if not origins:
         return text.pop()

@@ -43,6 +43,7 @@ else:
 bases_of: Callable[[type], tuple[type, ...]] = type.__dict__["__mro__"].__get__
 names_of: Callable[[type], Mapping[str, Any]] = type.__dict__["__dict__"].__get__
 name_of: Callable[[type], str] = type.__dict__["__name__"].__get__
+base_of: Callable[[type], type | None] = type.__dict__["__base__"].__get__
 flags_of: Callable[[type], int] = type.__dict__["__flags__"].__get__
 module_of: Callable[[type], str] = type.__dict__["__module__"].__get__
 
@@ -64,6 +65,7 @@ __all__ = [
     "GeneratorType",
     "MethodType",
     "ModuleType",
+    "base_of",
     "bases_of",
     "flags_of",
     "lookup",

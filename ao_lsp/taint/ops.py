@@ -438,7 +438,7 @@ class _ItemReader:
         self._entry = entry
 
     def __getitem__(self, key: Any) -> Any:
-        if type(self._value).__module__ == "sqlite3":
+        if module_of(type(self._value)) == "sqlite3":
             return databases.recognised(self._value[key])
         return _read(self._value[key], self._entry)
 

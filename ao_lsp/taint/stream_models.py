@@ -7,6 +7,7 @@ from posix import stat
 from ao_lsp.taint.adopt import adopt
 from ao_lsp.taint.frames import unseen, unseen_methods
 from ao_lsp.taint.kept import keep
+from ao_lsp.taint.kinds import lookup
 from ao_lsp.taint.origins import NOTHING
 from ao_lsp.taint.ranges import END, Ranges
 from ao_lsp.taint.reach import reach
@@ -40,10 +41,12 @@ def write(method: Any, /, *args: Any, **kwargs: Any) -> Any:
 
 
 @unseen
-def write_lines(method: Any, lines: Any, /) -> Any:
+def write_lines(method: Any, /, *args: Any, **kwargs: Any) -> Any:
     handle = handle_of(method)
     cursor = cursor_of(handle, True)
-    method(lines if cursor is None else _Written(handle, cursor, lines))
+    if cursor is not None and len(args) == 1 and lookup(type(args[0]), "__iter__") is not None:
+        args = (_Written(handle, cursor, args[0]),)
+    return method(*args, **kwargs)
 
 
 @unseen_methods
@@ -85,12 +88,13 @@ def read(method: Any, /, *args: Any, **kwargs: Any) -> Any:
 
 
 @unseen
-def read_into(method: Any, buffer: Any, /) -> Any:
+def read_into(method: Any, /, *args: Any, **kwargs: Any) -> Any:
     handle = handle_of(method)
     cursor = cursor_of(handle)
     before = place_of(cursor, handle)
-    count = method(buffer)
+    count = method(*args, **kwargs)
     if cursor is not None and count:
+        buffer = args[0]
         origins = cursor.has_read(before, handle, bytes(memoryview(buffer)[:count]))
         if origins and type(buffer) is bytearray:
             watch(buffer, origins, SOURCE)
@@ -104,11 +108,11 @@ def read_lines(method: Any, /, *args: Any, **kwargs: Any) -> Any:
 
 
 @unseen
-def whole(method: Any, /) -> Any:
+def whole(method: Any, /, *args: Any, **kwargs: Any) -> Any:
     """`getvalue`, `getbuffer`."""
     cursor = cursor_of(method.__self__)
     origins = cursor.ranges.over(0) if cursor is not None and cursor.ranges is not None else NOTHING
-    return adopt(method(), origins, True)
+    return adopt(method(*args, **kwargs), origins, True)
 
 
 @unseen

@@ -342,6 +342,16 @@ PROGRAMS: dict[str, Program] = {
         "          lambda: list(itertools.accumulate()), lambda: list(itertools.accumulate(iterable=[1, 2])), lambda: list(itertools.accumulate([1, 2], func=max)), lambda: list(zip(1)), lambda: iter(),\n"
         "          lambda: len(obj=[]), lambda: sum([1], start=2), lambda: int('x', base=40), lambda: print(sepp=1), lambda: {}.update(1), lambda: [].extend(1)):\n    t(f)"
     ),
+    "wrong calls of the standard library": _p(
+        "import csv, io, json, os\ndef t(f):\n    try:\n        print(f())\n    except Exception as e:\n        print(type(e).__name__, e)\nclosed = open(__file__)\nclosed.close()\nreading = open(__file__)\n"
+        "for f in (lambda: json.loads(s='[1]'), lambda: json.loads(), lambda: json.loads(5), lambda: json.loads('{'), lambda: json.dumps(obj=1), lambda: json.dumps(), lambda: json.dumps(1, 2),\n"
+        "          lambda: json.dump(1, fp=io.StringIO()), lambda: json.dump(obj=1, fp=io.StringIO()), lambda: json.dump(1), lambda: csv.reader(), lambda: csv.reader(5), lambda: csv.writer(), lambda: csv.writer(5),\n"
+        "          lambda: list(csv.DictReader(f=['a', '1'])), lambda: io.StringIO().getvalue(1), lambda: io.StringIO().writelines(5), lambda: io.StringIO().write(5),\n"
+        "          lambda: io.BytesIO().readinto(), lambda: io.BytesIO().readinto(5), lambda: closed.read(), lambda: closed.write('x'), lambda: closed.readline(), lambda: closed.tell(), lambda: list(closed),\n"
+        "          lambda: reading.write('x'), lambda: reading.seek('x'), lambda: reading.read('x'), lambda: io.StringIO(5), lambda: os.environ['nothing'], lambda: os.getenv(), lambda: open('/nowhere'),\n"
+        "          lambda: open(), lambda: io.TextIOWrapper(io.BytesIO(), 'ascii').write('\\xe9'), lambda: io.TextIOWrapper(io.BytesIO(b'\\xff'), 'utf-8').read()):\n    t(f)\n"
+        "f = open(__file__)\nnext(f)\nt(f.tell)\nprint(len(f.readlines()) > 3, f.tell() > 9, f.read())"
+    ),
     "sum takes one by one": _p(
         "def g():\n    for x in (1, 'a', 2):\n        print('made', x)\n        yield x\ntry:\n    sum(g())\nexcept TypeError as e:\n    print(e)\nprint(sum([0.1] * 10), sum([[1], [2]], []))"
     ),
