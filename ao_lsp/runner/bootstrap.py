@@ -22,6 +22,10 @@ def _package() -> None:
     module = bootstrap.module_from_spec(spec)
     sys.modules["ao_lsp"] = module
     spec.loader.exec_module(module)
+    from ao_lsp.taint.frames import set_modules_aside
+
+    for part in ("", "runner", os.path.join("runner", "transports")):
+        set_modules_aside(os.path.join(folder, part) if part else folder)
 
 
 if __name__ == "__main__":

@@ -4,3 +4,7 @@ Knows nothing of LLMs, HTTP or editors; imports the standard library only. `hook
 the modules that a program imports carry the origins of their values; `escrow` is where a recorded
 call says "what comes out of me is mine" and asks "what went in".
 """
+
+from ao_lsp.taint.frames import hide_modules
+
+hide_modules(__path__[0])

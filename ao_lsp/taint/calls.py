@@ -253,21 +253,20 @@ def _name(function: Any) -> str:
 
 # Python functions of the standard library that run what they are given in a task of its own.
 _SPAWNING = frozenset(
-    f"asyncio.{name}"
-    for name in [
-        "base_events.BaseEventLoop.create_task",
-        "runners.run",
-        "runners.Runner.run",
-        "taskgroups.TaskGroup.create_task",
-        "tasks.as_completed",
-        "tasks.create_task",
-        "tasks.ensure_future",
-        "tasks.gather",
-        "tasks.run_coroutine_threadsafe",
-        "tasks.shield",
-        "tasks.wait",
-        "tasks.wait_for",
-    ]
+    {
+        "asyncio.base_events.BaseEventLoop.create_task",
+        "asyncio.runners.run",
+        "asyncio.runners.Runner.run",
+        "asyncio.taskgroups.TaskGroup.create_task",
+        "asyncio.tasks.as_completed",
+        "asyncio.tasks.create_task",
+        "asyncio.tasks.ensure_future",
+        "asyncio.tasks.gather",
+        "asyncio.tasks.run_coroutine_threadsafe",
+        "asyncio.tasks.shield",
+        "asyncio.tasks.wait",
+        "asyncio.tasks.wait_for",
+    }
 )
 
 # Functions whose result is made of nothing but their input, shared leaves and all.

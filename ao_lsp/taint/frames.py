@@ -12,12 +12,17 @@ that asks for the current globals or locals (`locals()`, `eval`, `super()`, `typ
 arguments): those are never called through a helper (see `calls.NATIVE`). Generators and coroutines
 cannot be hidden, so helpers that drive one are classes with `__next__`, `send` and `throw`.
 
+Helpers call functions of theirs, and are loaded while the program runs: a tracer would be told of each
+of those. So this package is loaded hidden altogether, by `hide_modules`. The runner's other modules stay
+visible (an error may leave them, see `is_counted`), but as files that nobody looks for.
+
 Python 3.10 has no RESUME; there the helpers stay visible, and `ao-record` does not rewrite (to be
 seen by the program is worse than not to know where a value came from; docs/fidelity.md).
 """
 
 from __future__ import annotations
 
+import os
 import sys
 
 from ao_lsp.taint.kept import keep
@@ -25,10 +30,16 @@ from ao_lsp.taint.kept import keep
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from importlib.machinery import FileFinder, SourceFileLoader
+    from types import CodeType
     from typing import Any, TypeVar
 
     Function = TypeVar("Function", bound=Callable[..., Any])
     Class = TypeVar("Class", bound=type)
+else:
+    # What `importlib.machinery` would re-export, without importing it.
+    _external = sys.modules["_frozen_importlib_external"]
+    FileFinder, SourceFileLoader = _external.FileFinder, _external.SourceFileLoader
 
 keep(globals())
 
@@ -46,17 +57,31 @@ HIDES = sys.version_info >= (3, 11)
 RESUME, NOP = _specimen.__code__.co_code[0], _specimen.__code__.co_code[2]
 
 
+_RUNS_IN_PIECES = 0x20 | 0x80 | 0x200  # generators, coroutines, asynchronous generators: inspect.CO_*
+
+
+def _hidden(code: CodeType) -> CodeType:
+    """`code` without its RESUME."""
+    if code.co_flags & _RUNS_IN_PIECES:
+        return code
+    found = code.co_code
+    # Prologue instructions (COPY_FREE_VARS, MAKE_CELL) may stand before it.
+    for index in range(0, len(found), 2):
+        if found[index] == RESUME:
+            return code.replace(co_code=found[:index] + bytes((NOP, 0)) + found[index + 2 :])
+    return code
+
+
+def _hidden_with_all_in_it(code: CodeType) -> CodeType:
+    """A module's code, and that of every function and class body in it."""
+    constants = tuple([_hidden_with_all_in_it(part) if type(part) is type(code) else part for part in code.co_consts])
+    return _hidden(code.replace(co_consts=constants) if constants != code.co_consts else code)
+
+
 def unseen(function: Function) -> Function:
     """Make frames of `function` invisible; returns it. Must not be a generator or coroutine."""
     if HIDES:
-        code = function.__code__
-        found = bytearray(code.co_code)
-        # Prologue instructions (COPY_FREE_VARS, MAKE_CELL) may stand before it.
-        for index in range(0, len(found), 2):
-            if found[index] == RESUME:
-                found[index : index + 2] = bytes((NOP, 0))
-                break
-        function.__code__ = code.replace(co_code=bytes(found))
+        function.__code__ = _hidden(function.__code__)
     return function
 
 
@@ -66,3 +91,58 @@ def unseen_methods(cls: Class) -> Class:
         if type(value) is type(unseen):
             unseen(value)
     return cls
+
+
+class _HidingLoader(SourceFileLoader):
+    def get_code(self, fullname: str) -> CodeType | None:
+        code = SourceFileLoader.get_code(self, fullname)  # `super()` looks at frames
+        return None if code is None else _hidden_with_all_in_it(code)
+
+
+def _set_aside(code: CodeType, file: str) -> CodeType:
+    constants = tuple([_set_aside(part, file) if type(part) is type(code) else part for part in code.co_consts])
+    return code.replace(co_consts=constants, co_filename=file)
+
+
+class _SettingAsideLoader(SourceFileLoader):
+    def get_code(self, fullname: str) -> CodeType | None:
+        code = SourceFileLoader.get_code(self, fullname)
+        return None if code is None else _set_aside(code, f"<{fullname}>")
+
+
+def hide_modules(folder: str) -> None:
+    """From now on modules in `folder` are loaded hidden. With `AO_SHOW_FRAMES=1` they are not, and
+    tracebacks show what goes on in them."""
+    if HIDES and os.environ.get("AO_SHOW_FRAMES") != "1":
+        sys.path_importer_cache[folder] = FileFinder(folder, (_HidingLoader, [".py"]))
+
+
+def set_modules_aside(folder: str) -> None:
+    """From now on modules in `folder` are loaded as if from files that do not exist, which tools that
+    report on the files of a program (coverage) leave out."""
+    if HIDES and os.environ.get("AO_SHOW_FRAMES") != "1":
+        sys.path_importer_cache[folder] = FileFinder(folder, (_SettingAsideLoader, [".py"]))
+
+
+if HIDES:
+    for _function in (_hidden, _hidden_with_all_in_it, _set_aside, unseen, unseen_methods):
+        unseen(_function)
+    unseen_methods(_HidingLoader)
+    unseen_methods(_SettingAsideLoader)
+
+
+_PROFILER = 2  # the number of such tools in sys.monitoring
+
+
+def is_counted() -> bool:
+    """Whether somebody counts the calls and returns of all frames, whom hidden ones would confuse:
+    CPython 3.11 tells a profiler, and a tracer written in C, of their returns, and 3.12 and newer of
+    their ends by an error, without a call before. Such a profile or coverage would be wrong."""
+    tracer = sys.gettrace()
+    if tracer is not None:
+        cls = type(tracer)
+        if cls.__name__ not in ("function", "method") and not cls.__module__.startswith("_pydev"):
+            return True
+    if sys.getprofile() is not None:
+        return True
+    return sys.version_info >= (3, 12) and sys.monitoring.get_tool(_PROFILER) is not None

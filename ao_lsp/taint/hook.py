@@ -19,7 +19,7 @@ import _imp
 import os
 import sys
 
-from ao_lsp.taint import names, pyc, scope
+from ao_lsp.taint import frames, names, pyc, scope
 from ao_lsp.taint.kept import keep
 
 TYPE_CHECKING = False
@@ -44,7 +44,7 @@ class RewritingLoader(SourceFileLoader):
     """Loads a source file from rewritten code."""
 
     def __init__(self, name: str, path: str, code: CodeType) -> None:
-        super().__init__(name, path)
+        SourceFileLoader.__init__(self, name, path)  # `super()` looks at frames
         self._code: CodeType | None = code
 
     def get_code(self, fullname: str) -> CodeType | None:
@@ -53,7 +53,7 @@ class RewritingLoader(SourceFileLoader):
         if code is None:
             code = code_of(self.path)
         if code is None:
-            return super().get_code(fullname)
+            return SourceFileLoader.get_code(self, fullname)
         scope.FILES.add(self.path)
         if not scope.is_own(fullname, self.path):
             scope.FOLLOWED.add(self.path)
@@ -92,6 +92,9 @@ _in_search: set[str] = set()
 
 def code_of(file: str) -> CodeType | None:
     """The rewritten code of a module of the user's; None where it has to run as it is."""
+    if frames.is_counted():
+        _report(f"{file}: not rewritten: a profiler or a coverage tool is at work")
+        return None
     try:
         with open(file, "rb") as handle:
             source = handle.read()

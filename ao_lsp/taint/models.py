@@ -43,29 +43,31 @@ keep(globals())
 # Results are booleans, identities or side effects; or they ask for the caller's frame in a way that
 # even an unseen helper would disturb (see frames.py).
 NATIVE = frozenset(
-    getattr(builtins, name)
-    for name in [
-        "__import__",
-        "all",
-        "any",
-        "breakpoint",
-        "callable",
-        "compile",
-        "delattr",
-        "dir",
-        "eval",
-        "exec",
-        "globals",
-        "hasattr",
-        "hash",
-        "id",
-        "input",
-        "isinstance",
-        "issubclass",
-        "locals",
-        "open",
-        "setattr",
-        "vars",
+    [
+        getattr(builtins, name)
+        for name in [
+            "__import__",
+            "all",
+            "any",
+            "breakpoint",
+            "callable",
+            "compile",
+            "delattr",
+            "dir",
+            "eval",
+            "exec",
+            "globals",
+            "hasattr",
+            "hash",
+            "id",
+            "input",
+            "isinstance",
+            "issubclass",
+            "locals",
+            "open",
+            "setattr",
+            "vars",
+        ]
     ]
 )
 
@@ -366,11 +368,11 @@ FUNCTIONS: dict[Any, Model] = {
     sum: total,
 }
 
-_HANDING_THROUGH = (
+_HANDING_THROUGH = [
     getattr(itertools, name)
     for name in vars(itertools)
     if isinstance(getattr(itertools, name), type) and name not in ("accumulate", "count", "repeat", "starmap")
-)
+]
 
 TYPES: dict[type, Model | None] = {
     **dict.fromkeys(_HANDING_THROUGH, of_texts),

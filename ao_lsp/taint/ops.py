@@ -131,7 +131,7 @@ def _percent(template: Any, values: Any) -> Any:
     if not only_texts or type(template) is bytes:
         given = values  # a `%d` wants the number itself, and its error names the type
     elif type(values) is tuple:
-        given = tuple(_as_written(value, written_by_users) for value in values)
+        given = tuple([_as_written(value, written_by_users) for value in values])
     elif type(values) is dict:
         given = {name: _as_written(value, written_by_users) for name, value in values.items()} if names else values
     else:

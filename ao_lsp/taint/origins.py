@@ -152,6 +152,6 @@ def way(origins: Origins, call: str) -> list[Place]:
             break
         if at.place is not None:
             found.append(at.place)
-        at = next((before for before in at.before if call in before), None)
+        at = next(iter([before for before in at.before if call in before]), None)
     found.reverse()
     return found

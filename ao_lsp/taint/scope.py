@@ -40,7 +40,7 @@ def _library_folders() -> tuple[str, ...]:
     # so costs a warm start 5 ms.
     stdlib = os.path.dirname(os.__file__)
     folders = {stdlib, os.path.realpath(stdlib)}
-    return tuple(folder + os.sep for folder in folders)
+    return tuple([folder + os.sep for folder in folders])
 
 
 STANDARD_LIBRARY = _library_folders()
@@ -59,6 +59,13 @@ def add(rewrite: str) -> None:
             _added_packages.add(item)
 
 
+def _is_added(real: str) -> bool:
+    for added in _added_paths:  # noqa: SIM110  # generators cannot be hidden (frames.py)
+        if real == added or (added[-1] == os.sep and real.startswith(added)):
+            return True
+    return False
+
+
 def is_users(module: str, path: str) -> bool:
     """Whether the module `module`, found at the source file `path`, counts as the user's code."""
     if module.partition(".")[0] in _added_packages:
@@ -70,11 +77,9 @@ def is_own(module: str, path: str) -> bool:
     """The same without packages that were added by name."""
     if path.startswith(_OURS):
         return False
-    if _added_paths:
-        real = os.path.realpath(path)
-        if any(real == added or (added[-1] == os.sep and real.startswith(added)) for added in _added_paths):
-            return True
-    if path.startswith(STANDARD_LIBRARY) or any(part in path for part in _INSTALLED):
+    if _added_paths and _is_added(os.path.realpath(path)):
+        return True
+    if path.startswith(STANDARD_LIBRARY) or _INSTALLED[0] in path or _INSTALLED[1] in path:
         return False
     # A frozen or built-in module has a name of the standard library and no file of its own.
     package = module.partition(".")[0]
