@@ -220,8 +220,7 @@ def _inputs(
         if not streams.TYPES.isdisjoint(map(type, values)):
             passed = handles.Passed(values)
             origins = union(origins, passed.readable())
-        # Of nothing else: asking may run code (a proxy makes attributes as it is asked for them).
-        receiver = function.__self__ if type(function) in _BOUND else None
+        receiver = _receiver(function)
         if receiver is None or type(receiver) is ModuleType:
             return origins, False, passed
         entry = TAINT.get(id(receiver))
@@ -231,6 +230,11 @@ def _inputs(
     except Exception as error:
         escrow.lost("the inputs of a call", error)
         return NOTHING, False, None
+
+
+def _receiver(function: Any) -> Any:
+    # Not asked of anything else, which may run code (a proxy makes attributes as it is asked for them).
+    return function.__self__ if type(function) in _BOUND else None
 
 
 def _gives_callback(args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
@@ -308,7 +312,7 @@ def run_in_context(function: Any, /, *args: Any, **kwargs: Any) -> Any:
 
 def _runs_here(function: Any, args: tuple[Any, ...]) -> bool:
     """Not in another process, to which only a module's own function can go."""
-    pool = args[0] if _name(function).endswith("run_in_executor") else function.__self__ if type(function) in _BOUND else None
+    pool = args[0] if _name(function).endswith("run_in_executor") else _receiver(function)
     return "ProcessPool" not in name_of(type(pool))
 
 

@@ -19,7 +19,7 @@ from ao_lsp.taint.characters import characters
 from ao_lsp.taint.escrow import ACTIVE_TAINT, FILLED, Escrow, place
 from ao_lsp.taint.frames import unseen, unseen_methods
 from ao_lsp.taint.kept import keep
-from ao_lsp.taint.kinds import AsyncGeneratorType, CoroutineType, GeneratorType, flags_of, lookup, name_of, module_of
+from ao_lsp.taint.kinds import AsyncGeneratorType, CoroutineType, GeneratorType, flags_of, lookup, module_of, name_of
 from ao_lsp.taint.origins import NOTHING
 from ao_lsp.taint.state import LIVE, TAINT
 from ao_lsp.taint.table import SOURCE, VALUE_TYPES

@@ -57,7 +57,7 @@ def fields_of(value: object) -> dict[str, Any] | None:
     """The instance dictionary of an object (the real one: writing to it changes the object). Asked of
     plain data only: asking makes one where there was none."""
     member = lookup(type(value), "__dict__")
-    if type(member) is not _DictMember:  # none, or one that the class computes
+    if type(member) not in _DICT_MEMBERS:  # none, or one that the class computes
         return None
     found = member.__get__(value)
     return found if type(found) is dict else None
@@ -68,7 +68,7 @@ class _Slotted:
 
 
 _SlotMember = type(_Slotted.__dict__["slot"])
-_DictMember = type(BaseException.__dict__["__dict__"])
+_DICT_MEMBERS = frozenset({_SlotMember, type(BaseException.__dict__["__dict__"])})
 
 
 def slots_of(value: object) -> list[Any]:
