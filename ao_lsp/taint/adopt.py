@@ -16,6 +16,7 @@ response): then whatever is found is tagged, shared or not.
 
 from __future__ import annotations
 
+from _weakref import ref as _ref
 from sys import _getframe
 
 from ao_lsp.taint import escrow, reach, scope
@@ -190,8 +191,18 @@ def _given_fields(made: object) -> Collection[str]:
     return given if type(given) is set else ()
 
 
+_services: dict[int, tuple[_ref[type], bool]] = {}
+
+
 def is_service(cls: type) -> bool:
     """Whether instances carry by identity, or serve many calls at once."""
+    known = _services.get(id(cls))
+    if known is None or known[0]() is not cls:
+        known = _services[id(cls)] = _ref(cls), _is_named_as_service(cls)
+    return known[1]
+
+
+def _is_named_as_service(cls: type) -> bool:
     if module_of(cls).partition(".")[0] in _SERVICE_PACKAGES:
         return True
     if (module_of(cls), name_of(cls)) == ("subprocess", "CompletedProcess"):

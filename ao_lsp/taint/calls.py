@@ -94,6 +94,14 @@ def _calls_users(value: object) -> bool:
     return type(method) is FunctionType and is_users(method)
 
 
+def _is_plain(cls: Any) -> bool:
+    """What `_calls_users` says of most classes of a program, asked faster; False where it may be so."""
+    maker = cls.__init__
+    if type(maker) is not FunctionType or cls.__new__ is not object.__new__ or module_of(cls) not in scope.MODULES:
+        return False
+    return maker.__code__.co_filename in scope.FILES or maker.__module__ in scope.MODULES
+
+
 def _constructed_by_user(cls: type) -> bool:
     """Whether making an instance of this class of the user's runs no library code that would change
     what it is given: plain classes, data classes, named tuples, exceptions."""
@@ -505,6 +513,8 @@ def callee(function: Any) -> Any:
         # Methods of heap types are of a subtype of their own (PyCMethod_Type).
         if cls is BuiltinFunctionType or base_of(cls) is BuiltinFunctionType:
             return _compiled(function)
+        if cls is type and _is_plain(function):
+            return function
         if cls is _MethodWrapper:
             return function  # `super().__init__`: what it stores is stored by identity
         if issubclass(cls, type):
@@ -531,14 +541,18 @@ def _compiled(function: Any) -> Any:
             return partial(models.interned, function) if function is sys.intern else function
         if receiver is not None and receiver.__name__ == "gc":  # counts what there is
             return function
-        if function in _FUNCTIONS:
-            model = _FUNCTIONS[function]
-            return function if model is None else partial(model, function)
+        model = _FUNCTIONS.get(function, native)
+        if model is None:
+            return function
+        if model is not native:
+            return partial(model, function)
         return partial(_NAMED_COMPILED.get((function.__module__, function.__name__), native), function)
     methods = models.METHODS.get(type(receiver))
     if methods is not None:
         model = methods.get(function.__name__)
-        return function if model is None else partial(model, function)
+        if model is None or (model is models.from_receiver and id(receiver) not in TAINT):
+            return function
+        return partial(model, function)
     name = function.__name__
     if models.absorbs(receiver, name):
         return partial(models.absorb, function)

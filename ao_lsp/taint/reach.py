@@ -92,10 +92,16 @@ _ARGS: Callable[[object], tuple[Any, ...]] = BaseException.args.__get__  # type:
 _LEAVES = VALUE_TYPES | {bool, type(None), type, type(is_data), type(len)}
 
 
+_whole_classes: dict[int, _ref[type]] = {}  # those whose instances are no plain data
+
+
 def parts_of(value: object) -> Collection[Any] | None:
     """What is plainly inside `value`; None where it is no plain data."""
     # By type, not isinstance: a lazy proxy's `__class__` may run code of the user's.
     cls = type(value)
+    known = _whole_classes.get(id(cls))
+    if known is not None and known() is cls:
+        return None
     if issubclass(cls, dict):
         return [*dict.keys(value), *dict.values(value)]  # type: ignore[arg-type]  # mypy does not narrow by cls
     if cls is list or cls is tuple:
@@ -107,6 +113,7 @@ def parts_of(value: object) -> Collection[Any] | None:
         return [*_ARGS(value), *(fields_of(value) or {}).values()]
     if is_data(cls):
         return [*(fields_of(value) or {}).values(), *slots_of(value)]
+    _whole_classes[id(cls)] = _ref(cls)
     return None
 
 
@@ -142,11 +149,20 @@ def walk(values: Collection[Any]) -> list[Any]:
 
 def reach(values: Collection[Any]) -> Origins:
     """The union of the origins of `values` and of everything plainly inside them."""
+    if not TAINT:
+        return NOTHING
     origins = NOTHING
-    if TAINT:
-        for value in walk(values):
+    wholes = []
+    for value in values:
+        entry = TAINT.get(id(value))
+        # What a holder stores has origins of its own, and may have been replaced since.
+        if entry is not None and entry[2] != HOLDER:
+            origins = union(origins, entry[1])
+        if type(value) not in _LEAVES:
+            wholes.append(value)
+    if wholes:
+        for value in walk(wholes):
             entry = TAINT.get(id(value))
-            # What a holder stores has origins of its own, and may have been replaced since.
             if entry is not None and entry[2] != HOLDER:
                 origins = union(origins, entry[1])
     return origins

@@ -172,6 +172,9 @@ _PINNABLE = frozenset(
 )
 
 
+_weakrefs_of: Callable[[type], int] = type.__dict__["__weakrefoffset__"].__get__
+
+
 def watch(value: object, origins: Origins, kind: int) -> None:
     """Tag an object that is no plain value, itself. Where neither a weak reference nor a pin is
     possible without being noticed, it stays untagged."""
@@ -182,10 +185,13 @@ def watch(value: object, origins: Origins, kind: int) -> None:
     if entry is not None:
         TAINT[key] = (entry[0], union(entry[1], origins), entry[2])
         return
+    cls = type(value)
     try:
-        watching = _Watch(value, _forget)
+        # The interpreter says so of most types, and raises an error for the others.
+        watching = _Watch(value, _forget) if _weakrefs_of(cls) else None
     except TypeError:
-        cls = type(value)
+        watching = None
+    if watching is None:
         if not flags_of(cls) & _HAS_PARTS or (module_of(cls), cls.__qualname__) in _PINNABLE:
             pin(value, origins, kind)
         return
