@@ -57,6 +57,20 @@ def _call(options: argparse.Namespace) -> None:
         show.call(result)
 
 
+def _why(options: argparse.Namespace) -> None:
+    start, end = options.part
+    result = _connected().request("ao.why", {"run": options.run, "call": options.call, "start": start, "end": end})
+    client.print_json(result) if options.json else show.why(result)
+
+
+def _part(text: str) -> tuple[int | None, int | None]:
+    """`120:260`, `120:` or `:260`: characters."""
+    start, colon, end = text.partition(":")
+    if not colon or not all(side.isdecimal() or not side for side in (start, end)):
+        raise argparse.ArgumentTypeError(f"{text} is not START:END")
+    return int(start) if start else None, int(end) if end else None
+
+
 def _edit(options: argparse.Namespace) -> None:
     field = "output" if options.output is not None else "input"
     content = _content(options.output if options.output is not None else options.input)
@@ -171,6 +185,14 @@ def _parser() -> argparse.ArgumentParser:
     which.add_argument("--request", action="store_true", help="the request body only, as JSON")
     which.add_argument("--response", action="store_true", help="the response body only, as JSON (streams put together)")
     made.add_argument("--raw", action="store_true", help="the body byte for byte (the response's, or with --request)")
+
+    made = add("why", _why, "Show where the input of a call came from, line by line.")
+    add_run(made)
+    add_call(made)
+    made.add_argument(
+        "part", metavar="START:END", nargs="?", type=_part, default=(None, None),
+        help="only what is in these characters of the input, from 0; either may be left out",
+    )  # fmt: skip
 
     made = add("edit", _edit, "Store an edit: what a rerun receives from a call, or sends in it.")
     add_run(made)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import os
 import sys
 from typing import Any
 
@@ -16,6 +17,7 @@ _COLORS = {
     "ok": "32", "error": "31", "cancelled": "31", "live": "32", "replayed": "36", "edited": "33",
 }  # fmt: skip
 _DIFF_LINES = 6  # of each side
+_RANGES = 3  # of a source
 
 
 def runs(result: Json) -> None:
@@ -59,6 +61,66 @@ def call(result: Json) -> None:
         _part("error", f"{result['error']['type']}: {result['error']['message']}", [])
     for edit in result["edits"]:
         _part(f"edited {edit['field']}", edit["content"], [])
+
+
+def why(result: Json) -> None:
+    node, part, sources = result["call"], result["part"], result["sources"]
+    print(painted(f"call {node['number']}", "1") + f" of run {result['run']}  {_who(node)}")
+    if part is not None:
+        print(painted(f"  in characters {part['start']}:{part['end']} of its input: ", "2") + _quoted(part["text"]))
+    if not sources:
+        print("\nno call's output" + (" is in its input" if part is None else " is there"))
+    for source in sources:
+        print()
+        _source(source)
+
+
+def _source(source: Json) -> None:
+    """A source, the lines on its way, and where it stands."""
+    mark = "" if source["evidence"] == "tracked" else "~"
+    print(f"{painted(mark, '33')}{painted(str(source['number']), '1')}  {_who(source['call'])}")
+    _way(source["path"])
+    if source["evidence"] == "matched":
+        print("   " + painted("matched by its text: how it got there is not known", "33"))
+    if not source["certain"]:
+        return
+    longest = sorted(source["ranges"], key=lambda found: found["start"] - found["end"])[:_RANGES]
+    for found in sorted(longest, key=lambda found: found["start"]):
+        print("   " + painted(f"at {found['start']}:{found['end']}", "2") + "  " + _quoted(found["text"]))
+    more = len(source["ranges"]) - _RANGES
+    if more > 0:
+        print("   " + painted(f"and {more} shorter passage{'' if more == 1 else 's'}: --json", "2"))
+
+
+def _way(path: list[Json]) -> None:
+    """The lines that a value went through, in columns: where, in which function, what stands there."""
+    hops = [(f"{_place(hop['file'])}:{hop['line']}", hop["function"] or "", hop["text"] or "") for hop in path]
+    place_width, function_width = (max((len(hop[column]) for hop in hops), default=0) for column in (0, 1))
+    room = max(20, (width() or 160) - place_width - function_width - 8)
+    for place, function, text in hops:
+        where = printable(place).ljust(place_width)
+        who = painted(printable(function).ljust(function_width), "36")
+        print(f"   {where}  {who}  {printable(_cut(text, room))}".rstrip())
+
+
+def _who(node: Json) -> str:
+    place = f"{_place(node['file'])}:{node['line']}" if node["file"] else None
+    return printable(" · ".join(fact for fact in (node["function"], place, node["model"]) if fact))
+
+
+def _place(file: str) -> str:
+    """A file as one types it here."""
+    here = os.getcwd() + os.sep
+    return file.removeprefix(here)
+
+
+def _quoted(text: str) -> str:
+    """A passage in one line."""
+    return f"“{printable(_cut(' '.join(text.split()), (width() or 100) - 24))}”"
+
+
+def _cut(text: str, room: int) -> str:
+    return text if len(text) <= room else text[: room - 1] + "…"
 
 
 def _part(title: str, text: str, tool_calls: list[Json]) -> None:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import pty
 import re
 import select
+import struct
 import subprocess
 import sys
+import termios
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +19,7 @@ import pytest
 
 from ao_lsp import paths
 from tests.daemons import ask, daemons_of, start
-from tests.recorder import Recorder, chat_response, record_run
+from tests.recorder import SITE, Recorder, chat_request, chat_response, record_run
 
 pytestmark = pytest.mark.usefixtures("home")
 
@@ -46,6 +49,7 @@ def ao_json(*arguments: str, code: int = 0, stdin: str | None = None) -> dict[st
 def in_a_terminal(*arguments: str, **env: str) -> str:
     """What `ao` prints on a terminal of 100 columns."""
     ours, theirs = pty.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 100, 0, 0))
     process = subprocess.Popen(
         [sys.executable, "-m", "ao_lsp.cli.ao", *arguments],
         env={**os.environ, "TERM": "xterm", **env},
@@ -116,6 +120,76 @@ def test_a_call_is_shown_with_its_messages_and_output() -> None:
     assert "  to 3\n" in shown
     assert "── user" in shown
     assert "output of c2" in shown
+
+
+def why_run(tmp_path: Path) -> str:
+    """A run in which the plan went to another call, over two lines; the program."""
+    file = tmp_path / "agent.py"
+    file.write_text("def plan():\n    return ask('a plan')\n\ndef act(plan):\n    ask('Do: ' + plan)\n")
+    start()
+    runner = Recorder("run1").connect()
+    runner.start()
+    runner.call("c1", response=chat_response("Survey the harbour wall \x1b[2J first"), site={**SITE, "file": str(file)})
+    path = [{"file": str(file), "line": 2}, {"file": str(file), "line": 5}, {"file": "/gone.py", "line": 7}]
+    source = {"call": "c1", "evidence": "tracked", "path": path}
+    runner.call_start("c2", [source], chat_request("Do: Survey the harbour wall \x1b[2J first. Yes?"))
+    runner.call_end("c2")
+    runner.end()
+    runner.wait()
+    return str(file)
+
+
+def test_why_shows_each_source_the_lines_on_its_way_and_where_it_stands(tmp_path: Path) -> None:
+    file = why_run(tmp_path)
+    assert ao("why", "run1", "2").stdout.splitlines() == [
+        "call 2 of run run1  work · /project/agent.py:12 · gpt-5",
+        "",
+        f"1  work · {file}:12 · gpt-5",
+        f"   {file}:2  plan  return ask('a plan')",
+        f"   {file}:5  act   ask('Do: ' + plan)",
+        "   /gone.py:7",
+        "   at 4:38  “Survey the harbour wall \N{REPLACEMENT CHARACTER}[2J first”",
+    ]
+    assert ao("why", "run1", "1").stdout.splitlines()[1:] == ["", "no call's output is in its input"]
+
+
+def test_why_can_be_asked_of_a_part_of_the_input(tmp_path: Path) -> None:
+    why_run(tmp_path)
+    said = ao("why", "run1", "2", "4:10").stdout.splitlines()
+    assert said[1] == "  in characters 4:10 of its input: “Survey”"
+    assert said[3].startswith("1  work")
+    assert ao("why", "run1", "2", "39:").stdout.splitlines()[1:] == [
+        "  in characters 39:44 of its input: “Yes?”",
+        "",
+        "no call's output is there",
+    ]
+    assert [source["number"] for source in ao_json("why", "run1", "2", ":9")["sources"]] == [1]
+    assert ao_json("why", "run1", "2", "40:")["sources"] == []
+    assert "there is no part 5:99 in an input of 44 characters" in ao("why", "run1", "2", "5:99", code=1).stderr
+
+
+def test_why_fits_the_terminal_and_says_what_was_only_matched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    file = tmp_path / "agent.py"
+    file.write_text(f"text = 1  # {'long ' * 100}\n")
+    start()
+    runner = Recorder("run1").connect()
+    runner.start()
+    text = "Survey the harbour wall first, then replace every cracked bollard before the herring fleet is back."
+    runner.call("c1", response=chat_response(text), at=1000.0)
+    runner.call("c2", response=chat_response("9"), at=1001.0)
+    path = [{"file": str(file), "line": 1}]
+    runner.call_start("c3", [{"call": "c2", "evidence": "tracked", "path": path}], chat_request(text), at=1002.0)
+    runner.call_end("c3")
+    runner.end()
+    runner.wait()
+    lines = in_a_terminal("why", "run1", "3", NO_COLOR="1").splitlines()
+    assert "~1  work · /project/agent.py:12 · gpt-5" in lines
+    assert "   matched by its text: how it got there is not known" in lines
+    (hop,) = [line for line in lines if line.startswith("   agent.py:1")]
+    assert hop.endswith("long long…")
+    assert max(map(len, lines)) <= 100
+    assert "\x1b[" in in_a_terminal("why", "run1", "3")
 
 
 def test_the_bodies_of_a_call_can_be_had_alone_and_byte_for_byte() -> None:
@@ -278,7 +352,8 @@ def test_errors_are_for_people_on_stderr_and_for_scripts_on_stdout() -> None:
 @pytest.mark.parametrize(
     "arguments",
     [(), ("nonsense",), ("call", "run1"), ("graph", "--format", "png"), ("edit", "r", "1"), ("runs", "--limit", "many"),
-     ("edit", "r", "1", "--output", "a", "--input", "b"), ("rerun", "r", "--strict", "--ask")],
+     ("edit", "r", "1", "--output", "a", "--input", "b"), ("rerun", "r", "--strict", "--ask"),
+     ("why", "r", "1", "3"), ("why", "r", "1", "a:b")],
 )  # fmt: skip
 def test_a_wrong_command_line_ends_with_2_and_asks_no_daemon(home: str, arguments: tuple[str, ...]) -> None:
     assert ao(*arguments, code=2).stderr.startswith("usage: ao")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from pygls.exceptions import JsonRpcException
 from tests.daemons import ask, log, start
 from tests.lsp.conftest import AGENT, NEVER, PLAN, SEARCH, begin, plan_site, record, search_site
 from tests.lsp.editors import PROFILES, editor
+from tests.recorder import chat_request, chat_response
 
 pytestmark = pytest.mark.usefixtures("home")
 
@@ -35,6 +37,27 @@ async def test_every_editor_sees_what_was_recorded_at_the_calls_of_its_file(agen
         assert await user.hover(uri, 1) == ""
         assert user.messages == []
     assert "Traceback" not in log()
+
+
+async def test_a_hover_tells_the_way_of_each_value_and_which_is_known_by_its_text_only(agent: Path) -> None:
+    start()
+    runner = begin(agent)
+    plan = "Survey the harbour wall first, then replace every cracked bollard."
+    way = [{"file": str(agent), "line": line} for line in (PLAN, 10, 30, 10, SEARCH)]
+    runner.call("c1", site=plan_site(agent), response=chat_response(plan), at=1000.0)
+    runner.call("c2", site=plan_site(agent), at=1001.0)
+    tracked = {"call": "c2", "evidence": "tracked", "path": way}
+    runner.call_start("c3", [tracked], chat_request(plan), site=search_site(agent), at=1002.0)
+    runner.call_end("c3")
+    runner.end()
+    runner.wait()
+    async with editor("neovim-0.12") as user:
+        hover = await user.hover(await user.open(agent), SEARCH)
+        # Markdown: links in brackets.
+        said = re.sub(r"\]\([^)]*\)|[\[\\]", "", hover)
+        assert "← 1 plan at agent.py:9 (matched by its text)" in said
+        assert "← 2 plan at agent.py:9, through agent.py:10, agent.py:30" in said
+        assert "agent.py:14" not in said.split("← 2")[1].split("\n")[0]
 
 
 @pytest.mark.parametrize("profile", PROFILES)

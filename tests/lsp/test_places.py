@@ -9,8 +9,9 @@ import pytest
 
 from ao_lsp.server.lsp.documents import Document
 from ao_lsp.server.lsp.places import Place, find_places
-from ao_lsp.server.lsp.recordings import Record, Sources
+from ao_lsp.server.lsp.recordings import Record
 from ao_lsp.server.model import Call, Run, Site
+from ao_lsp.server.sources import Sources
 from tests.server.graphs import call, graph
 
 FILE = "/project/agent.py"

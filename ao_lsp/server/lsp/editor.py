@@ -22,9 +22,10 @@ from ao_lsp.server.lsp.documents import Document, Units
 from ao_lsp.server.lsp.editing import Editing
 from ao_lsp.server.lsp.places import Place, find_places
 from ao_lsp.server.lsp.progress import Progress
-from ao_lsp.server.lsp.recordings import Record, Recordings, Sources, names_of
+from ao_lsp.server.lsp.recordings import Record, Recordings, names_of
 from ao_lsp.server.lsp.refresh import keep_fresh
 from ao_lsp.server.lsp.words import uri_of
+from ao_lsp.server.sources import Sources
 from ao_lsp.server.views import Json
 
 log = logging.getLogger(__name__)

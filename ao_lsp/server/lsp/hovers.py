@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import re
 import textwrap
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 
 from ao_lsp.server import providers
@@ -22,6 +22,7 @@ _MESSAGES = (2, 4)
 """How many of the first and of the last messages of a long prompt are shown."""
 
 _OTHERS = 8
+_HOPS = 6
 _WIDTH = 100
 
 
@@ -110,10 +111,10 @@ def _origins(call: Call, record: Record, to: Words) -> Iterator[str]:
     end = "  " if to.markdown else ""
     for edge in record.graph.edges:
         if edge.target == call.id:
-            yield f"← {_other(by_id[edge.source], to)}{_way(edge, to)}{end}"
+            yield f"← {_other(by_id[edge.source], to)}{_way(edge, by_id, to)}{end}"
     for edge in record.graph.edges:
         if edge.source == call.id:
-            yield f"→ {_other(by_id[edge.target], to)}{_way(edge, to)}{end}"
+            yield f"→ {_other(by_id[edge.target], to)}{_way(edge, by_id, to)}{end}"
 
 
 def _other(call: Call, to: Words) -> str:
@@ -121,10 +122,12 @@ def _other(call: Call, to: Words) -> str:
     return f"{call.number} {to.plain(labels.function(call))}{where}"
 
 
-def _way(edge: Edge, to: Words) -> str:
-    hops = list(dict.fromkeys(edge.path))
-    way = ", through " + ", ".join(to.link(file, line) for file, line in hops[:6]) if hops else ""
-    return way + (" …" if len(hops) > 6 else "") + (" (matched by its text)" if edge.evidence == "matched" else "")
+def _way(edge: Edge, by_id: Mapping[str, Call], to: Words) -> str:
+    """The lines between the two calls, which have been named."""
+    ends = [(site.file, site.line) for site in (by_id[edge.source].site, by_id[edge.target].site) if site]
+    hops = [hop for hop in dict.fromkeys(edge.path) if hop not in ends]
+    way = ", through " + ", ".join(to.link(file, line) for file, line in hops[:_HOPS]) if hops else ""
+    return way + (" …" if len(hops) > _HOPS else "") + (" (matched by its text)" if edge.evidence == "matched" else "")
 
 
 def _output(call: Call, record: Record, output: providers.Response | None, to: Words, most: int) -> Iterator[str]:

@@ -14,8 +14,9 @@ from dataclasses import dataclass, replace
 from ao_lsp.server.lsp.callsites import CallSite
 from ao_lsp.server.lsp.documents import Document
 from ao_lsp.server.lsp.follow import line_map
-from ao_lsp.server.lsp.recordings import Record, Sources
+from ao_lsp.server.lsp.recordings import Record
 from ao_lsp.server.model import Call, Graph, Site
+from ao_lsp.server.sources import Sources
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import os
-import tokenize
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from ao_lsp.server import providers
 from ao_lsp.server.core import Core
 from ao_lsp.server.model import Call, EditField, Graph, Run
+from ao_lsp.server.sources import keep
 
 _MOST_RUNS = 5
 """Of a file, so many of the newest runs are looked at: a place that the last one did not come to shows
 what an earlier one did there."""
-
-_MOST_KEPT = 64
 
 _IN_LOOP_BYTES = 64 << 10
 
@@ -67,7 +65,7 @@ class Recordings:
                 runs = await self._store.runs_in_files(names_of(path), _MOST_RUNS)
                 found = tuple(record for record in [await self._record(run) for run in runs] if record is not None)
                 if changes == self._changes:
-                    _keep(self._files, path, found)
+                    keep(self._files, path, found)
             return self._files.get(path, found)
 
     async def of_run(self, run: str) -> Record | None:
@@ -89,7 +87,7 @@ class Recordings:
             record = Record(graph, edits)
             if changes != self._changes:
                 return record
-            _keep(self._runs, run, record)
+            keep(self._runs, run, record)
         return self._runs[run]
 
     async def said(self, call: Call) -> Said:
@@ -115,7 +113,7 @@ class Recordings:
             size = len(exchange.request) + len(exchange.response or b"")
             found = read() if size < _IN_LOOP_BYTES else await asyncio.to_thread(read)
             if call.status != "running":
-                _keep(self._said, key, found)
+                keep(self._said, key, found)
         return found
 
     def forget(self, runs: Iterable[str]) -> None:
@@ -128,42 +126,6 @@ class Recordings:
                 del self._said[key]
 
 
-class Sources:
-    """The files of a user as they were when a run read them."""
-
-    def __init__(self) -> None:
-        self._known: dict[tuple[str, str], Sequence[str]] = {}
-        self._latest: dict[str, tuple[float, Sequence[str]]] = {}
-
-    def as_run(self, file: str, run: Run) -> Sequence[str] | None:
-        """The lines of `file` as `run` read it; None where nobody knows: it was written since then, and
-        nobody had looked before."""
-        key = (run.id, file)
-        if key not in self._known:
-            try:
-                written = os.stat(file).st_mtime
-                if written > run.started:
-                    return None
-                _keep(self._known, key, self._lines(file, written))
-            except (OSError, SyntaxError, UnicodeDecodeError):
-                return None
-        return self._known[key]
-
-    def _lines(self, file: str, written: float) -> Sequence[str]:
-        latest = self._latest.get(file)
-        if latest is None or latest[0] != written:
-            with tokenize.open(file) as handle:
-                latest = written, handle.read().split("\n")
-            _keep(self._latest, file, latest)
-        return latest[1]
-
-
 def names_of(path: str) -> list[str]:
     """The names under which a program may have run the file `path`."""
     return list(dict.fromkeys((path, os.path.realpath(path))))
-
-
-def _keep(cache: dict, key: object, value: object) -> None:  # type: ignore[type-arg]  # any of the above
-    cache[key] = value
-    while len(cache) > _MOST_KEPT:
-        del cache[next(iter(cache))]

@@ -16,8 +16,9 @@ BREAK = 0
 
 # Scripts without spaces between words: each character is compared by itself.
 _UNSPACED = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
-_WORD = re.compile(rf"[{_UNSPACED}]|[^\W_{_UNSPACED}]+")
-_KEY = re.compile(r'\\?"([^"\\]{1,80})\\?"\s*:')
+WORD = re.compile(rf"[{_UNSPACED}]|[^\W_{_UNSPACED}]+")
+KEY = re.compile(r'\\?"([^"\\]{1,80})\\?"\s*:')
+ESCAPED_SPACE = re.compile(r"\\+[nrtbf]")
 _ESCAPE = re.compile(r"\\+(?:u([0-9a-fA-F]{4})|x([0-9a-fA-F]{2})|[nrtbf])")
 _SURROGATES = re.compile("[\ud800-\udbff][\udc00-\udfff]")
 _PERCENT = re.compile(r"%[0-9A-Fa-f]{2}")
@@ -51,17 +52,17 @@ class Vocabulary:
         """The words of `text`, in order."""
         found = []
         numbers = self._numbers
-        for word in _WORD.findall(_plain(text)):
+        for word in WORD.findall(_plain(text)):
             number = numbers.get(word)
             if number is None:
                 number = numbers[word] = len(self.bits)
-                self.bits.append(_bits(word))
+                self.bits.append(bits_of(word))
             found.append(number)
         return found
 
     def keys(self, text: str) -> set[int]:
         """The words in the keys of JSON objects in `text`."""
-        return {word for key in set(_KEY.findall(text)) for word in self.words(key)}
+        return {word for key in set(KEY.findall(text)) for word in self.words(key)}
 
 
 def _plain(text: str) -> str:
@@ -86,7 +87,7 @@ def _joined(found: re.Match[str]) -> str:
     return found[0].encode("utf-16", "surrogatepass").decode("utf-16")
 
 
-def _bits(word: str) -> float:
+def bits_of(word: str) -> float:
     """How surprising a word is, in bits: about log2 of how many others could stand in its place.
 
     Rough, and on the low side: there are tables of frequencies, but for one language each.
