@@ -101,6 +101,10 @@ class Call:
         self._headers = secrets.clean_headers(headers)
         if status < 400:
             escrow.produced(self.id, self._escrow)
+            # `http.client` sends in one call of the user's, and gets the response in another.
+            here = escrow.ACTIVE_TAINT.get()
+            if here is not self._escrow:
+                escrow.produced(self.id, here)
 
     def received(self, chunk: bytes) -> None:
         """A piece of the response's body has arrived."""

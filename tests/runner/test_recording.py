@@ -333,7 +333,7 @@ def test_an_edge_knows_the_lines_that_its_value_went_through(programs: Programs,
 
 def test_a_user_can_switch_tracking_off(programs: Programs, model_server: ModelServer) -> None:
     programs.record(OPENAI, "--no-taint", "--name", "untracked", env=model_server.env)
-    found = graph("untracked")
+    found = ask("ao.graph", run="untracked", evidence="tracked")
     assert len(found["nodes"]) == 7
     assert edges(found) == set()
     assert column(found, "function")[:2] == ["ask", "ask"]

@@ -26,7 +26,12 @@ if TYPE_CHECKING:
 keep(globals())
 
 # The library, and the module here that knows its seam: imported only when the library is.
-_SEAMS = {"httpx": "httpx_seam", "httpx2": "httpx_seam"}
+_SEAMS = {
+    "httpx": "httpx_seam",
+    "httpx2": "httpx_seam",
+    "http.client": "http_client_seam",
+    "urllib3.connectionpool": "urllib3_seam",
+}
 
 # Modules of the standard library whose classes start tasks and threads (taint/strands.py).
 _STARTING = frozenset({"asyncio.base_events", "concurrent.futures.thread", "threading"})
