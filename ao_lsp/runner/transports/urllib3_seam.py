@@ -6,6 +6,8 @@ own response around one of `http.client`, whose socket is the recording.
 
 from __future__ import annotations
 
+import sys
+
 from ao_lsp.runner.transports import wire
 from ao_lsp.runner.transports.http_client_seam import CALL, begin
 from ao_lsp.taint.frames import unseen
@@ -94,9 +96,7 @@ def _replayed(call: Call, entry: Entry, method: str, url: str, options: dict[str
     inner = wire.recorded(HTTPResponse, call, entry, method)
     if "preload_content" not in options:  # urllib3 1
         return inner
-    from urllib3.response import HTTPResponse as Response
-
-    return Response(
+    return sys.modules["urllib3.response"].HTTPResponse(
         body=inner,
         headers=inner.getheaders(),
         status=inner.status,
