@@ -10,22 +10,25 @@ import sys
 
 
 def _package() -> None:
-    if "ao_lsp" in sys.modules:
-        return
+    folder = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+    if "ao_lsp" not in sys.modules:
+        _make_importable(folder)
+    from ao_lsp.taint.frames import set_modules_aside
+
+    for part in ("", "runner", os.path.join("runner", "transports")):
+        set_modules_aside(os.path.join(folder, part) if part else folder)
+
+
+def _make_importable(folder: str) -> None:
     # What `importlib.util.spec_from_file_location` would do, without importing it.
     external = sys.modules["_frozen_importlib_external"]
     bootstrap = sys.modules["_frozen_importlib"]
-    folder = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
     spec = external.spec_from_file_location(
         "ao_lsp", os.path.join(folder, "__init__.py"), submodule_search_locations=[folder]
     )
     module = bootstrap.module_from_spec(spec)
     sys.modules["ao_lsp"] = module
     spec.loader.exec_module(module)
-    from ao_lsp.taint.frames import set_modules_aside
-
-    for part in ("", "runner", os.path.join("runner", "transports")):
-        set_modules_aside(os.path.join(folder, part) if part else folder)
 
 
 if __name__ == "__main__":

@@ -13,8 +13,8 @@ arguments): those are never called through a helper (see `calls.NATIVE`). Genera
 cannot be hidden, so helpers that drive one are classes with `__next__`, `send` and `throw`.
 
 Helpers call functions of theirs, and are loaded while the program runs: a tracer would be told of each
-of those. So this package is loaded hidden altogether, by `hide_modules`. The runner's other modules stay
-visible (an error may leave them, see `is_counted`), but as files that nobody looks for.
+of those. So this package is loaded hidden altogether, by `hide_modules`. Modules of the runner, and on
+Python 3.11 those that import, stay visible (see `is_counted`), but as files that nobody looks for.
 
 Python 3.10 has no RESUME; there the helpers stay visible, and `ao-record` does not rewrite (to be
 seen by the program is worse than not to know where a value came from; docs/fidelity.md).
@@ -93,12 +93,6 @@ def unseen_methods(cls: Class) -> Class:
     return cls
 
 
-class _HidingLoader(SourceFileLoader):
-    def get_code(self, fullname: str) -> CodeType | None:
-        code = SourceFileLoader.get_code(self, fullname)  # `super()` looks at frames
-        return None if code is None else _hidden_with_all_in_it(code)
-
-
 def _set_aside(code: CodeType, file: str) -> CodeType:
     constants = tuple([_set_aside(part, file) if type(part) is type(code) else part for part in code.co_consts])
     return code.replace(co_consts=constants, co_filename=file)
@@ -106,8 +100,22 @@ def _set_aside(code: CodeType, file: str) -> CodeType:
 
 class _SettingAsideLoader(SourceFileLoader):
     def get_code(self, fullname: str) -> CodeType | None:
-        code = SourceFileLoader.get_code(self, fullname)
+        code = SourceFileLoader.get_code(self, fullname)  # `super()` looks at frames
         return None if code is None else _set_aside(code, f"<{fullname}>")
+
+
+# What runs while the program imports, also under a tracer.
+_IMPORTING = frozenset(["ao_lsp.taint." + name for name in ("hook", "names", "pyc", "rewrite", "scope", "warm")])
+
+
+class _HidingLoader(SourceFileLoader):
+    def get_code(self, fullname: str) -> CodeType | None:
+        code = SourceFileLoader.get_code(self, fullname)
+        if code is None:
+            return None
+        if fullname in _IMPORTING and not _COUNTS_NO_RETURNS:
+            return _set_aside(code, f"<{fullname}>")
+        return _hidden_with_all_in_it(code)
 
 
 def hide_modules(folder: str) -> None:
@@ -124,13 +132,8 @@ def set_modules_aside(folder: str) -> None:
         sys.path_importer_cache[folder] = FileFinder(folder, (_SettingAsideLoader, [".py"]))
 
 
-if HIDES:
-    for _function in (_hidden, _hidden_with_all_in_it, _set_aside, unseen, unseen_methods):
-        unseen(_function)
-    unseen_methods(_HidingLoader)
-    unseen_methods(_SettingAsideLoader)
-
-
+_COUNTS_NO_RETURNS = sys.version_info >= (3, 12)
+"""Whether hidden frames may return under a tracer or profiler."""
 _PROFILER = 2  # the number of such tools in sys.monitoring
 
 
@@ -146,3 +149,14 @@ def is_counted() -> bool:
     if sys.getprofile() is not None:
         return True
     return sys.version_info >= (3, 12) and sys.monitoring.get_tool(_PROFILER) is not None
+
+
+if HIDES:
+    for _function in (_hidden, _hidden_with_all_in_it, _set_aside, unseen, unseen_methods, is_counted):
+        if _COUNTS_NO_RETURNS:
+            unseen(_function)
+        else:
+            _function.__code__ = _set_aside(_function.__code__, f"<{__name__}>")
+    if _COUNTS_NO_RETURNS:
+        unseen_methods(_HidingLoader)
+        unseen_methods(_SettingAsideLoader)
