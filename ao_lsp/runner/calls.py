@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from ao_lsp.runner.recorder import Recorder
     from ao_lsp.runner.replay import Entry
 
-keep(globals())
+keep(__name__)
 
 
 class Call:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ao_lsp.taint.kept import keep
 
-keep(globals())
+keep(__name__)
 
 # The end of the path of a POST request, and the kind of call that it is.
 _ENDINGS = (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ao_lsp.taint.kept import keep
 
-keep(globals())
+keep(__name__)
 
 
 def request_hash(method: str, host: str, path: str, query: str, body: bytes) -> str:

@@ -24,7 +24,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-keep(globals())
+keep(__name__)
 
 STALL_S = 0.02
 """How long one event may wait for a daemon that does not take its bytes; after that it counts as gone."""

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
         function: str
 
 
-keep(globals())
+keep(__name__)
 
 MAX_DEPTH = 20
 _LOOP = 12

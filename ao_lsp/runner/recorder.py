@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from ao_lsp.runner.places import Place
     from ao_lsp.runner.replay import Plan
 
-keep(globals())
+keep(__name__)
 
 
 class Recorder:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from ao_lsp.runner.places import Place
 
-keep(globals())
+keep(__name__)
 
 
 class Entry:

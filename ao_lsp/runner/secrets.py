@@ -6,7 +6,7 @@ import os
 
 from ao_lsp.taint.kept import keep
 
-keep(globals())
+keep(__name__)
 
 REMOVED = "[removed]"
 

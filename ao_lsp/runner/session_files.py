@@ -7,7 +7,7 @@ import os
 from ao_lsp import paths, protocol
 from ao_lsp.taint.kept import keep as _keep
 
-_keep(globals())
+_keep(__name__)
 
 _VERSION = 1
 

@@ -45,7 +45,7 @@ if TYPE_CHECKING:
 
     from ao_lsp.taint.origins import Origins
 
-keep(globals())
+keep(__name__)
 
 _MAX_DEPTH = 12
 _MAX_ENTERED = 2000

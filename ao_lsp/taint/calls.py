@@ -56,7 +56,7 @@ if TYPE_CHECKING:
 
     from ao_lsp.taint.origins import Origins
 
-keep(globals())
+keep(__name__)
 
 _MethodWrapper = type("".__str__)
 _BOUND = frozenset({BuiltinFunctionType, MethodType, _MethodWrapper})
@@ -371,7 +371,6 @@ def substitute(function: Any, /, *args: Any, **kwargs: Any) -> Any:
     """`re.sub` and `Pattern.sub`: what a callback returned is in the result."""
     texts: list[Any] = []
 
-    @unseen
     def replacement(match: Any) -> Any:
         made = callback(match)
         texts.append(made)

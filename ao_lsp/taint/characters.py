@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from ao_lsp.taint.origins import Origins
 
-keep(globals())
+keep(__name__)
 
 
 @unseen_methods

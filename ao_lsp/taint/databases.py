@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from ao_lsp.taint.origins import Origins
 
-keep(globals())
+keep(__name__)
 
 _MAX_VALUES = 20_000
 _MIN_LENGTH = 3

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
-keep(globals())
+keep(__name__)
 
 
 def install() -> None:

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from ao_lsp.taint.origins import Origins, Place
 
-keep(globals())
+keep(__name__)
 
 
 class Escrow:

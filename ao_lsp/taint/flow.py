@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from ao_lsp.taint.origins import Place
 
-keep(globals())
+keep(__name__)
 
 _HEAP_TYPE = 1 << 9  # Py_TPFLAGS_HEAPTYPE
 

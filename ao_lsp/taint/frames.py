@@ -41,7 +41,7 @@ else:
     _external = sys.modules["_frozen_importlib_external"]
     FileFinder, SourceFileLoader = _external.FileFinder, _external.SourceFileLoader
 
-keep(globals())
+keep(__name__)
 
 
 # fmt: off

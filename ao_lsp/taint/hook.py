@@ -33,9 +33,9 @@ else:
     _external = sys.modules["_frozen_importlib_external"]
     PathFinder, SourceFileLoader = _external.PathFinder, _external.SourceFileLoader
 
-keep(globals())
+keep(__name__)
 
-VERSION = 2
+VERSION = 3
 """Of the code that `rewrite` makes; `rewrite.VERSION` is the same number, held so by a test: this
 file must not import `ast`."""
 

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     # Of a leaf its origins; of an array a list; of an object a dictionary of (of the key, of the value).
     Shape: TypeAlias = "Origins | list[Any] | dict[str, tuple[Origins, Any]]"
 
-keep(globals())
+keep(__name__)
 
 _HOOKS = ("object_hook", "object_pairs_hook")
 _PLAIN_OPTIONS = frozenset(
@@ -59,7 +59,6 @@ def loads(function: Any, /, *args: Any, **kwargs: Any) -> Any:
 def _given_tagged(hook: Any, origins: Origins) -> Any:
     """A hook of the user's, called with the tagged object; what it returns is its own affair."""
 
-    @unseen
     def tagged(made: Any) -> Any:
         return hook(tag_fresh(made, origins))
 

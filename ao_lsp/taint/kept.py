@@ -2,20 +2,18 @@
 
 A test of the user's may patch `builtins.len` or `builtins.open`; our functions, which run in between,
 must go on with the real ones. A function takes its built-ins from its module's `__builtins__` when it
-is made, so a module says `keep(globals())` before its first function.
+is made, so a module says `keep(__name__)` before its first function.
 """
 
 from __future__ import annotations
 
 import builtins
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from typing import Any
+import sys
 
 _before = dict(vars(builtins))
 
 
-def keep(names: dict[str, Any]) -> None:
-    """Give the functions that are made in this module from now on built-ins that nobody can patch."""
-    names["__builtins__"] = _before
+def keep(module: str) -> None:
+    """Give the functions that are made in this module from now on built-ins that nobody can patch. By its
+    name: in a module that is loaded hidden (frames.py), `globals()` is somebody else's."""
+    vars(sys.modules[module])["__builtins__"] = _before

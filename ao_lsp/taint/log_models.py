@@ -13,7 +13,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-keep(globals())
+keep(__name__)
 
 _WORDS = ("debug", "info", "warning", "warn", "error", "critical", "fatal", "exception", "log")
 NAMES = [f"logging.{prefix}{word}" for word in _WORDS for prefix in ("", "Logger.", "LoggerAdapter.")]

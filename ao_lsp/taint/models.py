@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
     Model: TypeAlias = Callable[..., Any]
 
-keep(globals())
+keep(__name__)
 
 # Results are booleans, identities or side effects; or they ask for the caller's frame in a way that
 # even an unseen helper would disturb (see frames.py).
@@ -231,7 +231,6 @@ def total(function: Any, /, *args: Any, **kwargs: Any) -> Any:
         return function(*args, **kwargs)
     origins = reduce(union, map(origins_of, (*args[1:], *kwargs.values())), NOTHING)
 
-    @unseen
     def note(value: Any) -> Any:
         nonlocal origins
         if id(value) in TAINT:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
-keep(globals())
+keep(__name__)
 
 # As private names: a program that goes through `dir(builtins)` leaves those out. In the body of a class
 # the compiler would mangle them, were there no dot in them.

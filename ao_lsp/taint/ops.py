@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from ao_lsp.taint.origins import Origins
     from ao_lsp.taint.table import Entry
 
-keep(globals())
+keep(__name__)
 
 # -- binary operators
 

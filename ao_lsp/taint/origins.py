@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     Place: TypeAlias = tuple[CodeType, int]
     """A code object and the offset of an instruction in it (`f_lasti`)."""
 
-keep(globals())
+keep(__name__)
 
 _LOOP = 12
 """How far back a place is looked for before it is gone through again."""

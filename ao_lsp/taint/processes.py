@@ -17,7 +17,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-keep(globals())
+keep(__name__)
 
 
 @unseen

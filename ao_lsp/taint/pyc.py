@@ -20,7 +20,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from types import CodeType
 
-keep(globals())
+keep(__name__)
 
 # `importlib.util` would cost a warm start 3 ms.
 _MAGIC = sys.modules["_frozen_importlib_external"].MAGIC_NUMBER

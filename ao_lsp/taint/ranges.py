@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     Span: TypeAlias = "tuple[int, int, Origins, bytes | None]"
 
-keep(globals())
+keep(__name__)
 
 MAX_SPANS = 4096
 MAX_CONTENT = 1 << 16

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from ao_lsp.taint.origins import Origins
 
-keep(globals())
+keep(__name__)
 
 MAX_DEPTH = 12
 MAX_PARTS = 20_000

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from ao_lsp.taint.ranges import Ranges
 
-keep(globals())
+keep(__name__)
 
 _MAX_PIECES = 20_000
 _pieces: dict[tuple[int, int], list[tuple[int, int, list[str], str]]] = {}

@@ -30,7 +30,7 @@ from typing import Any, TypeVar
 
 from ao_lsp.taint.names import HELPER, TAINTED, WATCHED
 
-VERSION = 2
+VERSION = 3
 """To be raised with every change of what is generated."""
 
 Node = TypeVar("Node", bound="ast.expr | ast.stmt")
@@ -133,6 +133,26 @@ def _branches(node: ast.expr) -> tuple[ast.expr, ast.expr] | None:
     return (node, node) if _is_simple(node) or _is_literal(node) else None
 
 
+def _guarded_call(rewritten: ast.Call, original: ast.Call) -> ast.IfExp:
+    if sys.version_info[:2] != (3, 12):
+        return _guarded(WATCHED, rewritten, original)
+    # CPython 3.12 tells tracers of a line once more where branches meet right behind a call. So both
+    # calls are followed by a jump: `original if not WATCHED else (rewritten if WATCHED else None)`.
+    inner = _at(ast.IfExp(_name(WATCHED, original), rewritten, _at(ast.Constant(None), original)), original)
+    nothing = _at(ast.UnaryOp(ast.Not(), _name(WATCHED, original)), original)
+    return _at(ast.IfExp(nothing, original, inner), original)
+
+
+def _as_guarded(node: ast.expr) -> ast.IfExp | None:
+    """`node` as `_guarded` makes it, if it has been made by that or by `_guarded_call`."""
+    if not isinstance(node, ast.IfExp):
+        return None
+    if isinstance(node.test, ast.UnaryOp) and isinstance(node.orelse, ast.IfExp):
+        inner = _as_guarded(node.orelse)
+        return inner and _at(ast.IfExp(inner.test, inner.body, node.body), node)
+    return node if isinstance(node.test, ast.Name) and node.test.id in _GUARDS else None
+
+
 def _read_from(helper: str, node: ast.expr) -> ast.expr:
     """`node`, or what the helper puts in its place."""
     helped = _help(helper, [node], node)
@@ -192,8 +212,8 @@ class _Rewriter(ast.NodeTransformer):
 
     def visit_Expr(self, node: ast.Expr) -> Any:
         node.value = self.visit(node.value)
-        guarded = node.value
-        if isinstance(guarded, ast.IfExp) and isinstance(guarded.test, ast.Name) and guarded.test.id in _GUARDS:
+        guarded = _as_guarded(node.value)
+        if guarded is not None:
             # Where the two branches of an expression meet, the compiler knows no line any more, and
             # what dies there (a coroutine that was never awaited) would have none to be named.
             chosen = _at(ast.Expr(guarded.body), node), _at(ast.Expr(guarded.orelse), node)
@@ -298,7 +318,7 @@ class _Rewriter(ast.NodeTransformer):
         arguments = [*node.args, *(keyword.value for keyword in node.keywords)]
         if all(map(_is_simple, arguments)):
             node.func = function
-            return _guarded(WATCHED, _at(ast.Call(chosen, node.args, node.keywords), place), node)
+            return _guarded_call(_at(ast.Call(chosen, node.args, node.keywords), place), node)
         return _at(ast.Call(_guarded(WATCHED, chosen, function), node.args, node.keywords), place)
 
     def _place_of_call(self, node: ast.Call) -> ast.expr:

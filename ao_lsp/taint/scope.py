@@ -12,7 +12,7 @@ import sys
 
 from ao_lsp.taint.kept import keep
 
-keep(globals())
+keep(__name__)
 
 FILES: set[str] = set()
 """File names (`co_filename`) of rewritten code: a function is the user's when its code names one."""

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from types import ModuleType
     from typing import Any
 
-keep(globals())
+keep(__name__)
 
 _ESCROW = "@ao.escrow"
 _undo: list[Callable[[], None]] = []

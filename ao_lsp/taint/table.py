@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     Entry: TypeAlias = "tuple[Any, Origins, int]"
 
-keep(globals())
+keep(__name__)
 
 VALUE = 0
 """An immutable value; its entry pins it."""

@@ -258,6 +258,22 @@ PROGRAMS: dict[str, Program] = {
         "def trace(frame, event, arg):\n    if frame.f_code.co_filename == __file__:\n        seen.append((event, frame.f_lineno))\n    return trace\n"
         "sys.settrace(trace)\nf(1)\nsys.settrace(None)\nprint(seen)"
     ),
+    "every frame that a tracer is told of": _p(
+        "import contextlib, json, os, sys\nclass C:\n    def __init__(self, x):\n        self.x = x\n    def __add__(self, o):\n        return self.x + o\n    def __getitem__(self, k):\n        return k\n"
+        "    def __enter__(self):\n        return self\n    def __exit__(self, *a):\n        pass\n    def __str__(self):\n        return 'c'\ndef g(n):\n    for i in range(n):\n        yield str(i)\n"
+        "def f(x):\n    c = C(len(str(x)))\n    y = c + int('2') * 3\n    for z in [y, *g(2)]:\n        y = f'{c!s:>3}{z}' + json.dumps({'a': [z]})\n    with c as d, contextlib.suppress(KeyError):\n        d.x += c['k'] and 1\n"
+        "    a, b = map(int, ('1', '2'))\n    return '%s' % c, {k: v for k, v in zip('ab', g(2))}, sorted(g(3), key=lambda v: -int(v)), ','.join(g(2)), os.path.join('a', str(a)), sum(int(v) for v in g(2))\nseen = []\n"
+        "def trace(frame, event, arg):\n    seen.append((event, os.path.basename(frame.f_code.co_filename), frame.f_code.co_name, frame.f_lineno))\n    return trace\n"
+        "f(1)\nsys.settrace(trace)\nf(1)\nsys.settrace(None)\nfor one in seen:\n    print(*one)"
+    ),
+    "a profile of what is imported": _p(
+        "import cProfile, pstats, json\np = cProfile.Profile()\np.enable()\nimport helper\nhelper.f(3)\np.disable()\n"
+        "print([(k[2], v[0]) for k, v in sorted(pstats.Stats(p).stats.items()) if k[0].endswith(('helper.py', 'decoder.py', 'ao_lsp'))])",
+        files={
+            "helper.py": "import json\ndef g(x):\n    return json.loads('[%d]' % x)[0] + len(str(x))\ndef f(n):\n    for i in range(n):\n        g(i)\n"
+            "        try:\n            json.loads('{' * (i + 1))\n        except ValueError:\n            g(i) + g(i)\n"
+        },
+    ),
     # -- the language
     "super in all places": _p(
         "class A:\n    def __new__(cls, *a):\n        return super().__new__(cls)\n    def __init_subclass__(cls, **k):\n        super().__init_subclass__(**k)\n"

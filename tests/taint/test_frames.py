@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 import inspect
 import logging
 import opcode
@@ -81,6 +82,14 @@ def test_a_debugger_does_not_step_into_a_helper() -> None:
     finally:
         sys.settrace(before)
     assert seen == ["inner"]
+
+
+def test_modules_that_are_loaded_hidden_keep_their_own_built_ins() -> None:
+    # In hidden code `globals()` is that of somebody else, whose built-ins these must not become.
+    for name, module in sys.modules.items():
+        if name.startswith("ao_lsp.taint.") and hasattr(module, "keep") and name != "ao_lsp.taint.kept":
+            assert module.__dict__["__builtins__"] is not vars(builtins), name
+    assert inspect.currentframe().f_builtins is vars(builtins)  # type: ignore[union-attr]  # there is one
 
 
 def test_a_helper_with_a_closure_is_hidden_too() -> None:

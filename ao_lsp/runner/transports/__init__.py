@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     Undo = Callable[[], None]
 
-keep(globals())
+keep(__name__)
 
 # The library, and the module here that knows its seam: imported only when the library is.
 _SEAMS = {
