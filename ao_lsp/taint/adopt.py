@@ -48,7 +48,6 @@ if TYPE_CHECKING:
 keep(__name__)
 
 _MAX_DEPTH = 12
-_MAX_ENTERED = 2000
 _RESULTS_TO_BE = frozenset({"Future", "Task"})
 
 # Objects that carry by identity what is handed to them, or that serve many calls at once: tagging
@@ -70,14 +69,12 @@ _RUNNING = frozenset({GeneratorType, CoroutineType, AsyncGeneratorType})
 class _Adoption:
     """One result being tagged."""
 
-    __slots__ = ("derived", "entered", "inputs", "origins")
+    __slots__ = ("derived", "inputs", "origins")
 
     def __init__(self, origins: Origins, derived: bool, inputs: Collection[Any]) -> None:
         self.origins = origins
         self.derived = derived
         self.inputs = inputs
-        self.entered: set[int] = set()
-        """Containers that somebody else holds too, so that they may hold each other."""
 
     def value(self, value: Any, alone: bool, given: bool = False) -> Any:
         """A plain value; `given`: known to be no default."""
@@ -93,20 +90,15 @@ class _Adoption:
         """Something that a fresh object holds; `alone`: nobody else does."""
         if type(part) in VALUE_TYPES:
             return self.value(part, alone, given)
-        if depth < _MAX_DEPTH and id(part) not in TAINT and (alone or self.enters(part)):
+        if alone and depth < _MAX_DEPTH and id(part) not in TAINT:
             return self.whole(part, depth + 1)
         return part
 
-    def enters(self, held: Any) -> bool:
-        """Whether a container or data object that somebody else holds too is entered: not what went in,
-        and not the user's own, which may hold more than what came out."""
-        cls = type(held)
-        if not self.derived or id(held) in self.entered or len(self.entered) > _MAX_ENTERED:
-            return False
-        if cls.__module__ in scope.MODULES or not (issubclass(cls, (dict, list, tuple)) or reach.is_data(cls)):
-            return False
-        self.entered.add(id(held))
-        return not reach.holds(self.inputs, held)
+    def gives(self, part: Any) -> bool:
+        """Whether one of several results that come out together is no less a result than one alone is,
+        though the task that made it holds it too."""
+        cls = type(part)
+        return self.derived and reach.is_data(cls) and _stands_for_itself(cls) and not reach.holds(self.inputs, part)
 
     # In the loops below, `unshared` is told how many hold the part besides its argument: the
     # container, the loop's variable and, where there is one, the copy that is looped over.
@@ -122,14 +114,14 @@ class _Adoption:
                     if id(part) not in TAINT:
                         mark(part, self.origins, True)
                 else:
-                    made[index] = self.part(part, alone, depth)
+                    made[index] = self.part(part, alone or (not depth and self.gives(part)), depth)
         elif cls is tuple or _is_named_tuple(cls):
             parts = [*tuple.__iter__(made)]
             changed = False
             for index in range(len(parts)):
                 part = parts[index]
                 alone = unshared(part, 3)
-                parts[index] = self.part(part, alone, depth)
+                parts[index] = self.part(part, alone or (not depth and self.gives(part)), depth)
                 changed = changed or parts[index] is not part
             if changed:
                 return tuple.__new__(cls, parts)
@@ -168,8 +160,7 @@ class _Adoption:
             name = self.value(key, alone) if type(key) in VALUE_TYPES else key
             renamed = renamed or name is not key
             pairs.append((name, new))
-        # The order stays, only the key objects change; nobody else may be iterating.
-        if renamed and type(made) is dict and id(made) not in self.entered:
+        if renamed and type(made) is dict:  # the order stays, only the key objects change
             made.clear()
             made.update(pairs)
 
@@ -240,7 +231,10 @@ def adopt(result: Any, origins: Origins, derived: bool = False, inputs: Collecti
             return adoption.value(result, alone)
         if id(result) in TAINT:
             return result
-        if alone or adoption.enters(result) or (derived and _stands_for_itself(type(result))):
+        if alone or (derived and _stands_for_itself(type(result))):
+            return adoption.whole(result)
+        # A future holds on to what it gave. A library's own state is more likely to be a dictionary.
+        if derived and type(result) is list and not reach.holds(inputs, result):
             return adoption.whole(result)
     except RecursionError:
         pass

@@ -232,7 +232,12 @@ def _inputs(
         if receiver is None or type(receiver) is ModuleType:
             return origins, False, passed
         entry = TAINT.get(id(receiver))
-        return union(origins, reach((receiver,))), entry is not None and entry[2] == SOURCE, passed
+        held = reach((receiver,))
+        derived = entry is not None and entry[2] == SOURCE
+        if entry is not None and not held:
+            # A data object of a library without fields to be read, as a stream is that is read now.
+            held, derived = entry[1], True
+        return union(origins, held), derived, passed
     except RecursionError:
         return NOTHING, False, None
     except Exception as error:

@@ -407,8 +407,11 @@ def _read(part: Any, entry: Entry) -> Any:
         result = [part]
         del part
         return adopt(result.pop(), entry[1], True) if alone else _selected(result.pop(), entry[1])
-    if type(part) in VALUE_TYPES and unshared(part, PASSED):
-        return mark(part, step(entry[1], _getframe(1)), True)  # computed by a property
+    if unshared(part, PASSED):  # computed by a property
+        if type(part) in VALUE_TYPES:
+            return mark(part, step(entry[1], _getframe(1)), True)
+        if isinstance(part, (str, bytes)):  # one that has more methods
+            watch(part, step(entry[1], _getframe(1)), SOURCE)
     return part
 
 

@@ -192,11 +192,16 @@ def watch(value: object, origins: Origins, kind: int) -> None:
     except TypeError:
         watching = None
     if watching is None:
-        if not flags_of(cls) & _HAS_PARTS or (module_of(cls), cls.__qualname__) in _PINNABLE:
+        if not flags_of(cls) & _HAS_PARTS or (module_of(cls), cls.__qualname__) in _PINNABLE or _is_value(cls):
             pin(value, origins, kind)
         return
     watching.key = key
     TAINT[key] = (watching, origins, kind)
+
+
+def _is_value(cls: type) -> bool:
+    """Whether instances are texts or numbers that have more methods, and nothing else."""
+    return issubclass(cls, (str, bytes, int, float)) and not cls.__dictoffset__ and not hasattr(cls, "__del__")
 
 
 def restate(value: object, origins: Origins, kind: int) -> None:
