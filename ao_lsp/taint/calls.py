@@ -34,9 +34,11 @@ from ao_lsp.taint.escrow import ACTIVE_TAINT, FILLED, Escrow
 from ao_lsp.taint.frames import unseen
 from ao_lsp.taint.kept import keep
 from ao_lsp.taint.kinds import (
+    AsyncGeneratorType,
     BuiltinFunctionType,
     CoroutineType,
     FunctionType,
+    GeneratorType,
     MethodType,
     ModuleType,
     base_of,
@@ -150,6 +152,10 @@ def library(function: Any, /, *args: Any, **kwargs: Any) -> Any:
         return adopt(result.pop(), outputs, True, (args, kwargs))
     if not origins or _gives_callback(args, kwargs):
         return result.pop()
+    if type(result[0]) in (GeneratorType, AsyncGeneratorType):
+        streamed = origins_of(getattr(function, "__self__", None))
+        if streamed:  # more of something that came out of a recorded call
+            origins, derived = streamed, True
     return adopt(result.pop(), origins, derived or name in _DERIVING, (args, kwargs))
 
 
@@ -233,11 +239,9 @@ def _inputs(
             return origins, False, passed
         entry = TAINT.get(id(receiver))
         held = reach((receiver,))
-        derived = entry is not None and entry[2] == SOURCE
         if entry is not None and not held:
-            # A data object of a library without fields to be read, as a stream is that is read now.
-            held, derived = entry[1], True
-        return union(origins, held), derived, passed
+            held = entry[1]  # a data object of a library whose fields are made later, as a stream's are
+        return union(origins, held), entry is not None and entry[2] == SOURCE, passed
     except RecursionError:
         return NOTHING, False, None
     except Exception as error:
