@@ -96,9 +96,7 @@ def code_of(file: str) -> CodeType | None:
         _report(f"{file}: not rewritten: a profiler or a coverage tool is at work")
         return None
     try:
-        with open(file, "rb") as handle:
-            source = handle.read()
-        return compiled(source, file)
+        return compiled(pyc.read(file), file)
     except RecursionError:
         _report(f"{file}: not rewritten: an expression is nested too deep")
     except Exception as error:

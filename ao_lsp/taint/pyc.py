@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 import sys
 from _imp import source_hash
+from _io import FileIO
 from marshal import dumps, loads
 
 from ao_lsp import paths
@@ -33,16 +34,32 @@ def _hash(data: bytes) -> bytes:
 
 def location(filename: str, version: int) -> str:
     """Where the bytecode of the source file `filename` is kept, whatever its state."""
-    tag = f"{sys.implementation.cache_tag}-{int.from_bytes(_MAGIC[:2], 'little')}-o{sys.flags.optimize}-r{version}"
-    name = _hash(os.fsencode(os.path.abspath(filename))).hex()
-    return os.path.join(paths.pyc_dir(), tag, name[:2], name + ".pyc")
+    folder = _folders.get(version)
+    if folder is None:
+        tag = f"{sys.implementation.cache_tag}-{int.from_bytes(_MAGIC[:2], 'little')}-o{sys.flags.optimize}-r{version}"
+        folder = _folders[version] = os.path.join(paths.pyc_dir(), tag) + os.sep
+    absolute = filename if filename.startswith(os.sep) else os.path.abspath(filename)
+    name = _hash(os.fsencode(absolute)).hex()
+    return f"{folder}{name[:2]}{os.sep}{name}.pyc"
+
+
+_folders: dict[int, str] = {}  # looked for once: a warm import does little else than this
+
+
+def read(file: str) -> bytes:
+    """The contents of a file, without the buffer that `open` would put in between.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    with FileIO(file) as handle:
+        return handle.readall()
 
 
 def load(file: str, source: bytes) -> CodeType | None:
     """The cached code for exactly this source; None where there is none."""
     try:
-        with open(file, "rb") as handle:
-            data = handle.read()
+        data = read(file)
         if data[:_HEADER] != _header(source):
             return None
         code: CodeType = loads(memoryview(data)[_HEADER:])
