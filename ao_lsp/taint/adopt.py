@@ -89,7 +89,7 @@ class _Adoption:
     def part(self, part: Any, alone: bool, depth: int, given: bool = False) -> Any:
         """Something that a fresh object holds; `alone`: nobody else does."""
         if type(part) in VALUE_TYPES:
-            return self.value(part, alone, given)
+            return self.value(part, alone, given or (not alone and self.quotes(part)))
         if alone and depth < _MAX_DEPTH and id(part) not in TAINT:
             return self.whole(part, depth + 1)
         return part
@@ -99,6 +99,13 @@ class _Adoption:
         though the task that made it holds it too."""
         cls = type(part)
         return self.derived and reach.is_data(cls) and _stands_for_itself(cls) and not reach.holds(self.inputs, part)
+
+    def quotes(self, part: Any) -> bool:
+        """Whether a text is written in a tagged text that went in: parsers keep the texts that they have
+        made, to give them again."""
+        if type(part) is not str or len(part) < 2:
+            return False
+        return any(type(text) is str and part in text and id(text) in TAINT for text in reach.walk(self.inputs))
 
     # In the loops below, `unshared` is told how many hold the part besides its argument: the
     # container, the loop's variable and, where there is one, the copy that is looped over.
@@ -133,6 +140,8 @@ class _Adoption:
             for part in reach.parts_of(made) or ():
                 if unshared(part, 3):
                     self.part(part, True, depth)
+        elif issubclass(cls, (str, bytes, int, float)):  # a text that has more methods
+            watch(made, self.origins, SOURCE)
         elif reach.is_data(cls):
             fields = reach.fields_of(made) or {}
             given = _given_fields(made)
@@ -157,7 +166,7 @@ class _Adoption:
             if new is not part:
                 dict.__setitem__(made, key, new)
             alone = unshared(key, 3)
-            name = self.value(key, alone) if type(key) in VALUE_TYPES else key
+            name = self.part(key, alone, depth) if type(key) in VALUE_TYPES else key
             renamed = renamed or name is not key
             pairs.append((name, new))
         if renamed and type(made) is dict:  # the order stays, only the key objects change

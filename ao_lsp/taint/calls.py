@@ -29,7 +29,7 @@ from ao_lsp.taint import (
     stream_models,
     streams,
 )
-from ao_lsp.taint.adopt import adopt, blame
+from ao_lsp.taint.adopt import adopt, blame, is_service
 from ao_lsp.taint.escrow import ACTIVE_TAINT, FILLED, Escrow
 from ao_lsp.taint.frames import unseen
 from ao_lsp.taint.kept import keep
@@ -49,7 +49,7 @@ from ao_lsp.taint.kinds import (
 from ao_lsp.taint.origins import NOTHING, union
 from ao_lsp.taint.reach import reach
 from ao_lsp.taint.state import TAINT
-from ao_lsp.taint.table import SOURCE, origins_of, pin
+from ao_lsp.taint.table import SOURCE, origins_of, pin, watch
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -358,6 +358,25 @@ def next_of(function: Any, /, *args: Any, **kwargs: Any) -> Any:
     return function(carried, *args[1:], **kwargs)
 
 
+@unseen
+def next_async(function: Any, /, *args: Any, **kwargs: Any) -> Any:
+    """`anext`: what is awaited then is stepped under its escrow."""
+    carried = flow.iterate_async(args[0]) if args else None
+    if type(carried) is not flow.CarriedAsyncIterator:
+        return function(*args, **kwargs)
+    return function(carried, *args[1:], **kwargs)
+
+
+@unseen
+def iterator_of(function: Any, /, *args: Any, **kwargs: Any) -> Any:
+    """`aiter`: whatever gives the elements stands for what they are made of."""
+    result = function(*args, **kwargs)
+    streamed = origins_of(args[0]) if args else NOTHING
+    if streamed and not is_service(type(result)):
+        watch(result, streamed, SOURCE)
+    return result
+
+
 _STEPPED = (flow.CarriedIterator, stream_models.Lines, csv_models.Rows, databases.Rows)
 
 
@@ -463,6 +482,8 @@ _FUNCTIONS: dict[Any, models.Model | None] = {
     **models.FUNCTIONS,
     **dict.fromkeys(models.NATIVE),
     getattr: attribute_of,
+    aiter: iterator_of,
+    anext: next_async,
     next: next_of,
     reduce: reduce_elements,
 }
@@ -501,6 +522,9 @@ _NAMED_COMPILED: dict[tuple[str, str], models.Model] = {
     ("_csv", "writer"): csv_models.writer,
 }
 
+# `iterator.__anext__()`, of what is no class of Python code.
+_STEPS = {"__anext__": partial(next_async, anext), "__next__": partial(next_of, next)}
+
 # Modules whose classes hand through by identity, or look at their caller's frame (TypeVar does).
 _DIRECT = frozenset({"collections", "itertools", "typing"})
 
@@ -523,6 +547,8 @@ def callee(function: Any) -> Any:
             return _compiled(function)
         if cls is type and _is_plain(function):
             return function
+        if cls is _MethodWrapper and function.__name__ in _STEPS:
+            return partial(_STEPS[function.__name__], function.__self__)
         if cls is _MethodWrapper:
             return function  # `super().__init__`: what it stores is stored by identity
         if issubclass(cls, type):

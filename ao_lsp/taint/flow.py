@@ -301,7 +301,8 @@ class CarriedAsyncIterator:
         return self
 
     def __anext__(self) -> Any:
-        return Carried(type(self._inner).__anext__(self._inner), self._escrow, self._derived)
+        inner = self._source if self._inner is None else self._inner  # `anext(x)`: x is an iterator already
+        return Carried(type(inner).__anext__(inner), self._escrow, self._derived)
 
 
 @unseen

@@ -47,7 +47,7 @@ def _combine(operator: Callable[[Any, Any], Any], left: Any, right: Any) -> Any:
     result = [operator(left, right)]
     if type(result[0]) is float and type(left) in _NUMBERS and type(right) in _NUMBERS:
         return mark(result.pop(), step(origins, _getframe(1)))
-    if module_of(type(left)) in scope.MODULES or module_of(type(right)) in scope.MODULES:
+    if _has_operators(type(left)) or _has_operators(type(right)):
         return result.pop()  # the user's own operator: its values know
     if operator in _REPEATING and origins:
         # How often a text is repeated is no part of it.
@@ -61,6 +61,36 @@ def _combine(operator: Callable[[Any, Any], Any], left: Any, right: Any) -> Any:
     return adopt(result.pop(), origins, True)
 
 
+def _has_operators(cls: type) -> bool:
+    """Whether a class of the user's may do an operation itself; a text of the user's with more methods
+    leaves that to `str`."""
+    if module_of(cls) not in scope.MODULES:
+        return False
+    if not issubclass(cls, (str, bytes, int, float)):
+        return True
+    return any(module_of(base) in scope.MODULES and not _OPERATORS.isdisjoint(names_of(base)) for base in bases_of(cls))
+
+
+_ARITHMETIC = ("add", "floordiv", "matmul", "mod", "mul", "pow", "sub", "truediv")
+_OPERATORS = frozenset(
+    f"__{side}{name}__"
+    for side in ("", "r")
+    for name in [
+        "add",
+        "and",
+        "floordiv",
+        "lshift",
+        "matmul",
+        "mod",
+        "mul",
+        "or",
+        "pow",
+        "rshift",
+        "sub",
+        "truediv",
+        "xor",
+    ]
+)
 _NUMBERS = frozenset((int, float, complex))
 _REPEATING = (_operator.mul, _operator.imul)
 

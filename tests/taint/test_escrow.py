@@ -26,6 +26,22 @@ LIBRARY = '''
         return ask("1", text) + ask("2", "again")
 
 
+    _texts = {}
+
+
+    def parse(text):
+        """Keeps the texts that it has made."""
+        name, _, value = text.partition("=")
+        return {_texts.setdefault(each, each): _texts.setdefault(value, value) for each in [name]} | {"unit": UNIT}
+
+
+    UNIT = "degrees"
+
+
+    class Text(str):
+        __slots__ = ()
+
+
     def apply(function, *args):
         return function(*args)
 
@@ -217,6 +233,10 @@ CASES = {
         {"1": "a"},
         "1",
     ),
+    # -- what a library selects or keeps
+    "a parser that keeps its texts": ("x = lib.parse(tag('a', 'city=Lisbon'))['city']", {}, "a"),
+    "a parser's defaults": ("x = lib.parse(tag('a', 'city=Lisbon'))['unit']", {}, ""),
+    "a text with more methods": ("x = 'in ' + lib.apply(lib.Text, lib.ask('1', ''))", {"1": ""}, "1"),
     # -- nested
     "a callback's own calls have their own inputs": (
         "x = lib.apply(lambda: lib.ask('1', tag('b', 'q')))",
@@ -291,6 +311,7 @@ CASES = {
         {"1": "a", "2": "1a", "3": ""},
         "12",
     ),
+    "a step of a generator": ("x = lib.stream(tag('a', 'p')).__next__()", {"1": "a"}, "1"),
     "two generators in turn": (
         "for x, y in zip(lib.pieces(tag('a', 'p')), lib.pieces(tag('b', 'q'))):\n    pass",
         {"1": "b"},
@@ -363,6 +384,16 @@ ASYNC_CASES = {
         "x = [piece async for piece in lib.astream(tag('a', 'p'), 'q')]",
         {"1": "a", "2": "1a"},
         "12",
+    ),
+    "an asynchronous generator by hand": (
+        "g = aiter(lib.astream(tag('a', 'p')))\nx = await anext(g)",
+        {"1": "a"},
+        "1",
+    ),
+    "a step of an asynchronous generator": (
+        "g = lib.astream(tag('a', 'p'))\nx = await g.__anext__()",
+        {"1": "a"},
+        "1",
     ),
     "a call between the steps of an asynchronous generator": (
         "g = lib.astream(tag('a', 'p'), 'q')\nasync for y in g:\n    await lib.aask('3', 'r')\n    break\n"

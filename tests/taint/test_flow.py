@@ -138,6 +138,18 @@ CASES = {
         "x = (C('c') + tag('a', 'p')).p",
         "a",
     ),
+    "a text of the user's with more methods": (
+        "class T(str):\n    __slots__ = ()\n    def shout(self):\n        return self.upper()\nx = '<' + T(tag('a', 'p'))",
+        "a",
+    ),
+    "its own methods": (
+        "class T(str):\n    def shout(self):\n        return self.upper()\nx = T(tag('a', 'p')).shout()",
+        "a",
+    ),
+    "its own operator": (
+        "class T(str):\n    def __add__(self, o):\n        return 'c'\nx = T(tag('a', 'p')) + 'q'",
+        "",
+    ),
     "a decorator of a library": (
         "import functools\ndef d(f):\n    @functools.wraps(f)\n    def g(*a):\n        return f(*a)\n    return g\n"
         "@d\ndef f(p):\n    return p + '!'\nx = f(tag('a', 'p'))",
