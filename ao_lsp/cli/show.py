@@ -52,6 +52,8 @@ def call(result: Json) -> None:
         if edges:
             said = (f"{edge['number']}{'' if edge['evidence'] == 'tracked' else ' (matched)'}" for edge in edges)
             print(f"  {painted(name, '2')} {', '.join(said)}")
+    for edge in result["outside"]:
+        print(f"  {painted('from', '2')} {edge['number']} of run {edge['run']}, through a file")
     for message in result["messages"]:
         _part(message["role"], message["text"], message["tool_calls"])
     output = result["output"]
@@ -68,11 +70,17 @@ def why(result: Json) -> None:
     print(painted(f"call {node['number']}", "1") + f" of run {result['run']}  {_who(node)}")
     if part is not None:
         print(painted(f"  in characters {part['start']}:{part['end']} of its input: ", "2") + _quoted(part["text"]))
-    if not sources:
+    if not sources and not result["outside"]:
         print("\nno call's output" + (" is in its input" if part is None else " is there"))
     for source in sources:
         print()
         _source(source)
+    for edge in result["outside"]:
+        print()
+        print(
+            f"{painted(str(edge['number']), '1')}  of run {edge['run']}, through a file  {_who({**edge, 'model': None})}"
+        )
+        _way([{"function": None, "text": None, **hop} for hop in edge["path"]])
 
 
 def _source(source: Json) -> None:

@@ -159,11 +159,16 @@ class Edge:
 
 @dataclass(frozen=True, slots=True)
 class Graph:
-    """A run with its calls (in order, numbered) and the edges between them."""
+    """A run with its calls (in order, numbered) and the edges between them.
+
+    `outside` has the edges from calls of earlier runs of the session, through files that these left
+    behind, with those calls.
+    """
 
     run: Run
     calls: tuple[Call, ...]
     edges: tuple[Edge, ...]
+    outside: tuple[tuple[Edge, Call], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from dataclasses import replace
 from datetime import datetime, timezone
 from typing import Any, Literal, TypeAlias
 
@@ -87,6 +88,19 @@ def graph_json(graph: Graph) -> Json:
         "run": run_json(graph.run),
         "nodes": [node_json(call, graph.run) for call in graph.calls],
         "edges": [edge_json(edge) for edge in graph.edges],
+        "outside": [outside_json(edge, call) for edge, call in graph.outside],
+    }
+
+
+def outside_json(edge: Edge, call: Call) -> Json:
+    """An edge from `call`, which is of another run."""
+    return {
+        **edge_json(edge),
+        "run": call.run,
+        "number": call.number,
+        "function": call.site.function if call.site else None,
+        "file": call.site.file if call.site else None,
+        "line": call.site.line if call.site else None,
     }
 
 
@@ -94,7 +108,7 @@ def with_evidence(graph: Graph, evidence: Literal["tracked", "all"]) -> Graph:
     """`graph` with the edges of that evidence only."""
     if evidence == "all":
         return graph
-    return Graph(graph.run, graph.calls, tuple(edge for edge in graph.edges if edge.evidence == "tracked"))
+    return replace(graph, edges=tuple(edge for edge in graph.edges if edge.evidence == "tracked"))
 
 
 def call_json(graph: Graph, call: Call, exchange: Exchange | None, edits: list[Edit], raw: bool) -> Json:
@@ -118,6 +132,7 @@ def call_json(graph: Graph, call: Call, exchange: Exchange | None, edits: list[E
         "response": _response(call, exchange),
         "sources": [{"number": numbers[e.source], **edge_json(e)} for e in graph.edges if e.target == call.id],
         "targets": [{"number": numbers[e.target], **edge_json(e)} for e in graph.edges if e.source == call.id],
+        "outside": [outside_json(edge, other) for edge, other in graph.outside if edge.target == call.id],
         "edits": [edit_json(edit) for edit in edits if edit.call == call.id],
         "source_call": call.source_call,
         "input_edited": call.input_edited,

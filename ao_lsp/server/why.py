@@ -11,7 +11,7 @@ from ao_lsp.server.matching.ranges import Range, Standing, standing, told_apart
 from ao_lsp.server.matching.reading import said
 from ao_lsp.server.model import Call, Edge, Exchange, Graph, Run
 from ao_lsp.server.sources import Sources, function_at
-from ao_lsp.server.views import Json, node_json
+from ao_lsp.server.views import Json, node_json, outside_json
 
 
 class PartError(ValueError):
@@ -95,6 +95,7 @@ def answer(
             for source in found
             if source.may_be_within(start, end)
         ],
+        "outside": [outside_json(edge, other) for edge, other in graph.outside if edge.target == call.id],
     }
 
 

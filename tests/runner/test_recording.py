@@ -331,6 +331,40 @@ def test_an_edge_knows_the_lines_that_its_value_went_through(programs: Programs,
     assert [step["line"] for step in edge["path"]] == [5, 8, 10, 5]
 
 
+CHECKPOINT = """
+    import os, openai
+    client = openai.OpenAI()
+    def ask(text):
+        return client.chat.completions.create(
+            model="m", messages=[{"role": "user", "content": text}]
+        ).choices[0].message.content
+    if not os.path.exists("plan.txt"):
+        with open("plan.txt", "w") as file:
+            file.write("The plan:\\n" + ask("a plan"))
+    with open("plan.txt") as file:
+        ask(file.readlines()[-1])
+    """
+
+
+def test_a_file_knows_its_calls_in_a_later_run_of_the_session(programs: Programs, model_server: ModelServer) -> None:
+    programs.record(CHECKPOINT, "--name", "first", env=model_server.env)
+    first = graph("first")
+    plan = first["nodes"][0]["id"]
+    assert edges(first) == {(1, 2)}
+    programs.rerun(first["run"]["id"], "--from", "2", env=model_server.env)
+    (call,) = graph("last")["nodes"]
+    (edge,) = graph()["outside"]
+    assert (edge["source"], edge["run"], edge["number"]) == (plan, first["run"]["id"], 1)
+    assert [step["line"] for step in edge["path"]] == [12, 5]
+    assert ask("ao.call", run="last", call="1")["outside"] == [edge]
+    assert ask("ao.why", run="last", call="1")["outside"] == [edge]
+    # A piece that is no longer there says nothing.
+    (programs.folder / "plan.txt").write_text("something else\n")
+    programs.rerun(first["run"]["id"], "--from", "2", env=model_server.env)
+    assert graph("last")["nodes"][0]["id"] != call["id"]
+    assert graph()["outside"] == []
+
+
 def test_a_user_can_switch_tracking_off(programs: Programs, model_server: ModelServer) -> None:
     programs.record(OPENAI, "--no-taint", "--name", "untracked", env=model_server.env)
     found = ask("ao.graph", run="untracked", evidence="tracked")

@@ -150,7 +150,7 @@ async def test_a_call_is_named_by_number_id_or_prefix(core: Core) -> None:
 async def test_the_graph_has_exactly_the_documented_fields(core: Core) -> None:
     await record(core)
     found = await do(core, "ao.graph", run="run1")
-    assert list(found) == ["run", "nodes", "edges"]
+    assert list(found) == ["run", "nodes", "edges", "outside"]
     assert list(found["run"]) == [
         "id", "name", "status", "exit_code", "argv", "started", "duration_s", "version", "parent_run", "fork_call",
     ]  # fmt: skip

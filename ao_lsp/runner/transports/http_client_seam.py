@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from ao_lsp.runner.calls import Call
     from ao_lsp.runner.recorder import Recorder
 
-keep(globals())
+keep(__name__)
 
 _REQUEST = "@ao.request"
 """The attribute of a connection that holds the request which it is sending."""

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from ao_lsp.runner.recorder import Recorder
     from ao_lsp.runner.replay import Entry
 
-keep(globals())
+keep(__name__)
 
 
 def patch(module: ModuleType, recorder: Recorder) -> Callable[[], None]:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from ao_lsp.runner.calls import Call
     from ao_lsp.runner.replay import Entry
 
-keep(globals())
+keep(__name__)
 
 
 class Body:

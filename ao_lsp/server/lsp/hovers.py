@@ -112,6 +112,10 @@ def _origins(call: Call, record: Record, to: Words) -> Iterator[str]:
     for edge in record.graph.edges:
         if edge.target == call.id:
             yield f"← {_other(by_id[edge.source], to)}{_way(edge, by_id, to)}{end}"
+    for edge, other in record.graph.outside:
+        if edge.target == call.id:
+            known = {**by_id, other.id: other}
+            yield f"← {_other(other, to)} of run {other.run}{_way(edge, known, to)}{end}"
     for edge in record.graph.edges:
         if edge.source == call.id:
             yield f"→ {_other(by_id[edge.target], to)}{_way(edge, by_id, to)}{end}"

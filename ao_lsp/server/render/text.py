@@ -97,9 +97,13 @@ def _sources(graph: Graph) -> list[str]:
     matched: dict[str, list[int]] = {call.id: [] for call in graph.calls}
     for edge in graph.edges:
         (tracked if edge.evidence == "tracked" else matched)[edge.target].append(number[edge.source])
+    earlier: dict[str, list[str]] = {call.id: [] for call in graph.calls}
+    for edge, source in graph.outside:
+        earlier[edge.target].append(f"{source.run}:{source.number}")
     listed = []
     for call in graph.calls:
         words = [labels.numbers(sorted(tracked[call.id]))] if tracked[call.id] else []
+        words += earlier[call.id]
         words += [f"~{source}" for source in sorted(matched[call.id])]
         listed.append(f"← {', '.join(words)}" if words else "")
     return listed

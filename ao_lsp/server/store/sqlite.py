@@ -12,7 +12,7 @@ from contextlib import asynccontextmanager
 import aiosqlite
 
 from ao_lsp.server.graph import RunEnded
-from ao_lsp.server.model import Change, Edit, EditField, Exchange, Graph, Run, RunSummary, Session
+from ao_lsp.server.model import Call, Change, Edge, Edit, EditField, Exchange, Graph, Run, RunSummary, Session
 from ao_lsp.server.processes import Process
 from ao_lsp.server.store import Arrival, Recorded, rows, writing
 from ao_lsp.server.store.errors import translated
@@ -270,7 +270,7 @@ async def _graph(db: aiosqlite.Connection, run: str) -> Graph | None:
     calls = await db.execute_fetchall(
         "SELECT * FROM calls WHERE run = ? AND started IS NOT NULL ORDER BY started, rowid", (run,)
     )
-    # A source may be a call of another run; what is drawn is this one.
+    # A source may be a call of another run: those are apart.
     edges = await db.execute_fetchall(
         """SELECT found.* FROM (
             SELECT target, source, evidence, path FROM edges WHERE run = :run
@@ -289,7 +289,34 @@ async def _graph(db: aiosqlite.Connection, run: str) -> Graph | None:
         run=rows.run_of(row),
         calls=tuple(rows.call_of(call, number) for number, call in enumerate(calls, 1)),
         edges=tuple(map(rows.edge_of, edges)),
+        outside=await _outside(db, run, row["session"]),
     )
+
+
+async def _outside(db: aiosqlite.Connection, run: str, session: str) -> tuple[tuple[Edge, Call], ...]:
+    """The edges from calls of other runs of the session, with these calls."""
+    found = await db.execute_fetchall(
+        """SELECT edges.target, edges.source, edges.evidence, edges.path, runs.id AS other FROM edges
+        JOIN runs ON runs.session = :session AND runs.id <> :run
+        JOIN calls AS source ON source.run = runs.id AND source.id = edges.source AND source.started IS NOT NULL
+        JOIN calls AS target ON target.run = :run AND target.id = edges.target
+        WHERE edges.run = :run ORDER BY target.started, target.rowid, source.started, source.rowid""",
+        {"run": run, "session": session},
+    )
+    outside = []
+    for row in found:
+        call = await _first(
+            db,
+            """SELECT calls.*, (
+                SELECT count(*) FROM calls AS earlier WHERE earlier.run = calls.run
+                AND (earlier.started, earlier.rowid) <= (calls.started, calls.rowid)
+            ) AS number FROM calls WHERE run = ? AND id = ?""",
+            row["other"],
+            row["source"],
+        )
+        if call is not None:
+            outside.append((rows.edge_of(row), rows.call_of(call, call["number"])))
+    return tuple(outside)
 
 
 async def _first(db: aiosqlite.Connection, statement: str, *values: object) -> sqlite3.Row | None:
