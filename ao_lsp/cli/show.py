@@ -78,7 +78,8 @@ def why(result: Json) -> None:
     for edge in result["outside"]:
         print()
         print(
-            f"{painted(str(edge['number']), '1')}  of run {edge['run']}, through a file  {_who({**edge, 'model': None})}"
+        number = painted(str(edge["number"]), "1")
+        print(f"{number}  of run {edge['run']}, through a file  {_who({**edge, 'model': None})}")
         )
         _way([{"function": None, "text": None, **hop} for hop in edge["path"]])
 
