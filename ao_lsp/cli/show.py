@@ -77,10 +77,8 @@ def why(result: Json) -> None:
         _source(source)
     for edge in result["outside"]:
         print()
-        print(
         number = painted(str(edge["number"]), "1")
         print(f"{number}  of run {edge['run']}, through a file  {_who({**edge, 'model': None})}")
-        )
         _way([{"function": None, "text": None, **hop} for hop in edge["path"]])
 
 
