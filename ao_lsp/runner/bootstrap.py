@@ -13,7 +13,7 @@ def _package() -> None:
     folder = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
     if "ao_lsp" not in sys.modules:
         _make_importable(folder)
-    from ao_lsp.taint.frames import set_modules_aside
+    from ao_lsp.taint.hiding import set_modules_aside
 
     for part in ("", "runner", os.path.join("runner", "transports")):
         set_modules_aside(os.path.join(folder, part) if part else folder)

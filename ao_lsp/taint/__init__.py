@@ -5,6 +5,6 @@ the modules that a program imports carry the origins of their values; `escrow` i
 call says "what comes out of me is mine" and asks "what went in".
 """
 
-from ao_lsp.taint.frames import hide_modules
+from ao_lsp.taint.hiding import hide_modules
 
 hide_modules(__path__[0])

@@ -241,9 +241,9 @@ ALLOWED = {
     "__future__", "_json", "_socket", "_struct", "ao_lsp", "ao_lsp.connect", "ao_lsp.paths", "ao_lsp.protocol",
     "ao_lsp.runner", "ao_lsp.runner.interpreter", "ao_lsp.runner.launch", "ao_lsp.runner.main",
     "ao_lsp.runner.options", "ao_lsp.runner.outbox", "ao_lsp.runner.recorder", "ao_lsp.runner.secrets",
-    "ao_lsp.runner.transports", "ao_lsp.taint", "ao_lsp.taint.frames", "ao_lsp.taint.hook", "ao_lsp.taint.kept",
-    "ao_lsp.taint.kinds", "ao_lsp.taint.names", "ao_lsp.taint.pyc", "ao_lsp.taint.scope", "ao_lsp.taint.state",
-    "atexit",
+    "ao_lsp.runner.transports", "ao_lsp.taint", "ao_lsp.taint.frames", "ao_lsp.taint.hiding", "ao_lsp.taint.hook",
+    "ao_lsp.taint.kept", "ao_lsp.taint.kinds", "ao_lsp.taint.names", "ao_lsp.taint.pyc", "ao_lsp.taint.scope",
+    "ao_lsp.taint.state", "atexit",
 }  # fmt: skip
 
 

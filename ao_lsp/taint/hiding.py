@@ -1,0 +1,125 @@
+"""How our modules are loaded into the user's program: hidden, or set aside.
+
+Hidden code has no visible frames (frames.py). Code that is set aside has, but its file is named
+`<ao_lsp.…>`: tools that report on the files of a program (coverage) leave such out. That is for what an
+error of a library may pass, and, on Python 3.11, for what runs while the program imports.
+
+Changing a module's code takes a tenth of a millisecond, so the changed code is kept beside the bytecode
+that Python keeps, where that can be written.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from marshal import dumps, loads
+
+from ao_lsp.taint import frames
+from ao_lsp.taint.frames import HIDES, hidden, without_resume
+from ao_lsp.taint.kept import keep
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from importlib.machinery import FileFinder, SourceFileLoader
+    from importlib.util import MAGIC_NUMBER, cache_from_source
+    from types import CodeType
+else:
+    # What `importlib` would re-export, without importing it.
+    _external = sys.modules["_frozen_importlib_external"]
+    FileFinder, SourceFileLoader = _external.FileFinder, _external.SourceFileLoader
+    MAGIC_NUMBER, cache_from_source = _external.MAGIC_NUMBER, _external.cache_from_source
+
+keep(__name__)
+
+VERSION = 1
+"""To be raised with every change of how code is changed."""
+
+
+def _hidden(code: CodeType) -> CodeType:
+    """The code of a module, and of every function and class body in it."""
+    constants = tuple([_hidden(part) if type(part) is _Code else part for part in code.co_consts])
+    if code.co_flags & frames.RUNS_IN_PIECES:
+        return code.replace(co_consts=constants)
+    return code.replace(co_code=without_resume(code.co_code), co_consts=constants)
+
+
+def _set_aside(code: CodeType, name: str) -> CodeType:
+    constants = tuple([_set_aside(part, name) if type(part) is _Code else part for part in code.co_consts])
+    return code.replace(co_consts=constants, co_filename=name)
+
+
+_Code = type(hidden.__code__)
+
+
+class _SettingAside(SourceFileLoader):
+    tag = "aside"
+
+    def change(self, code: CodeType) -> CodeType:
+        return _set_aside(code, f"<{self.name}>")
+
+    def get_code(self, fullname: str) -> CodeType | None:
+        source = self.path
+        try:
+            found = os.stat(source)
+            kept = cache_from_source(source, optimization=f"{self.tag}{sys.flags.optimize}")
+        except (OSError, NotImplementedError):
+            return SourceFileLoader.get_code(self, fullname)
+        made_of = (MAGIC_NUMBER, VERSION, found.st_mtime_ns, found.st_size, source)
+        try:
+            with open(kept, "rb") as handle:
+                before, code = loads(handle.read())
+            if before == made_of:
+                changed: CodeType = code
+                return changed
+        except (OSError, EOFError, ValueError, TypeError):
+            pass
+        code = SourceFileLoader.get_code(self, fullname)  # not `super()`, which looks at frames
+        if code is None:
+            return None
+        code = self.change(code)
+        if not sys.dont_write_bytecode:
+            self.set_data(kept, dumps((made_of, code)))  # in one step, or not at all
+        return code
+
+
+# What runs while the program imports, also under a tracer.
+_IMPORTING = frozenset(["ao_lsp.taint." + name for name in ("hook", "names", "pyc", "rewrite", "scope", "warm")])
+
+
+class _Hiding(_SettingAside):
+    tag = "hidden"
+
+    def change(self, code: CodeType) -> CodeType:
+        if self.name in _IMPORTING and not frames.COUNTS_NO_RETURNS:
+            return _set_aside(code, f"<{self.name}>")
+        return _hidden(code)
+
+
+def hide_modules(folder: str) -> None:
+    """From now on modules in `folder` are loaded hidden. With `AO_SHOW_FRAMES=1` they are not, and
+    tracebacks show what goes on in them."""
+    _load_by(_Hiding, folder)
+
+
+def set_modules_aside(folder: str) -> None:
+    """From now on modules in `folder` are loaded as if from files that do not exist."""
+    _load_by(_SettingAside, folder)
+
+
+def _load_by(loader: type[SourceFileLoader], folder: str) -> None:
+    if HIDES and os.environ.get("AO_SHOW_FRAMES") != "1":
+        sys.path_importer_cache[folder] = FileFinder(folder, (loader, [".py"]))
+
+
+def _change_this() -> None:
+    """What is loaded already, the same."""
+    plain = [hidden, without_resume, frames.unseen, frames.unseen_methods, frames.is_counted, _hidden, _set_aside]
+    for cls in (_SettingAside, _Hiding):
+        plain += [value for value in vars(cls).values() if type(value) is type(hidden)]
+    for function in plain:
+        code = function.__code__
+        function.__code__ = _hidden(code) if frames.COUNTS_NO_RETURNS else _set_aside(code, f"<{__name__}>")
+
+
+if HIDES:
+    _change_this()
