@@ -21,9 +21,13 @@ keep(__name__)
 MAX_SPANS = 4096
 MAX_CONTENT = 1 << 16
 """Of a longer piece the content is not kept, so that its position alone decides."""
+MAX_KEPT = 16 << 20
+"""Nor of any piece, when so many bytes are kept already."""
 MIN_CONTENT = 8
 """A shorter piece says nothing by being found somewhere else than where it was written."""
 END = 1 << 62
+
+_kept = 0
 
 
 class Ranges:
@@ -41,8 +45,16 @@ class Ranges:
         return bool(self._spans or self.blurred)
 
     def clear(self) -> None:
+        self._release(self._spans)
         self._spans.clear()
         self.blurred = NOTHING
+
+    def _release(self, spans: list[Span]) -> None:
+        global _kept
+        _kept -= sum(len(content) for _, _, _, content in spans if content is not None)
+
+    def __del__(self) -> None:
+        self._release(self._spans)
 
     def pieces(self) -> list[Span]:
         """Start, end, origins and, where it is known, content of each span."""
@@ -50,13 +62,18 @@ class Ranges:
 
     def put(self, start: int, end: int, origins: Origins, content: bytes | None = None) -> None:
         """What stands from `start` to `end` has been written anew."""
+        global _kept
         spans = self._spans
         if spans and spans[-1][1] > start:
             self.cut(start, end)
             spans = self._spans
         if not origins or end <= start:
             return
-        spans.append((start, end, origins, None if content is None or len(content) > MAX_CONTENT else content))
+        if content is not None and (len(content) > MAX_CONTENT or _kept + len(content) > MAX_KEPT):
+            content = None
+        if content is not None:
+            _kept += len(content)
+        spans.append((start, end, origins, content))
         if len(spans) > 1 and spans[-2][0] > start:
             spans.sort(key=_start)
         if len(spans) > MAX_SPANS:
@@ -64,6 +81,7 @@ class Ranges:
 
     def cut(self, start: int, end: int = END) -> None:
         """What stood from `start` to `end` is gone, what follows stays where it is."""
+        global _kept
         kept: list[Span] = []
         for first, last, origins, content in self._spans:
             if last <= start or first >= end:
@@ -73,6 +91,8 @@ class Ranges:
                 kept.append((first, start, origins, None if content is None else content[: start - first]))
             if last > end:
                 kept.append((end, last, origins, None if content is None else content[end - first :]))
+        _kept += sum(len(content) for _, _, _, content in kept if content is not None)
+        self._release(self._spans)
         self._spans = kept
 
     def over(self, start: int, end: int = END, found: bytes | None = None) -> Origins:
@@ -94,6 +114,7 @@ class Ranges:
         for index in range(0, len(self._spans) - 1, 2):
             (start, _, one, _), (_, end, other, _) = self._spans[index : index + 2]
             merged.append((start, end, union(one, other), None))
+        self._release(self._spans[: 2 * len(merged)])
         self._spans = merged + self._spans[len(merged) * 2 :]
 
 

@@ -418,6 +418,40 @@ PROGRAMS: dict[str, Program] = {
     "threads that are known": _p(
         "import threading\nprint(threading.active_count(), threading.main_thread().name, threading.current_thread())"
     ),
+    "streams of all kinds": _p(
+        "import json, csv, io, pathlib, subprocess, logging, os, tempfile\n"
+        'with open("f","w") as f: json.dump({"a":1}, fp=f)\n'
+        'with open("f","w") as f: json.dump(obj={"a":1}, fp=f, indent=1)\n'
+        'print(open("f").read())\n'
+        'b=io.StringIO(initial_value="x,y\\n1,2\\n", newline="\\n")\n'
+        "print(list(csv.DictReader(f=b)))\n"
+        'w=csv.DictWriter(f=io.StringIO(), fieldnames=["a"]); w.writerow(rowdict={"a":1})\n'
+        'print(io.BytesIO(initial_bytes=b"abc").read())\n'
+        'p=pathlib.Path("g"); print(p.write_text(data="hi"), p.read_text(encoding="utf-8"))\n'
+        'print(subprocess.Popen(args=["echo","x"],stdout=subprocess.PIPE).communicate(input=None))\n'
+        'print(subprocess.run(["cat"], input="q", text=True, capture_output=True))\n'
+        'for bad in ("csv.reader()","csv.writer()","json.dump({})","json.dump()","io.StringIO().write()","io.StringIO().read(1,2)","csv.reader(5)","csv.writer(5)","open(\'f\').seek()","open(\'f\').write(\'x\')","io.StringIO().writelines()","io.StringIO().readlines(\'x\')", "io.StringIO(5)", "csv.DictReader()", "csv.DictWriter(io.StringIO())","p.write_text()","p.write_text(5)","subprocess.Popen()"):\n'
+        "    try: print(eval(bad))\n"
+        "    except Exception as e: print(bad, type(e).__name__, e)\n"
+        "class T(io.StringIO):\n"
+        "    def write(self, s): return super().write(s.upper())\n"
+        't=T(); print("hello", file=t); csv.writer(t).writerow(["a",1]); json.dump([1,"z"], t); print(t.getvalue())\n'
+        'f=open("f","w+"); f.write("abc\\ndef\\n"); f.seek(0); print(next(f)); \n'
+        "try: f.tell()\n"
+        "except OSError as e: print(e)\n"
+        "print(f.readlines(), f.tell()); f.close()\n"
+        'try: f.write("x")\n'
+        "except ValueError as e: print(e)\n"
+        'with open("h","wb") as f: f.writelines([b"1",b"2"])\n'
+        'print(open("h","rb").readlines(), open("h","rb").peek(1))\n'
+        'r,wr=os.pipe(); wf=os.fdopen(wr,"w"); wf.write("pp\\n"); wf.close(); print(os.fdopen(r).read())\n'
+        "import sqlite3\n"
+        'd=sqlite3.connect(":memory:"); d.execute("create table t(a,b)"); d.executemany("insert into t values(?,?)", ((i,str(i)*4) for i in range(3)))\n'
+        'print([tuple(r) for r in d.execute("select * from t")], d.execute("select count(*) from t").fetchone(), list(d.cursor().execute("select b from t").fetchmany(2)))\n'
+        'for bad in ("d.execute()","d.execute(\'x\')","d.cursor().fetchone(1)"):\n'
+        "    try: print(eval(bad))\n"
+        "    except Exception as e: print(bad, type(e).__name__, e)\n"
+    ),
     "children that are known": _p(
         "import os\ntry:\n    os.waitpid(-1, os.WNOHANG)\nexcept ChildProcessError:\n    print('none')"
     ),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from ao_lsp.taint import ranges
 from ao_lsp.taint.origins import NOTHING, Origins, origin
 from ao_lsp.taint.ranges import Ranges
@@ -48,6 +50,22 @@ def test_a_long_piece_is_recognised_where_somebody_moved_it() -> None:
     found = Ranges()
     found.put(0, 12, A, b"a long piece")
     assert found.over(100, 120, b"before a long piece.") == A
+
+
+def test_so_much_content_is_kept_and_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = ranges._kept
+    monkeypatch.setattr(ranges, "MAX_KEPT", before + 10)
+    found = Ranges()
+    found.put(0, 6, A, b"abcdef")
+    found.put(6, 12, A, b"ghijkl")
+    assert not found.over(0, 6, b"______")
+    assert found.over(6, 12, b"______")  # by its position alone
+    found.cut(3, 6)
+    assert ranges._kept == before + 3
+    found.put(20, 27, A, b"mnopqrs")
+    assert ranges._kept == before + 10
+    found.clear()
+    assert ranges._kept == before
 
 
 def test_very_many_pieces_are_remembered_in_less_detail_and_none_is_lost() -> None:
