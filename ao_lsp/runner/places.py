@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from itertools import islice
+from sys import _getframe
 
 from ao_lsp.taint import escrow, scope
 from ao_lsp.taint import origins as _origins
@@ -59,7 +60,7 @@ def stack() -> list[Place]:
     """The frames of the user's code that asked for what is running now, innermost first."""
     own: list[tuple[CodeType, int, int | None]] = []
     followed: list[tuple[CodeType, int, int | None]] = []
-    frame: FrameType | None = sys._getframe()
+    frame: FrameType | None = _getframe()
     while frame is not None and len(own) < MAX_DEPTH:
         module = frame.f_globals.get("__name__") or ""
         if is_users(frame.f_code, module):

@@ -12,7 +12,7 @@ import itertools
 import sys
 from _functools import _lru_cache_wrapper as _LruCache  # noqa: N812  # it is a class
 from _functools import partial, reduce
-from sys import getrefcount
+from sys import _getframe, getrefcount
 
 from ao_lsp.taint import (
     csv_models,
@@ -128,9 +128,9 @@ def library(function: Any, /, *args: Any, **kwargs: Any) -> Any:
     """A call into library code, which may make recorded calls."""
     name = _name(function)
     if name in _SPAWNING:
-        return _spawn(function, sys._getframe(1), *map(flow.as_task, args), **kwargs)
+        return _spawn(function, _getframe(1), *map(flow.as_task, args), **kwargs)
     origins, derived, passed = _inputs(function, args, kwargs)
-    held = Escrow(origins, escrow.place(sys._getframe(1)))
+    held = Escrow(origins, escrow.place(_getframe(1)))
     token = ACTIVE_TAINT.set(held)
     try:
         result = [function(*args, **kwargs)]

@@ -6,7 +6,7 @@ bytes and unusual numbers that were bound to a statement are remembered, and rec
 
 from __future__ import annotations
 
-import sys
+from sys import _getframe
 
 from ao_lsp.taint.frames import unseen, unseen_methods
 from ao_lsp.taint.kept import keep
@@ -61,7 +61,7 @@ def _recognised(value: Any) -> Origins | None:
 def recognised(value: Any) -> Any:
     """A value that has just been read from a row."""
     origins = _recognised(value)
-    return value if origins is None else mark(value, step(origins, sys._getframe(1)))
+    return value if origins is None else mark(value, step(origins, _getframe(1)))
 
 
 def _row(row: Any) -> Any:
@@ -69,7 +69,7 @@ def _row(row: Any) -> Any:
     if type(row) is tuple:
         found = [_recognised(value) for value in row]
         if any(found):
-            frame = sys._getframe(1)
+            frame = _getframe(1)
             return tuple([mark(value, step(found[index] or NOTHING, frame)) for index, value in enumerate(row)])
     elif type(row) in VALUE_TYPES:  # made by a `row_factory`
         return recognised(row)

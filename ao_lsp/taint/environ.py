@@ -6,6 +6,7 @@ The mapping keeps what its own `encodevalue` made of a text, so tagging that is 
 from __future__ import annotations
 
 import os
+from sys import _getframe
 
 from ao_lsp.taint.frames import unseen
 from ao_lsp.taint.kept import keep
@@ -30,13 +31,12 @@ def install() -> None:
 
 
 def _carrying(coder: Callable[[Any], Any]) -> Callable[[Any], Any]:
-    import sys
 
     @unseen
     def code(value: Any) -> Any:
         entry = TAINT.get(id(value))
         if entry is None:
             return coder(value)
-        return mark(coder(value), step(entry[1], sys._getframe(1)))
+        return mark(coder(value), step(entry[1], _getframe(1)))
 
     return code

@@ -23,6 +23,7 @@ seen by the program is worse than not to know where a value came from; docs/fide
 from __future__ import annotations
 
 import sys
+from sys import getprofile, gettrace
 
 from ao_lsp.taint.kept import keep
 
@@ -92,11 +93,11 @@ def is_counted() -> bool:
     """Whether somebody counts the calls and returns of all frames, whom hidden ones would confuse:
     CPython 3.11 tells a profiler, and a tracer written in C, of their returns, and 3.12 and newer of
     their ends by an error, without a call before. Such a profile or coverage would be wrong."""
-    tracer = sys.gettrace()
+    tracer = gettrace()
     if tracer is not None:
         cls = type(tracer)
         if cls.__name__ not in ("function", "method") and not cls.__module__.startswith("_pydev"):
             return True
-    if sys.getprofile() is not None:
+    if getprofile() is not None:
         return True
     return sys.version_info >= (3, 12) and sys.monitoring.get_tool(_PROFILER) is not None

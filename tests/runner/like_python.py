@@ -358,6 +358,11 @@ PROGRAMS: dict[str, Program] = {
         "          lambda: list(itertools.accumulate()), lambda: list(itertools.accumulate(iterable=[1, 2])), lambda: list(itertools.accumulate([1, 2], func=max)), lambda: list(zip(1)), lambda: iter(),\n"
         "          lambda: len(obj=[]), lambda: sum([1], start=2), lambda: int('x', base=40), lambda: print(sepp=1), lambda: {}.update(1), lambda: [].extend(1)):\n    t(f)"
     ),
+    "functions of sys that were replaced": _p(
+        "import json, os, sys\nprint(str(1) + str(2))\nfor n in ('_getframe', 'gettrace', 'getprofile', 'exc_info', 'intern', 'getrefcount'):\n    setattr(sys, n, None)\n"
+        "import helper\nprint(helper.x, json.dumps([len(str(1)) + 1]), sum(n for n in [1, 2]), os.environ.get('AO_NO_SUCH'), [*map(int, '12')])\ntry:\n    int('x')\nexcept ValueError as e:\n    print(e)",
+        files={"helper.py": "x = str(1) + 'a'"},
+    ),
     "wrong calls of the standard library": _p(
         "import csv, io, json, os\ndef t(f):\n    try:\n        print(f())\n    except Exception as e:\n        print(type(e).__name__, e)\nclosed = open(__file__)\nclosed.close()\nreading = open(__file__)\n"
         "for f in (lambda: json.loads(s='[1]'), lambda: json.loads(), lambda: json.loads(5), lambda: json.loads('{'), lambda: json.dumps(obj=1), lambda: json.dumps(), lambda: json.dumps(1, 2),\n"
