@@ -53,9 +53,6 @@ class Ranges:
         global _kept
         _kept -= sum(len(content) for _, _, _, content in spans if content is not None)
 
-    def __del__(self) -> None:
-        self._release(self._spans)
-
     def pieces(self) -> list[Span]:
         """Start, end, origins and, where it is known, content of each span."""
         return list(self._spans)

@@ -213,7 +213,7 @@ def ranges_of_file(key: tuple[int, int], path: str) -> Ranges:
     known = _files.get(key)
     if known is None:
         if len(_files) >= _MAX_FILES:
-            del _files[next(iter(_files))]
+            _files.pop(next(iter(_files))).clear()
         known = _files[key] = Ranges()
         remembered.recall(key, path, known)
     return known
