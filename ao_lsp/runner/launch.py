@@ -62,6 +62,7 @@ def launch(options: Options, ended: Callable[[BaseException | None], None]) -> N
         # Outside the handler: the interpreter reports an error when none is being handled.
         ended(caught)
         if caught is None:
+            _forget_file()
             raise SystemExit(0)
         if isinstance(caught, SystemExit):
             raise caught
@@ -70,8 +71,10 @@ def launch(options: Options, ended: Callable[[BaseException | None], None]) -> N
         if type(caught) is KeyboardInterrupt:
             _believe_in_interrupt()
             _report(caught)
+            _forget_file()
             return
         _report(caught)
+        _forget_file()
         raise SystemExit(1)
 
     before = sys.excepthook
@@ -117,6 +120,7 @@ def _start(options: Options) -> None:
         names["__file__"] = file
         names["__cached__"] = None
         names["__loader__"] = _external.SourceFileLoader("__main__", file)
+        _script.append(names)
         exec(code, names)  # noqa: S102  # this is what running a program is
 
 
@@ -127,7 +131,7 @@ def _code_of_script(options: Options, file: str) -> CodeType:
     except OSError as error:
         sys.stderr.write(f"{sys.executable}: can't open file {file!r}: [Errno {error.errno}] {error.strerror}\n")
         raise SystemExit(2) from None
-    code = hook.code_of(file) if options.taint else None
+    code = hook.code_of(file, is_script=True) if options.taint else None
     if code is not None:
         scope.FILES.add(file)
         scope.MODULES.add("__main__")
@@ -184,6 +188,17 @@ def _new_main() -> dict[str, Any]:
 
 
 _interpreters_own: list[ModuleType] = []
+_script: list[dict[str, Any]] = []
+"""The namespace of a script."""
+
+
+def _forget_file() -> None:
+    """What the interpreter takes from a script that has run to its end, before `atexit` functions run
+    (`_PyRun_SimpleFile` in CPython)."""
+    while _script:
+        names = _script.pop()
+        names.pop("__file__", None)
+        names.pop("__cached__", None)
 
 
 def _believe_in_interrupt() -> None:

@@ -351,14 +351,6 @@ def apply_to_elements(function: Any, /, *args: Any, **kwargs: Any) -> Any:
 
 
 @unseen
-def next_of(function: Any, /, *args: Any, **kwargs: Any) -> Any:
-    carried = flow.iterate(args[0]) if args else None
-    if type(carried) not in _STEPPED:
-        return function(*args, **kwargs)
-    return function(carried, *args[1:], **kwargs)
-
-
-@unseen
 def next_async(function: Any, /, *args: Any, **kwargs: Any) -> Any:
     """`anext`: what is awaited then is stepped under its escrow."""
     carried = flow.iterate_async(args[0]) if args else None
@@ -375,9 +367,6 @@ def iterator_of(function: Any, /, *args: Any, **kwargs: Any) -> Any:
     if streamed and not is_service(type(result)):
         watch(result, streamed, SOURCE)
     return result
-
-
-_STEPPED = (flow.CarriedIterator, stream_models.Lines, csv_models.Rows, databases.Rows)
 
 
 @unseen
@@ -484,7 +473,7 @@ _FUNCTIONS: dict[Any, models.Model | None] = {
     getattr: attribute_of,
     aiter: iterator_of,
     anext: next_async,
-    next: next_of,
+    next: flow.next_of,
     reduce: reduce_elements,
 }
 _TYPES: dict[type, models.Model | None] = {
@@ -523,7 +512,7 @@ _NAMED_COMPILED: dict[tuple[str, str], models.Model] = {
 }
 
 # `iterator.__anext__()`, of what is no class of Python code.
-_STEPS = {"__anext__": partial(next_async, anext), "__next__": partial(next_of, next)}
+_STEPS = {"__anext__": partial(next_async, anext), "__next__": partial(flow.next_of, next)}
 
 # Modules whose classes hand through by identity, or look at their caller's frame (TypeVar does).
 _DIRECT = frozenset({"collections", "itertools", "typing"})

@@ -22,7 +22,7 @@ from ao_lsp.taint.kept import keep
 from ao_lsp.taint.kinds import AsyncGeneratorType, CoroutineType, GeneratorType, flags_of, lookup, module_of, name_of
 from ao_lsp.taint.origins import NOTHING
 from ao_lsp.taint.state import LIVE, TAINT
-from ao_lsp.taint.table import SOURCE, VALUE_TYPES
+from ao_lsp.taint.table import SOURCE, VALUE_TYPES, pin, watch
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -104,11 +104,12 @@ class CarriedIterator:
         self._inner: Any = None
 
     def __iter__(self) -> CarriedIterator:
-        token = ACTIVE_TAINT.set(self._escrow)
-        try:
-            self._inner = iter(self._source)
-        finally:
-            ACTIVE_TAINT.reset(token)
+        if self._inner is None:  # `a, *b = x` asks again for what it has begun to take from
+            token = ACTIVE_TAINT.set(self._escrow)
+            try:
+                self._inner = iter(self._source)
+            finally:
+                ACTIVE_TAINT.reset(token)
         return self
 
     def _step(self, step: Callable[..., Any], *args: Any) -> Any:
@@ -161,6 +162,64 @@ def iterate(value: Any) -> Any:
     if cls is GeneratorType:
         escrow.fills(value)  # whoever goes on with it later goes on under the same escrow
     return CarriedIterator(value, escrow)
+
+
+@unseen
+def next_of(function: Any, /, *args: Any, **kwargs: Any) -> Any:
+    """`next`."""
+    iterator = args[0] if args else None
+    carried = iterate(iterator)
+    if carried is iterator or not hasattr(type(iterator), "__next__"):
+        return function(*args, **kwargs)  # or it says what is wrong
+    result = [function(carried, *args[1:], **kwargs)]
+    if type(carried) is CarriedIterator and carried._escrow.outputs:
+        # What it gives next was made by the same recorded call.
+        watch(iterator, carried._escrow.outputs, SOURCE)
+    return result.pop()
+
+
+@unseen
+def iterator_of(function: Any, /, *args: Any, **kwargs: Any) -> Any:
+    """`iter`: the program gets the iterator itself, which stands for what the argument was made from."""
+    if len(args) != 1 or kwargs:
+        return function(*args, **kwargs)
+    value = args[0]
+    cls = type(value)
+    if cls in VALUE_TYPES:
+        entry = TAINT.get(id(value))
+        found = function(value)
+        if entry is not None:
+            pin(found, entry[1], SOURCE)
+        return found
+    if cls is list or cls is tuple or cls is dict:
+        return function(value)
+    return _made_of(value, function, (value,), {})
+
+
+@unseen
+def dictionary(function: Any, /, *args: Any, **kwargs: Any) -> Any:
+    """`dict`, of pairs or of an object that looks like a mapping."""
+    if len(args) != 1 or type(args[0]) in (dict, list, tuple):
+        return function(*args, **kwargs)
+    if hasattr(type(args[0]), "__next__"):
+        return function(iterate(args[0]), **kwargs)
+    return _made_of(args[0], function, args, kwargs)
+
+
+@unseen
+def _made_of(value: Any, function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """A call that goes over `value` as it is, all at once."""
+    escrow = _escrow_for(value)
+    if escrow is None:
+        return function(*args, **kwargs)
+    token = ACTIVE_TAINT.set(escrow)
+    try:
+        result = [function(*args, **kwargs)]
+    finally:
+        ACTIVE_TAINT.reset(token)
+    if result[0] is value:
+        return value
+    return adopt(result.pop(), escrow.origins, _is_made_of_one(value) or bool(escrow.outputs))
 
 
 # -- await
@@ -297,7 +356,8 @@ class CarriedAsyncIterator:
         self._inner: Any = None
 
     def __aiter__(self) -> CarriedAsyncIterator:
-        self._inner = type(self._source).__aiter__(self._source)
+        if self._inner is None:
+            self._inner = type(self._source).__aiter__(self._source)
         return self
 
     def __anext__(self) -> Any:

@@ -16,6 +16,7 @@ Nothing here raises into an import. What could not be rewritten runs as it is, a
 from __future__ import annotations
 
 import _imp
+import _warnings
 import os
 import sys
 
@@ -35,7 +36,7 @@ else:
 
 keep(__name__)
 
-VERSION = 3
+VERSION = 4
 """Of the code that `rewrite` makes; `rewrite.VERSION` is the same number, held so by a test: this
 file must not import `ast`."""
 
@@ -90,13 +91,13 @@ class Finder:
 _in_search: set[str] = set()
 
 
-def code_of(file: str) -> CodeType | None:
+def code_of(file: str, is_script: bool = False) -> CodeType | None:
     """The rewritten code of a module of the user's; None where it has to run as it is."""
     if frames.is_counted():
         _report(f"{file}: not rewritten: a profiler or a coverage tool is at work")
         return None
     try:
-        return compiled(pyc.read(file), file)
+        return compiled(pyc.read(file), file, is_script)
     except RecursionError:
         _report(f"{file}: not rewritten: an expression is nested too deep")
     except Exception as error:
@@ -105,24 +106,59 @@ def code_of(file: str) -> CodeType | None:
     return None
 
 
-def compiled(source: bytes, file: str) -> CodeType:
+def compiled(source: bytes, file: str, is_script: bool = False) -> CodeType:
     """The rewritten code for the contents of a file, from the cache where possible.
 
     Raises:
         Exception: whatever reading, rewriting or compiling it raises.
     """
     cached = pyc.location(file, VERSION)
-    code = pyc.load(cached, source)
-    if code is not None and not _debugging():
+    found = pyc.load(cached, source)
+    if found is not None and not _debugging():
+        code, warns = found
+        if warns and (is_script or sys.dont_write_bytecode):
+            # Where python has no compiled code to take, it gives the compiler's warnings each time.
+            compile(source, file, "exec", dont_inherit=True)
         if code.co_filename != file:  # the same file under another name (a link, a relative path)
             _imp._fix_co_filename(code, file)  # type: ignore[attr-defined]  # as importlib does
         return code
-    code = rewritten(source, file)
+    warns = _warns(source, file)
+    if warns:
+        compile(source, file, "exec", dont_inherit=True)
+    code = _without_warnings("ignore", file, rewritten, source)
     try:
-        pyc.store(cached, source, code)
+        pyc.store(cached, source, code, warns)
     except OSError as error:
         _report(f"{cached}: not cached: {error}")
     return code
+
+
+def _warns(source: bytes, file: str) -> bool:
+    """Whether the compiler warns about a file. Its warnings are about the source as it stands: rewritten,
+    there would be others."""
+    try:
+        _without_warnings("error", file, _compile, source)
+    except SyntaxError:
+        return True
+    return False
+
+
+def _compile(source: bytes, file: str) -> CodeType:
+    return compile(source, file, "exec", dont_inherit=True)
+
+
+def _without_warnings(action: str, file: str, make: Callable[[bytes, str], CodeType], source: bytes) -> CodeType:
+    """`make(source, file)`, with something else done about the compiler's warnings than to show them. Nobody else
+    notices: the filter is for what the compiler takes for the module's name, and changing the list itself, unlike
+    `warnings.catch_warnings`, does not make Python forget which warnings it has shown."""
+    filters = sys.modules.get("warnings", _warnings).filters
+    ours = (action, None, Warning, file[:-3] if file.endswith(".py") else file, 0)
+    filters.insert(0, ours)
+    try:
+        return make(source, file)
+    finally:
+        if ours in filters:
+            filters.remove(ours)
 
 
 def rewritten(source: bytes, file: str) -> CodeType:

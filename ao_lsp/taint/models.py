@@ -22,7 +22,7 @@ from sys import _getframe
 from ao_lsp.taint import handles, scope, stream_models, streams
 from ao_lsp.taint.adopt import adopt, blame
 from ao_lsp.taint.characters import characters
-from ao_lsp.taint.flow import iterate
+from ao_lsp.taint.flow import dictionary, iterate, iterator_of
 from ao_lsp.taint.frames import unseen
 from ao_lsp.taint.kept import keep
 from ao_lsp.taint.kinds import FunctionType, lookup, module_of
@@ -187,7 +187,7 @@ def _blamed(function: Any, args: Any, kwargs: Any, origins: Any) -> Any:
 @unseen
 def text_of(function: Any, /, *args: Any, **kwargs: Any) -> Any:
     """`str`, `repr`, `ascii` and `format`: the text of a container holds the texts of its parts."""
-    if len(args) == 1 and type(args[0]) is str and function is str:
+    if len(args) == 1 and type(args[0]) is str and function is str and not kwargs:
         return args[0]
     result = [function(*args, **kwargs)]
     if not TAINT or not args:
@@ -256,7 +256,7 @@ def of_elements(function: Any, /, *args: Any, **kwargs: Any) -> Any:
 
 @unseen
 def of_elements_or_arguments(function: Any, /, *args: Any, **kwargs: Any) -> Any:
-    """`max`, `min`, `iter`: only a single argument is gone over."""
+    """`max`, `min`: only a single argument is gone over."""
     return function(*(map(iterate, args) if len(args) == 1 else args), **kwargs)
 
 
@@ -268,8 +268,8 @@ def of_texts(function: Any, /, *args: Any, **kwargs: Any) -> Any:
 
 @unseen
 def reverse(function: Any, /, *args: Any, **kwargs: Any) -> Any:
-    if len(args) == 1 and id(args[0]) in TAINT:
-        return function(tuple(characters(args[0])), **kwargs)
+    if args and type(args[0]) in (str, bytes) and id(args[0]) in TAINT:
+        args = tuple(characters(args[0])), *args[1:]
     return function(*args, **kwargs)
 
 
@@ -360,7 +360,8 @@ def absorbs(receiver: object, method: str) -> bool:
 FUNCTIONS: dict[Any, Model] = {
     **dict.fromkeys((abs, bin, chr, divmod, hex, oct, ord, pow, round), of_value),
     **dict.fromkeys((ascii, format, repr), text_of),
-    **dict.fromkeys((iter, max, min), of_elements_or_arguments),
+    **dict.fromkeys((max, min), of_elements_or_arguments),
+    iter: iterator_of,
     sorted: of_elements,
     len: length,
     print: print_to,
@@ -376,7 +377,8 @@ _HANDING_THROUGH = [
 TYPES: dict[type, Model | None] = {
     **dict.fromkeys(_HANDING_THROUGH, of_texts),
     **dict.fromkeys((int, float, complex, bytes), of_value),
-    **dict.fromkeys((list, tuple, set, frozenset, dict, enumerate, zip, _collections.deque), of_elements),
+    **dict.fromkeys((list, tuple, set, frozenset, enumerate, zip, _collections.deque), of_elements),
+    dict: dictionary,
     str: text_of,
     reversed: reverse,
     **dict.fromkeys((_io.StringIO, _io.BytesIO), stream_models.made_in_memory),

@@ -1,15 +1,14 @@
 """How rewritten code names its helpers, and their installation among the built-ins.
 
-No program can write these names; a module's own namespace never holds them. The helpers are loaded
-when the first of them is called: most code of a program that has not called a model yet only looks
-at `TAINTED` and `WATCHED`.
+No program can write these names; a module's own namespace never holds them. Until recorded calls
+are possible they do nothing but what the language does (resting.py).
 """
 
 from __future__ import annotations
 
 import builtins
 
-from ao_lsp.taint.frames import unseen
+from ao_lsp.taint import resting
 from ao_lsp.taint.kept import keep
 from ao_lsp.taint.state import LIVE, TAINT
 
@@ -28,62 +27,34 @@ TAINTED = "__@ao.tainted"
 WATCHED = "__@ao.watched"
 """True once recorded calls are possible."""
 
-BINARY = [
-    "Add",
-    "Sub",
-    "Mult",
-    "Div",
-    "FloorDiv",
-    "Mod",
-    "Pow",
-    "MatMult",
-    "LShift",
-    "RShift",
-    "BitAnd",
-    "BitOr",
-    "BitXor",
-]
-"""Operators, by the names that `ast` gives them; each is a helper, and with `in_place.` before it
-another one."""
-
-HELPERS = [
-    "attribute",
-    "awaited",
-    "callee",
-    "entered",
-    "entered_async",
-    "formatted",
-    "item",
-    "iterate",
-    "iterate_async",
-    "target",
-    "text",
-    "USub",
-    "UAdd",
-    "Invert",
-] + [prefix + name for prefix in ("", "in_place.") for name in BINARY]
-
 
 def install() -> None:
-    """Make the helpers known to rewritten code."""
-    names = vars(builtins)
-    names[TAINTED] = TAINT
-    names[WATCHED] = LIVE
-    for name in HELPERS:
-        names[HELPER + name] = _loading(HELPER + name)
+    """Make the helpers known to rewritten code, at rest."""
+    names = {HELPER + name: helper for name, helper in resting.HELPERS.items()}
+    vars(builtins).update(names)
+    # The finalisers of global objects run when the interpreter has put back the built-ins of its start.
+    for start in _builtins_of_the_start():
+        start.update(names)
+        start[TAINTED] = start[WATCHED] = ()
+    vars(builtins)[TAINTED] = TAINT
+    vars(builtins)[WATCHED] = LIVE
 
 
-def _loading(name: str) -> Callable[..., Any]:
-    @unseen
-    def load_and_call(*args: Any) -> Any:
-        load()
-        return vars(builtins)[name](*args)
+def _builtins_of_the_start() -> list[dict[str, Any]]:
+    """The interpreter's copy of the built-ins (`builtins_copy` in pycore_interp.h), which nothing but the collector
+    of garbage can find."""
+    import gc
 
-    return load_and_call
+    current = vars(builtins)
+    return [
+        found
+        for found in gc.get_referrers(builtins.__build_class__)
+        if type(found) is dict and found is not current and found.get("__import__") is current["__import__"]
+    ]
 
 
 def load() -> None:
-    """Put the helpers themselves in the place of what loads them."""
+    """Put the helpers themselves in the place of those at rest."""
     from ao_lsp.taint import calls, environ, flow, ops
 
     environ.install()

@@ -1,7 +1,7 @@
 """Rewritten bytecode on disk, found by the hash of its source.
 
 One file a source file and state: its name is made of the path, the interpreter, the optimisation
-level and the version of the rewriter; inside stand the hash and length of the source. Files are
+level and the version of the rewriter; inside stand the hashes of the source and of what follows. Files are
 written under a private name and renamed, so a reader sees a whole one or none. A cache that cannot
 be read or written costs time, nothing else.
 """
@@ -25,10 +25,10 @@ keep(__name__)
 
 # `importlib.util` would cost a warm start 3 ms.
 _MAGIC = sys.modules["_frozen_importlib_external"].MAGIC_NUMBER
-_HEADER = 24
+_HEADER = 32
 
 
-def _hash(data: bytes) -> bytes:
+def _hash(data: bytes | memoryview) -> bytes:
     return source_hash(0x616F, data)
 
 
@@ -56,24 +56,33 @@ def read(file: str) -> bytes:
         return handle.readall()
 
 
-def load(file: str, source: bytes) -> CodeType | None:
-    """The cached code for exactly this source; None where there is none."""
+def load(file: str, source: bytes) -> tuple[CodeType, bool] | None:
+    """The cached code for exactly this source, and whether compiling the source gives warnings; None
+    where there is none."""
     try:
         data = read(file)
-        if data[:_HEADER] != _header(source):
-            return None
-        code: CodeType = loads(memoryview(data)[_HEADER:])
+        body = memoryview(data)[_HEADER:]
+        warns = data[_HEADER - 1 : _HEADER] == b"\1"
+        if data[:_HEADER] == _header(source, body, warns):
+            code = loads(body)
+            # What else it may be was made by somebody who knows our hashes.
+            return (code, warns) if type(code) is _Code else None
     except (OSError, EOFError, ValueError, TypeError):
-        return None
-    return code
+        pass
+    return None
 
 
-def _header(source: bytes) -> bytes:
-    return _hash(source) + len(source).to_bytes(8, "little") + b"ao-pyc\0\0"
+_Code = type(_hash.__code__)
 
 
-def store(file: str, source: bytes, code: CodeType) -> None:
-    """Keep `code` for `source`.
+def _header(source: bytes, body: bytes | memoryview, warns: bool) -> bytes:
+    # `loads` may crash on what is no code: the hash of the body says whether it is what was written.
+    mark = b"ao-pyc\0" + bytes((warns,))
+    return _hash(source) + len(source).to_bytes(8, "little") + _hash(body) + mark
+
+
+def store(file: str, source: bytes, code: CodeType, warns: bool = False) -> None:
+    """Keep `code` for `source`; `warns`: compiling the source gives warnings.
 
     Raises:
         OSError: the cache cannot be written.
@@ -81,9 +90,10 @@ def store(file: str, source: bytes, code: CodeType) -> None:
     folder = os.path.dirname(file)
     os.makedirs(folder, 0o700, exist_ok=True)
     private = f"{file}.{os.getpid()}"
+    body = dumps(code)
     try:
         with open(private, "xb") as handle:
-            handle.write(_header(source) + dumps(code))
+            handle.write(_header(source, body, warns) + body)
         os.replace(private, file)
     except OSError:
         try:

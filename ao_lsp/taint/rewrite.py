@@ -30,7 +30,7 @@ from typing import Any, TypeVar
 
 from ao_lsp.taint.names import HELPER, TAINTED, WATCHED
 
-VERSION = 3
+VERSION = 4
 """To be raised with every change of what is generated."""
 
 Node = TypeVar("Node", bound="ast.expr | ast.stmt")
@@ -195,6 +195,17 @@ class _Rewriter(ast.NodeTransformer):
         self._in_class_body = True
         node.body = [self.visit(statement) for statement in node.body]
         self._in_class_body = outer
+        helpers = {
+            part.id
+            for statement in node.body
+            for part in ast.walk(statement)
+            if isinstance(part, ast.Name) and part.id.startswith(HELPER)
+        }
+        if helpers:
+            # Or they would be looked up in the namespace that the metaclass made, which may answer every name.
+            first = node.body[0]
+            documented = isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant)
+            node.body.insert(int(documented), _at(ast.Global(sorted(helpers)), first))
         return node
 
     def visit_AnnAssign(self, node: ast.AnnAssign) -> Any:

@@ -15,7 +15,11 @@ from pathlib import Path
 
 import pytest
 
-from .like_python import PROGRAMS, Program
+from .like_python import PROGRAMS as ORDINARY
+from .like_python import Program
+from .like_python_frames import FRAMES
+
+PROGRAMS = {**ORDINARY, **FRAMES}
 
 RECORD = str(Path(sys.executable).with_name("ao-record"))
 STATES = ("plain", "live")
@@ -77,7 +81,12 @@ def write(program: Program, folder: Path) -> list[str]:
 SEEN_ON_3_10 = {
     "a printed stack",
     "beyond the outermost frame",
+    "inspect",
+    "logging and its callers",
     "the stack",
+    "the stack with code and positions",
+    "walking frames",
+    "warnings and their stack levels",
 }
 
 

@@ -82,6 +82,10 @@ CASES = {
     "unpacking": ("a, *b = c", "(a, *b) = iterate(c) if L else c"),
     "swapping": ("a, b = b, a", "(a, b) = (b, a)"),
     "a plain assignment": ("a = b = c", "a = b = c"),
+    "in a class body, whose namespace may answer every name": (
+        "class C:\n    'doc'\n    x = a + b",
+        "class C:\n    'doc'\n    global Add, T\n    x = Add(a, b) if T else a + b",
+    ),
     "yield from": ("def g():\n    yield from x", "def g():\n    yield from iterate(x) if L else x"),
     "await": ("async def g():\n    await x", "async def g():\n    await (awaited(x) if L else x)"),
     "asynchronous loops and contexts": (

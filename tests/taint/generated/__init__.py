@@ -1,0 +1,1 @@
+"""Random programs, written from `random.Random` (which Hypothesis controls), and what they run with."""
