@@ -251,7 +251,8 @@ def _inputs(
 
 def _receiver(function: Any) -> Any:
     # Not asked of anything else, which may run code (a proxy makes attributes as it is asked for them).
-    return function.__self__ if type(function) in _BOUND else None
+    cls = type(function)
+    return function.__self__ if cls in _BOUND or base_of(cls) is BuiltinFunctionType else None
 
 
 def _gives_callback(args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
@@ -486,6 +487,9 @@ _NAMED: dict[str, models.Model] = {
     **{f"{module}.Path.{name}": stream_models.read_path for module in _PATHS for name in ("read_text", "read_bytes")},
     **{f"{module}.Path.{name}": stream_models.write_path for module in _PATHS for name in _WRITE_PATH},
     **{f"{module}.Path.open": directly for module in _PATHS},
+    # in 3.13 alone
+    "pathlib._abc.PathBase.read_bytes": stream_models.read_path,
+    "pathlib._abc.PathBase.write_bytes": stream_models.write_path,
     **dict.fromkeys(log_models.NAMES, log_models.write_record),
     "json.dump": write_json,
     "subprocess.Popen.communicate": processes.communicate,
