@@ -384,7 +384,7 @@ TYPES: dict[type, Model | None] = {
     **dict.fromkeys((_io.StringIO, _io.BytesIO), stream_models.made_in_memory),
     # called directly: they hand through by identity, or need the caller's frame
     **dict.fromkeys(
-        (bool, object, slice, range, type, super, property, staticmethod, classmethod, partial,
+        (bool, object, slice, range, type, super, property, staticmethod, classmethod, partial, FunctionType,
          _collections.OrderedDict, _collections.defaultdict)
     ),
 }  # fmt: skip

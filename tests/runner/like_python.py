@@ -376,6 +376,9 @@ PROGRAMS: dict[str, Program] = {
     "sum takes one by one": _p(
         "def g():\n    for x in (1, 'a', 2):\n        print('made', x)\n        yield x\ntry:\n    sum(g())\nexcept TypeError as e:\n    print(e)\nprint(sum([0.1] * 10), sum([[1], [2]], []))"
     ),
+    "a function made of code has the built-ins of its maker": _p(
+        "def f(s):\n    return len(s)\nnames = {}\ng = type(f)(f.__code__, names)\nprint(g.__builtins__ is f.__builtins__, g('abc'), names)"
+    ),
     "names of the built-ins": _p(
         "import builtins\nprint([n for n in dir(builtins) if not n.startswith('__') and not n.isidentifier()], len([n for n in dir(builtins) if n[0] != '_']))\n"
         "class C:\n    def f(self, x):\n        return len(x.y) + (x.y + x.y)[0] if 0 else f'{x}' + (str(x) + 'z')\nprint(C().f(1))"
