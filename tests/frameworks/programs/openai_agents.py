@@ -1,0 +1,60 @@
+# packages: openai-agents==0.24.0
+# follow: agents
+# edges: weather1>weather2 weather1>go weather2>go weather1>pack trip>spend museums1>guide museums1>museums2
+# edges: guide>museums2 museums2>shorten shorten>praise other>repeat
+# library misses: weather1>pack museums1>guide guide>museums2
+# library adds: museums1>shorten
+# follow misses: shorten>praise
+import asyncio
+
+from agents import Agent, Runner, function_tool, set_tracing_disabled
+from pydantic import BaseModel
+
+set_tracing_disabled(True)
+noted = []
+
+
+class Place(BaseModel):
+    city: str
+    nights: int
+
+
+@function_tool
+def weather(city: str) -> str:
+    """The weather of a city."""
+    noted.append(city)
+    return "Sunny in " + city
+
+
+@function_tool
+async def museums(city: str) -> str:
+    """The museums of a city."""
+    return (await Runner.run(guide, f"Describe the paintings of {city}")).final_output  #: guide
+
+
+guide = Agent(name="Guide", instructions="You are a guide.", model="gpt-5.4")
+agent = Agent(name="Agent", instructions="Help.", tools=[weather, museums], model="gpt-5.4")
+planner = Agent(name="Planner", instructions="Plan.", output_type=Place, model="gpt-5.4")
+
+
+async def main():
+    # A tool's result, and the history that the framework keeps.
+    first = await Runner.run(agent, "What is the weather in Lisbon?")  #: weather1 weather2
+    await Runner.run(guide, [*first.to_input_list(), {"role": "user", "content": "Thanks, go on."}])  #: go
+    await Runner.run(guide, "Pack a bag for " + noted[0])  #: pack
+    await Runner.run(guide, "Nothing of that.")  #: nothing
+    # Structured output.
+    place = (await Runner.run(planner, "A trip of 3 days.")).final_output  #: trip
+    await Runner.run(guide, f"Spend {place.nights} nights.")  #: spend
+    # A tool that asks another agent; a run that goes on while its events are read; two at once.
+    told = (await Runner.run(agent, "Tell me about the museums in Madrid.")).final_output  #: museums1 museums2
+    streamed = Runner.run_streamed(guide, "Shorten this: " + told)  #: shorten
+    async for _ in streamed.stream_events():
+        pass
+    short = streamed.final_output
+    _, two = await asyncio.gather(Runner.run(guide, "Praise: " + short), Runner.run(guide, "Other."))  #: praise other
+    await Runner.run(guide, "Repeat: " + two.final_output)  #: repeat
+    print(len(noted), type(place).__name__)
+
+
+asyncio.run(main())
