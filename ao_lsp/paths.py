@@ -22,7 +22,9 @@ class UnsafeDirectory(Exception):
 
 def _home() -> str | None:
     home = os.environ.get("AO_HOME")
-    return os.path.abspath(home) if home else None
+    if not home or home.startswith(os.sep):
+        return home or None
+    return os.path.abspath(home)
 
 
 def _base(name: str, xdg: str, default: str) -> str:

@@ -130,14 +130,14 @@ class Outbox:
     def _connect(self) -> bool:
         try:
             sock = connect.connect()
-        except (OSError, paths.UnsafeDirectory):
+        except Exception:  # nobody there; or a program that forbids to block, in its event loop
             return False
         if sock is None:
             return False
         try:
             sock.settimeout(STALL_S)
             sock.sendall(connect.preamble("record", run=self.run, stream=self.stream))
-        except OSError:
+        except Exception:
             sock.close()
             return False
         self._socket, self._frames, self._greeted = sock, protocol.Frames(), False
@@ -153,7 +153,7 @@ class Outbox:
             for seq, framed in self._after(self._sent):
                 self._socket.sendall(framed)
                 self._sent = seq
-        except OSError:
+        except Exception:
             self._close()
         except BaseException:  # an interrupt in the middle of a frame
             self._close()
@@ -171,7 +171,7 @@ class Outbox:
         except (BlockingIOError, TimeoutError):
             sock.settimeout(STALL_S)
             return
-        except OSError:
+        except Exception:
             data = b""
         if not data:
             self._close()
@@ -223,8 +223,9 @@ class Outbox:
             if self._kept_bytes > MAX_KEPT_BYTES:
                 self._overflowed = True
                 self._drop(self._spooled)
-        except (OSError, paths.UnsafeDirectory):
-            # Nowhere to put it (disk full, read-only home): keep what memory allows, drop the oldest.
+        except Exception:
+            # Nowhere to put it (disk full, read-only home, a program that forbids it): keep what memory
+            # allows, drop the oldest.
             with self._queue:
                 while self._kept and self._kept_bytes > MAX_KEPT_BYTES:
                     self._kept_bytes -= len(self._kept.pop(min(self._kept)))

@@ -223,5 +223,5 @@ def _log(message: str) -> None:
         os.makedirs(folder, 0o700, exist_ok=True)
         with open(os.path.join(folder, "rewrite.log"), "a", encoding="utf-8", errors="replace") as handle:
             handle.write(f"{time.strftime('%Y-%m-%d %H:%M:%S')} {os.getpid()} {message}\n")
-    except OSError:
+    except Exception:  # a program may also have forbidden it
         pass

@@ -12,7 +12,9 @@ from __future__ import annotations
 
 import os
 import sys
+from _io import FileIO
 from marshal import dumps, loads
+from posix import stat
 
 from ao_lsp.taint import frames
 from ao_lsp.taint.frames import HIDES, hidden, without_resume
@@ -60,14 +62,14 @@ class _SettingAside(SourceFileLoader):
     def get_code(self, fullname: str) -> CodeType | None:
         source = self.path
         try:
-            found = os.stat(source)
+            found = stat(source)
             kept = cache_from_source(source, optimization=f"{self.tag}{sys.flags.optimize}")
         except (OSError, NotImplementedError):
             return SourceFileLoader.get_code(self, fullname)
         made_of = (MAGIC_NUMBER, VERSION, found.st_mtime_ns, found.st_size, source)
         try:
-            with open(kept, "rb") as handle:
-                before, code = loads(handle.read())
+            with FileIO(kept) as handle:
+                before, code = loads(handle.readall())
             if before == made_of:
                 changed: CodeType = code
                 return changed

@@ -78,7 +78,11 @@ class Finder:
             _in_search.discard(name)
         if spec is None or type(spec.loader) is not SourceFileLoader or spec.origin is None:
             return None
-        if not scope.is_users(name, spec.origin):
+        try:
+            if not scope.is_users(name, spec.origin):
+                return None
+        except Exception as error:
+            _report(f"{spec.origin}: not rewritten: {type(error).__name__}: {error}")
             return None
         code = code_of(spec.origin)
         if code is None:
@@ -128,7 +132,8 @@ def compiled(source: bytes, file: str, is_script: bool = False) -> CodeType:
     code = _without_warnings("ignore", file, rewritten, source)
     try:
         pyc.store(cached, source, code, warns)
-    except OSError as error:
+    except Exception as error:
+        # No place, no right, or a program that forbids it (in an event loop, say).
         _report(f"{cached}: not cached: {error}")
     return code
 

@@ -13,6 +13,7 @@ import sys
 from _imp import source_hash
 from _io import FileIO
 from marshal import dumps, loads
+from posix import replace, unlink
 
 from ao_lsp import paths
 from ao_lsp.taint.kept import keep
@@ -91,13 +92,16 @@ def store(file: str, source: bytes, code: CodeType, warns: bool = False) -> None
     os.makedirs(folder, 0o700, exist_ok=True)
     private = f"{file}.{os.getpid()}"
     body = dumps(code)
+    data = _header(source, body, warns) + body
     try:
-        with open(private, "xb") as handle:
-            handle.write(_header(source, body, warns) + body)
-        os.replace(private, file)
+        with FileIO(private, "x") as handle:
+            rest = memoryview(data)
+            while rest:
+                rest = rest[handle.write(rest) :]
+        replace(private, file)
     except OSError:
         try:
-            os.unlink(private)
+            unlink(private)
         except OSError:
             pass
         raise

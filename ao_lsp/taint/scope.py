@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import sys
+from posix import getcwd, readlink
 
 from ao_lsp.taint.kept import keep
 
@@ -59,6 +60,33 @@ def add(rewrite: str) -> None:
             _added_packages.add(item)
 
 
+def _real(path: str) -> str:
+    """`os.path.realpath` while a program runs, which may have replaced what that calls (by something
+    that forbids to touch the disk in an event loop, say)."""
+    if not path.startswith(os.sep):
+        path = getcwd() + os.sep + path
+    done = ""
+    rest = path.split(os.sep)[::-1]
+    for _ in range(1000):  # links may go in circles
+        if not rest:
+            break
+        part = rest.pop()
+        if part in ("", "."):
+            continue
+        if part == "..":
+            done = done.rpartition(os.sep)[0]
+            continue
+        try:
+            target = readlink(done + os.sep + part)
+        except OSError:  # no link
+            done += os.sep + part
+            continue
+        if target.startswith(os.sep):
+            done = ""
+        rest.extend(target.split(os.sep)[::-1])
+    return done or os.sep
+
+
 def _is_added(real: str) -> bool:
     for added in _added_paths:  # noqa: SIM110  # generators cannot be hidden (frames.py)
         if real == added or (added[-1] == os.sep and real.startswith(added)):
@@ -77,10 +105,10 @@ def is_own(module: str, path: str) -> bool:
     """The same without packages that were added by name."""
     if path.startswith(_OURS):
         return False
-    if _added_paths and _is_added(os.path.realpath(path)):
+    if _added_paths and _is_added(_real(path)):
         return True
     if path.startswith(STANDARD_LIBRARY) or _INSTALLED[0] in path or _INSTALLED[1] in path:
         return False
     # A frozen or built-in module has a name of the standard library and no file of its own.
     package = module.partition(".")[0]
-    return not (package in sys.stdlib_module_names and os.path.realpath(path).startswith(STANDARD_LIBRARY))
+    return not (package in sys.stdlib_module_names and _real(path).startswith(STANDARD_LIBRARY))

@@ -358,6 +358,13 @@ PROGRAMS: dict[str, Program] = {
         "          lambda: list(itertools.accumulate()), lambda: list(itertools.accumulate(iterable=[1, 2])), lambda: list(itertools.accumulate([1, 2], func=max)), lambda: list(zip(1)), lambda: iter(),\n"
         "          lambda: len(obj=[]), lambda: sum([1], start=2), lambda: int('x', base=40), lambda: print(sepp=1), lambda: {}.update(1), lambda: [].extend(1)):\n    t(f)"
     ),
+    "functions of os that forbid to be called": _p(
+        "import os, io, posixpath\ndef forbidden(*a, **k):\n    raise RuntimeError('blocking')\n"
+        "for n in ('stat', 'lstat', 'readlink', 'replace', 'unlink', 'mkdir', 'makedirs', 'getcwd', 'rename', 'open', 'read'):\n    setattr(os, n, forbidden)\n"
+        "for n in ('abspath', 'realpath', 'islink', 'isdir', 'exists', 'isfile'):\n    setattr(os.path, n, forbidden)\n"
+        "import helper\nfrom space import part\nprint(helper.x, part.x, str(1) + str(2), __file__[-3:])",
+        files={"helper.py": "import json\nx = json.dumps([str(1) + 'a'])", "space/part.py": "x = len(str(1))"},
+    ),
     "functions of sys that were replaced": _p(
         "import json, os, sys\nprint(str(1) + str(2))\nfor n in ('_getframe', 'gettrace', 'getprofile', 'exc_info', 'intern', 'getrefcount'):\n    setattr(sys, n, None)\n"
         "import helper\nprint(helper.x, json.dumps([len(str(1)) + 1]), sum(n for n in [1, 2]), os.environ.get('AO_NO_SUCH'), [*map(int, '12')])\ntry:\n    int('x')\nexcept ValueError as e:\n    print(e)",
