@@ -101,11 +101,12 @@ class _Adoption:
         return self.derived and reach.is_data(cls) and _stands_for_itself(cls) and not reach.holds(self.inputs, part)
 
     def quotes(self, part: Any) -> bool:
-        """Whether a text is written in a tagged text that went in: parsers keep the texts that they have
-        made, to give them again."""
+        """Whether a text is a JSON string of a tagged text that went in: parsers keep the texts that they
+        have made, to give them again."""
         if type(part) is not str or len(part) < 2:
             return False
-        return any(type(text) is str and part in text and id(text) in TAINT for text in reach.walk(self.inputs))
+        quoted = f'"{part}"'
+        return any(type(text) is str and quoted in text and id(text) in TAINT for text in reach.walk(self.inputs))
 
     # In the loops below, `unshared` is told how many hold the part besides its argument: the
     # container, the loop's variable and, where there is one, the copy that is looped over.
@@ -166,7 +167,7 @@ class _Adoption:
             if new is not part:
                 dict.__setitem__(made, key, new)
             alone = unshared(key, 3)
-            name = self.part(key, alone, depth) if type(key) in VALUE_TYPES else key
+            name = self.value(key, alone) if type(key) in VALUE_TYPES else key
             renamed = renamed or name is not key
             pairs.append((name, new))
         if renamed and type(made) is dict:  # the order stays, only the key objects change

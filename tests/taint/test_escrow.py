@@ -18,7 +18,7 @@ from ao_lsp.taint.frames import HIDES
 pytestmark = pytest.mark.skipif(not HIDES, reason="values are not tracked on Python 3.10")
 
 LIBRARY = '''
-    import asyncio, concurrent.futures, contextvars, queue, threading
+    import asyncio, concurrent.futures, contextvars, json, queue, threading
     from concurrent.futures import ThreadPoolExecutor
 
 
@@ -31,8 +31,8 @@ LIBRARY = '''
 
     def parse(text):
         """Keeps the texts that it has made."""
-        name, _, value = text.partition("=")
-        return {_texts.setdefault(each, each): _texts.setdefault(value, value) for each in [name]} | {"unit": UNIT}
+        found = json.loads(text)
+        return {name: _texts.setdefault(value, value) for name, value in found.items()} | {"unit": UNIT}
 
 
     UNIT = "degrees"
@@ -234,8 +234,8 @@ CASES = {
         "1",
     ),
     # -- what a library selects or keeps
-    "a parser that keeps its texts": ("x = lib.parse(tag('a', 'city=Lisbon'))['city']", {}, "a"),
-    "a parser's defaults": ("x = lib.parse(tag('a', 'city=Lisbon'))['unit']", {}, ""),
+    "a parser that keeps its texts": ("x = lib.parse(tag('a', '{\"city\": \"Lisbon\"}'))['city']", {}, "a"),
+    "a parser's defaults": ("x = lib.parse(tag('a', '{\"city\": \"in degrees\"}'))['unit']", {}, ""),
     "a text with more methods": ("x = 'in ' + lib.apply(lib.Text, lib.ask('1', ''))", {"1": ""}, "1"),
     # -- nested
     "a callback's own calls have their own inputs": (

@@ -89,6 +89,10 @@ CASES = {
         "import json, dataclasses\n@dataclasses.dataclass\nclass C:\n    p: str\n    q: str = 'qq'\nx = json.dumps(dataclasses.asdict(C(tag('a','pp'))))",
         "a",
     ),
+    "asdict keys": (
+        "import dataclasses\n@dataclasses.dataclass\nclass C:\n    to: str\n    note: str = 'none'\nd = dataclasses.asdict(C(tag('a','stopped to note')))\ndel d['to']\nx = str(d)",
+        "",
+    ),
     "astuple": (
         "import dataclasses\n@dataclasses.dataclass\nclass C:\n    p: str\n    q: str = 'qq'\nx = dataclasses.astuple(C(tag('a','pp')))[1]",
         "",
