@@ -73,7 +73,7 @@ class Passed:
                     try:
                         before = value.buffer.tell() if cursor.counted else value.tell()
                         self._handles.append((value, cursor, before, _at_end(value, before)))
-                    except (OSError, ValueError, AttributeError):
+                    except Exception:
                         continue
 
     def __bool__(self) -> bool:
@@ -98,7 +98,7 @@ class Passed:
                         ranges.blurred = union(ranges.blurred, origins)
                 elif at_end:
                     ranges.put(before or 0, handle.tell(), origins)
-            except (OSError, ValueError):  # the call has closed it
+            except Exception:  # the call has closed it
                 continue
 
 

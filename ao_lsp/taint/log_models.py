@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ao_lsp.taint import handles
+from ao_lsp.taint import escrow, handles
 from ao_lsp.taint.frames import unseen
 from ao_lsp.taint.kept import keep
 from ao_lsp.taint.origins import NOTHING
@@ -25,7 +25,12 @@ def write_record(function: Any, /, *args: Any, **kwargs: Any) -> Any:
     origins = reach([*args, *kwargs.values()]) if TAINT else NOTHING
     if not origins:
         return function(*args, **kwargs)
-    written = handles.Passed(_streams_of(getattr(function, "__self__", None)))
+    try:
+        found = _streams_of(getattr(function, "__self__", None))
+    except Exception as error:
+        escrow.lost("the streams of a logger", error)
+        found = []
+    written = handles.Passed(found)
     result = function(*args, **kwargs)
     written.settle(origins)
     return result

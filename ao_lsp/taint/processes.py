@@ -43,7 +43,7 @@ def communicate(function: Any, /, *args: Any, **kwargs: Any) -> Any:
 def _exchange(method: Any) -> streams.Exchange | None:
     try:
         found = fstat(method.__self__.fileno())
-    except OSError:
+    except Exception:
         return None
     return streams.exchange_of((found.st_dev, found.st_ino), method.__self__)
 

@@ -365,6 +365,11 @@ PROGRAMS: dict[str, Program] = {
         "import helper\nfrom space import part\nprint(helper.x, part.x, str(1) + str(2), __file__[-3:])",
         files={"helper.py": "import json\nx = json.dumps([str(1) + 'a'])", "space/part.py": "x = len(str(1))"},
     ),
+    "paths that are no files": _p(
+        "import sys\nif sys.version_info < (3, 13):\n    sys.exit(0)\nimport io\nfrom pathlib._abc import PathBase\n"
+        "class P(PathBase):\n    made = {}\n    def open(self, mode='r', *a, **k):\n        return io.BytesIO(b'abc') if 'b' in mode else io.StringIO('abc')\n"
+        "p = P('x')\nprint(p.read_bytes(), p.read_text(), p.write_bytes(b'abc'), p.write_text('abc'))"
+    ),
     "functions of sys that were replaced": _p(
         "import json, os, sys\nprint(str(1) + str(2))\nfor n in ('_getframe', 'gettrace', 'getprofile', 'exc_info', 'intern', 'getrefcount'):\n    setattr(sys, n, None)\n"
         "import helper\nprint(helper.x, json.dumps([len(str(1)) + 1]), sum(n for n in [1, 2]), os.environ.get('AO_NO_SUCH'), [*map(int, '12')])\ntry:\n    int('x')\nexcept ValueError as e:\n    print(e)",
