@@ -18,12 +18,40 @@ from ao_lsp.taint.frames import HIDES
 pytestmark = pytest.mark.skipif(not HIDES, reason="values are not tracked on Python 3.10")
 
 LIBRARY = '''
-    import asyncio, concurrent.futures, contextvars, json, queue, threading
+    import asyncio, concurrent.futures, contextvars, dataclasses, json, queue, threading
     from concurrent.futures import ThreadPoolExecutor
 
 
     def twice(text):
         return ask("1", text) + ask("2", "again")
+
+
+    _tools = {"k": "some tool"}
+
+
+    def select(name):
+        return _tools[name]
+
+
+    class Client:
+        def ask(self, name, text):
+            self.last = ask(name, text)
+            return self.last
+
+
+    @dataclasses.dataclass
+    class Agent:
+        schema: dict
+
+        def run(self, name, text):
+            return Result(ask(name, text), self, [self.schema])
+
+
+    @dataclasses.dataclass
+    class Result:
+        text: str
+        agent: Agent
+        schemas: list
 
 
     _texts = {}
@@ -234,6 +262,22 @@ CASES = {
         "1",
     ),
     # -- what a library selects or keeps
+    "a registry": ("x = lib.select(tag('a', 'k'))", {}, ""),
+    "a client absorbs nothing": (
+        "c = lib.Client()\nc.ask('1', tag('a', 'p'))\nx = c.ask('2', 'q')",
+        {"1": "a", "2": ""},
+        "2",
+    ),
+    "a result that holds the agent": (
+        "x = lib.Agent({'type': 'object'}).run('1', tag('a', 'p')).text",
+        {"1": "a"},
+        "1",
+    ),
+    "an agent whose results hold it": (
+        "g = lib.Agent({'type': 'object'})\nr = g.run('1', tag('a', 'p'))\nx = g.run('2', 'q').text",
+        {"1": "a", "2": ""},
+        "2",
+    ),
     "a parser that keeps its texts": ("x = lib.parse(tag('a', '{\"city\": \"Lisbon\"}'))['city']", {}, "a"),
     "a parser's defaults": ("x = lib.parse(tag('a', '{\"city\": \"in degrees\"}'))['unit']", {}, ""),
     "a text with more methods": ("x = 'in ' + lib.apply(lib.Text, lib.ask('1', ''))", {"1": ""}, "1"),
