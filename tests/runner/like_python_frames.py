@@ -857,6 +857,7 @@ FRAMES: dict[str, Program] = {
                 d = m.dict(); d['a'] = 1; print(d.copy())
         """,
         files={"helper.py": "def twice(x):\n    return x + x\n"},
+        env={"PYTHONUNBUFFERED": "1"},  # a pool's workers are killed, with what they have not written yet
     ),
     "spawned processes of a module": Program(
         argv=("-m", "pack.main"),
