@@ -10,16 +10,9 @@ import sys
 
 
 def _package() -> None:
+    if "ao_lsp" in sys.modules:
+        return
     folder = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-    if "ao_lsp" not in sys.modules:
-        _make_importable(folder)
-    from ao_lsp.taint.hiding import set_modules_aside
-
-    for part in ("", "runner", os.path.join("runner", "transports")):
-        set_modules_aside(os.path.join(folder, part) if part else folder)
-
-
-def _make_importable(folder: str) -> None:
     # What `importlib.util.spec_from_file_location` would do, without importing it.
     external = sys.modules["_frozen_importlib_external"]
     bootstrap = sys.modules["_frozen_importlib"]

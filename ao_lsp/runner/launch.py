@@ -25,7 +25,7 @@ import os
 import sys
 
 from ao_lsp.taint import hook, scope
-from ao_lsp.taint.frames import HIDES, unseen
+from ao_lsp.taint.frames import HIDES, unseen, unwatched
 from ao_lsp.taint.kinds import ModuleType
 
 TYPE_CHECKING = False
@@ -77,6 +77,7 @@ def launch(options: Options, ended: Callable[[BaseException | None], None]) -> N
         _forget_file()
         raise SystemExit(1)
 
+    ended = unwatched(ended)
     before = sys.excepthook
     sys.excepthook = run
     raise KeyboardInterrupt
@@ -192,6 +193,7 @@ _script: list[dict[str, Any]] = []
 """The namespace of a script."""
 
 
+@unwatched
 def _forget_file() -> None:
     """What the interpreter takes from a script that has run to its end, before `atexit` functions run
     (`_PyRun_SimpleFile` in CPython)."""
@@ -201,6 +203,7 @@ def _forget_file() -> None:
         names.pop("__cached__", None)
 
 
+@unwatched
 def _believe_in_interrupt() -> None:
     """The interpreter notes that a KeyboardInterrupt ended the program when one leaves code that it
     was given as text; whatever ran as text since (namedtuple does) has wiped out the note of ours."""

@@ -11,6 +11,17 @@ if TYPE_CHECKING:
     from typing import NoReturn
 
 
+def _set_aside() -> None:
+    """What is loaded from now on is no file of the program's, for tools that report on those."""
+    import os
+
+    from ao_lsp.taint.hiding import set_modules_aside
+
+    runner = os.path.dirname(os.path.abspath(__file__))
+    for folder in (os.path.dirname(runner), runner, os.path.join(runner, "transports")):
+        set_modules_aside(folder)
+
+
 def main(handed_over: bool = False) -> NoReturn:
     """Run `ao-record` with the process's arguments. Does not return (launch.py says how it ends)."""
     arguments = sys.argv[1:]
@@ -37,6 +48,7 @@ def main(handed_over: bool = False) -> NoReturn:
             except OSError as error:
                 sys.stderr.write(f"ao-record: cannot run {python}: {error.strerror}\n")
                 raise SystemExit(127) from None
+    _set_aside()
     if options.server_python:
         from ao_lsp import connect
 

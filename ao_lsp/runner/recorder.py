@@ -9,6 +9,7 @@ import time
 
 from ao_lsp.runner import secrets
 from ao_lsp.runner.outbox import Outbox
+from ao_lsp.taint.frames import unwatched
 from ao_lsp.taint.kept import keep
 
 TYPE_CHECKING = False
@@ -57,7 +58,7 @@ class Recorder:
 
         transports.install(recorder)
         # The first registered is the last that is called: after the program's own.
-        atexit.register(recorder._finish)
+        atexit.register(unwatched(recorder._finish))
         os.register_at_fork(after_in_child=recorder._forked)
         recorder._outbox.post(recorder._first_event())
         if untracked:

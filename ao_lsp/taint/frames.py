@@ -84,6 +84,24 @@ def unseen_methods(cls: Class) -> Class:
     return cls
 
 
+def unwatched(function: Callable[..., Any]) -> Callable[..., Any]:
+    """`function`, with no tracer being told of what goes on in it: a debugger that steps off the end of the
+    program must not go on in our code, nor end it where somebody quits."""
+
+    @unseen
+    def quiet(*args: Any) -> Any:
+        tracer = gettrace()
+        if tracer is None or not callable(tracer):
+            return function(*args)
+        sys.settrace(None)
+        try:
+            return function(*args)
+        finally:
+            sys.settrace(tracer)
+
+    return quiet
+
+
 COUNTS_NO_RETURNS = sys.version_info >= (3, 12)
 """Whether hidden frames may return under a tracer or profiler."""
 _PROFILER = 2  # the number of such tools in sys.monitoring
