@@ -29,7 +29,7 @@ WATCHED = "__@ao.watched"
 
 
 def install() -> None:
-    """Make the helpers known to rewritten code, at rest."""
+    """Make the helpers known to rewritten code, at rest until recorded calls are possible."""
     names = {HELPER + name: helper for name, helper in resting.HELPERS.items()}
     vars(builtins).update(names)
     # The finalisers of global objects run when the interpreter has put back the built-ins of its start.
@@ -38,6 +38,8 @@ def install() -> None:
         start[TAINTED] = start[WATCHED] = ()
     vars(builtins)[TAINTED] = TAINT
     vars(builtins)[WATCHED] = LIVE
+    if LIVE:
+        load()
 
 
 def _builtins_of_the_start() -> list[dict[str, Any]]:

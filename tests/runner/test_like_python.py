@@ -29,9 +29,10 @@ STATES = ("plain", "live")
 LIVE = """
 import sys
 sys.path.append({package!r})
-from ao_lsp.taint import origins, state, table
+from ao_lsp.taint import origins, state, strands, table
 sys.path.pop()
 state.go_live()
+strands.install()
 KEPT = [table.mark("tagged at start", origins.origin("call"))]
 """
 
@@ -92,6 +93,9 @@ SEEN_ON_3_10 = {
     "warnings and their stack levels",
 }
 
+# Python 3.11 tells a profiler of the returns of hidden frames (docs/fidelity.md).
+SEEN_ON_3_11 = {("profiling", "live")}
+
 
 @pytest.mark.parametrize("state", STATES)
 @pytest.mark.parametrize("name", PROGRAMS)
@@ -100,6 +104,8 @@ def test_a_program_behaves_as_under_python(
 ) -> None:
     if name in SEEN_ON_3_10 and version(python) == "3.10":
         pytest.skip("Python 3.10 cannot hide a frame")
+    if (name, state) in SEEN_ON_3_11 and version(python) == "3.11":
+        pytest.skip("Python 3.11 tells a profiler of the returns of hidden frames")
     program = PROGRAMS[name]
     folder = tmp_path / "work"
     folder.mkdir()
