@@ -95,10 +95,11 @@ def _is_made_of_one(value: object) -> bool:
 class CarriedIterator:
     """Steps library code under its escrow and tags what it yields."""
 
-    __slots__ = ("_derived", "_escrow", "_inner", "_source")
+    __slots__ = ("_derived", "_escrow", "_inner", "_source", "_spread")
 
     def __init__(self, source: Any, escrow: Escrow) -> None:
         self._source = source
+        self._spread = False
         self._escrow = escrow
         self._derived = _is_made_of_one(source)
         self._inner: Any = None
@@ -108,6 +109,8 @@ class CarriedIterator:
             token = ACTIVE_TAINT.set(self._escrow)
             try:
                 self._inner = iter(self._source)
+                if not self._spread:
+                    self._source = None  # a loop holds its iterator only
             finally:
                 ACTIVE_TAINT.reset(token)
         return self
@@ -144,7 +147,7 @@ class CarriedIterator:
 
 @unseen
 def iterate(value: Any) -> Any:
-    """What a `for`, an unpacking or a `yield from` goes over in place of `value`."""
+    """What a `for` or a `yield from` goes over in place of `value`."""
     cls = type(value)
     if cls in VALUE_TYPES:
         return characters(value)
@@ -162,6 +165,15 @@ def iterate(value: Any) -> Any:
     if cls is GeneratorType:
         escrow.fills(value)  # whoever goes on with it later goes on under the same escrow
     return CarriedIterator(value, escrow)
+
+
+@unseen
+def spread(value: Any) -> Any:
+    """What an unpacking goes over, all at once, in place of `value`: which it holds until it is done."""
+    carried = iterate(value)
+    if type(carried) is CarriedIterator:
+        carried._spread = True
+    return carried
 
 
 @unseen
@@ -358,6 +370,7 @@ class CarriedAsyncIterator:
     def __aiter__(self) -> CarriedAsyncIterator:
         if self._inner is None:
             self._inner = type(self._source).__aiter__(self._source)
+            self._source = None
         return self
 
     def __anext__(self) -> Any:

@@ -33,7 +33,7 @@ from ao_lsp.taint.table import SOURCE, VALUE_TYPES, mark, origins_of, watch
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from typing import Any, TypeAlias
 
     Model: TypeAlias = Callable[..., Any]
@@ -132,29 +132,29 @@ def _formatted(template: str, args: tuple[Any, ...], kwargs: Any) -> Any:
     if not TAINT:
         return NOTHING
     used: list[Any] = []
-    automatic = itertools.count()
-
-    def take(text: str) -> None:
-        for _, field, spec, _ in formatter_parser(text):
-            if field is None:
-                continue
-            first, rest = formatter_field_name_split(field)
-            if first == "":
-                first = next(automatic)
-            value: Any = args[first] if isinstance(first, int) else dict.get(kwargs, first)
-            for is_attribute, key in rest:
-                if is_attribute or type(value) not in (dict, list, tuple):
-                    break
-                value = value[key]
-            used.append(value)
-            if spec:
-                take(spec)
-
     try:
-        take(template)
+        _take(template, args, kwargs, itertools.count(), used)
     except Exception:  # `format` itself says what is wrong, or the mapping is no dictionary
         return reach([*args, kwargs])
     return reach(used)
+
+
+# No function within `_formatted`: one that calls itself is a cycle, which would hold the arguments.
+def _take(text: str, args: tuple[Any, ...], kwargs: Any, automatic: Iterator[int], used: list[Any]) -> None:
+    for _, field, spec, _ in formatter_parser(text):
+        if field is None:
+            continue
+        first, rest = formatter_field_name_split(field)
+        if first == "":
+            first = next(automatic)
+        value: Any = args[first] if isinstance(first, int) else dict.get(kwargs, first)
+        for is_attribute, key in rest:
+            if is_attribute or type(value) not in (dict, list, tuple):
+                break
+            value = value[key]
+        used.append(value)
+        if spec:
+            _take(spec, args, kwargs, automatic, used)
 
 
 # -- functions of one text or number

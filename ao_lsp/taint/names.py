@@ -70,6 +70,7 @@ def load() -> None:
         "item": ops.item,
         "iterate": flow.iterate,
         "iterate_async": flow.iterate_async,
+        "spread": flow.spread,
         "target": ops.target,
         "text": ops.text,
         **ops.BINARY,

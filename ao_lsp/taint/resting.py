@@ -67,7 +67,18 @@ _itself = partial({}.get, None)
 
 HELPERS: dict[str, Callable[..., Any]] = {
     **dict.fromkeys(
-        ("attribute", "awaited", "callee", "entered", "entered_async", "item", "iterate", "iterate_async", "target"),
+        (
+            "attribute",
+            "awaited",
+            "callee",
+            "entered",
+            "entered_async",
+            "item",
+            "iterate",
+            "iterate_async",
+            "spread",
+            "target",
+        ),
         _itself,
     ),
     "formatted": _formatted,

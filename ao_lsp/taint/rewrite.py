@@ -7,7 +7,8 @@
     o[key]           item(o)[key]
     o.name += y      target(o).name += y
     f"{a!r:>9} b"    text(formatted(a, 114, ">9"), " b")
-    for x in y       for x in iterate(y)                also comprehensions, *y, a, b = y, yield from y
+    for x in y       for x in iterate(y)                also comprehensions, yield from y
+    a, b = y         a, b = spread(y)                   also *y
     await x          await awaited(x)
     with x           with entered(x)                    also async for, async with
 
@@ -29,8 +30,9 @@ import sys
 from typing import Any, TypeVar
 
 from ao_lsp.taint.names import HELPER, TAINTED, WATCHED
+from ao_lsp.taint.percent import pieces_of
 
-VERSION = 4
+VERSION = 5
 """To be raised with every change of what is generated."""
 
 Node = TypeVar("Node", bound="ast.expr | ast.stmt")
@@ -236,6 +238,9 @@ class _Rewriter(ast.NodeTransformer):
     def visit_BinOp(self, node: ast.BinOp) -> Any:
         if _is_literal(node):
             return node
+        as_written = _f_string_of(node)
+        if as_written is not None:
+            return self.visit_JoinedStr(as_written)
         left, right = self.visit(node.left), self.visit(node.right)
         name = type(node.op).__name__
         of_left, of_right = _branches(left), _branches(right)
@@ -396,7 +401,7 @@ class _Rewriter(ast.NodeTransformer):
     def visit_Starred(self, node: ast.Starred) -> Any:
         node.value = self.visit(node.value)
         if isinstance(node.ctx, ast.Load):
-            node.value = _stepped("iterate", node.value)
+            node.value = _stepped("spread", node.value)
         return node
 
     def visit_Assign(self, node: ast.Assign) -> Any:
@@ -404,7 +409,7 @@ class _Rewriter(ast.NodeTransformer):
         node.value = self.visit(node.value)
         unpacked = len(node.targets) == 1 and isinstance(node.targets[0], (ast.Tuple, ast.List))
         if unpacked and not isinstance(node.value, (ast.Tuple, ast.List, ast.Constant)):
-            node.value = _stepped("iterate", node.value)
+            node.value = _stepped("spread", node.value)
         return node
 
     def _loop(self, node: Any) -> Any:
@@ -436,3 +441,29 @@ class _Rewriter(ast.NodeTransformer):
 
 def _values_in(spec: ast.expr) -> bool:
     return isinstance(spec, ast.JoinedStr) and any(isinstance(piece, ast.FormattedValue) for piece in spec.values)
+
+
+def _f_string_of(node: ast.BinOp) -> ast.JoinedStr | None:
+    """The f-string that the compiler would make of a `%`."""
+    template, values = node.left, node.right
+    if (
+        not isinstance(node.op, ast.Mod)
+        or not isinstance(template, ast.Constant)
+        or not isinstance(template.value, str)
+        or not isinstance(values, ast.Tuple)
+        or any(isinstance(value, ast.Starred) for value in values.elts)
+    ):
+        return None
+    pieces = pieces_of(template.value)
+    if pieces is None or sum(not isinstance(piece, str) for piece in pieces) != len(values.elts):
+        return None
+    rest = iter(values.elts)
+    made: list[ast.expr] = []
+    for piece in pieces:
+        if isinstance(piece, str):
+            made.append(_at(ast.Constant(piece), template))
+        else:
+            value = next(rest)
+            spec = _at(ast.JoinedStr([_at(ast.Constant(piece[1]), value)]), value) if piece[1] else None
+            made.append(_at(ast.FormattedValue(value, piece[0], spec), value))
+    return _at(ast.JoinedStr(made), node)

@@ -4,7 +4,24 @@ from __future__ import annotations
 
 from .like_python import Program, _p
 
+_TEMPLATES = [
+    "%s%s", "%s %r %%", "%%%s%a", "%5s|%-5s", "%05s%+s", "%.2s%9.3s", "%00s%-0r", "%123s%s", "%.123s%s", "%5.s%.s", "%s", "%s%s%s",
+    "%d%s", "%(a)s%s", "%ls%s", "%c%s", "%", "%s%", "", "%%", "x", "% s%#s", "%*s", "%i %s", "%-s%.0s",
+]  # fmt: skip
+
 FRAMES: dict[str, Program] = {
+    "texts formatted by percent": _p(
+        "import traceback\nclass C:\n    def __init__(self, n):\n        print('made', n)\n        self.n = n\n"
+        "    def __str__(self):\n        print('str', self.n)\n        return 'c' * self.n\n    __repr__ = __str__\n"
+        "    def __del__(self):\n        print('del', self.n)\n"
+        + "".join(
+            f"try: print({template!r} % (C(1), C(2)))\nexcept Exception: traceback.print_exc()\n"
+            for template in _TEMPLATES
+        )
+        + "print('%s' % (1,), '%s' % 1, '%s %s' % (*'ab',), b'%s' % (b'x',), '%s' % ((1, 2),), '%%' % (), '' % (), '%s' % [C(3)])\n"
+        "try: print('%s %s' % (C(1), 1 /\n 0))\nexcept Exception: traceback.print_exc()\n"
+        "class E:\n    def __str__(self): return 1\ntry: print('%s %s' % (C(1),\n E()))\nexcept Exception: traceback.print_exc()\n"
+    ),
     # -- where things are
     "positions in a traceback": _p(
         """

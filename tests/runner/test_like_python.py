@@ -18,9 +18,10 @@ import pytest
 
 from .like_python import PROGRAMS as ORDINARY
 from .like_python import Program
+from .like_python_ends import ENDS
 from .like_python_frames import FRAMES
 
-PROGRAMS = {**ORDINARY, **FRAMES}
+PROGRAMS = {**ORDINARY, **FRAMES, **ENDS}
 
 RECORD = str(Path(sys.executable).with_name("ao-record"))
 STATES = ("plain", "live")
@@ -34,6 +35,8 @@ sys.path.pop()
 state.go_live()
 strands.install()
 KEPT = [table.mark("tagged at start", origins.origin("call"))]
+import builtins
+builtins.tag = lambda value: table.mark(value, origins.origin("call"))
 """
 
 

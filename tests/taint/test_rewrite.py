@@ -70,7 +70,7 @@ CASES = {
     "a method of what a call returns": ("f().m()", "callee((callee(f)() if L else f()).m)()"),
     "unpacked arguments": (
         "f(*a, **b)",
-        "(callee(f) if L else f)(*(iterate(a) if L else a), **b)",
+        "(callee(f) if L else f)(*(spread(a) if L else a), **b)",
     ),
     "functions that look at their caller's frame": (
         "super().m(), locals(), eval('1'), type(a)",
@@ -82,6 +82,11 @@ CASES = {
         "f'{a!r:>9} b {c}'",
         "text(formatted(a, 114, '>9'), ' b ', formatted(c)) if T else f'{a!r:>9} b {c}'",
     ),
+    "a percent that the compiler writes as an f-string": (
+        "'%s: %-5r%%' % (a, f())",
+        "text(formatted(a, 115), ': ', formatted(callee(f)() if L else f(), 114, '5'), '%')",
+    ),
+    "a percent that it leaves": ("'%d %s' % (a, b)", "Mod('%d %s', (a, b))"),
     "an f-string of one name": ("f'{a}'", "formatted(a) if T else f'{a}'"),
     "an f-string with a computed width": (
         "f'{a:{w}}'",
@@ -91,7 +96,7 @@ CASES = {
     "an f-string without values": ("f'x'", "f'x'"),
     "a loop": ("for x in y:\n    pass", "for x in iterate(y) if L else y:\n    pass"),
     "a comprehension": ("[x for x in f()]", "[x for x in iterate(callee(f)() if L else f())]"),
-    "unpacking": ("a, *b = c", "(a, *b) = iterate(c) if L else c"),
+    "unpacking": ("a, *b = c", "(a, *b) = spread(c) if L else c"),
     "swapping": ("a, b = b, a", "(a, b) = (b, a)"),
     "a plain assignment": ("a = b = c", "a = b = c"),
     "in a class body, whose namespace may answer every name": (
