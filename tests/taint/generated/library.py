@@ -88,7 +88,7 @@ class Many:
     """An iterable that is no iterator, with a length."""
 
     def __init__(self, values: list[Any]) -> None:
-        self._values = values
+        self._values = [*values]  # or a loop could go on for as long as its body adds to them
 
     def __iter__(self) -> Iterator[Any]:
         return iter(self._values)

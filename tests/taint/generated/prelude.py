@@ -56,7 +56,7 @@ class Obj(Plain):
     def __iter__(self):
         e("iter", self.n)
         yield self.n
-        yield from self.parts
+        yield from [*self.parts]
     def __enter__(self):
         return e("enter", self)
     def __exit__(self, kind, error, trace):

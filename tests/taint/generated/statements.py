@@ -76,7 +76,10 @@ class Statements(Expressions):
         kind = self.pick("int", "str", "list", "obj", "dict")
         operator = {"str": "+=", "list": "+=", "obj": "+=", "dict": "|="}.get(kind) or self.pick(*_AUGMENTED)
         # The names of an outer scope cannot be augmented without a declaration: some do, and fail alike.
-        self.line(f"{self.tape.choice(self.names[kind])} {operator} {self.expr(kind)}")
+        value = self.expr(kind)
+        if operator == "+=" and kind != "obj":
+            value = f"({value})[:5]"  # what doubles in a loop would not stay small
+        self.line(f"{self.tape.choice(self.names[kind])} {operator} {value}")
 
     def augment_item(self) -> None:
         operator = self.pick("+=", "-=", "%=", "|=")
@@ -88,7 +91,9 @@ class Statements(Expressions):
             f"{self.atom('list', 1)}[:1]",
             f"d0[{self.expr('str', 1)}, 1]",
         )
-        self.line(f"{target} {operator} {self.expr(self.pick('int', 'int', 'list', 'str'), 2)}")
+        kind = self.pick("int", "int", "list", "str")
+        value = self.expr(kind, 2) if kind == "int" else f"({self.expr(kind, 2)})[:5]"
+        self.line(f"{target} {operator} {value}")
 
     def expression(self) -> None:
         self.line(self.expr(self.tape.choice(KINDS)))
@@ -97,7 +102,8 @@ class Statements(Expressions):
         x = self.expr
         self.line(
             self.pick(
-                f"{self.atom('list', 2)}.{self.pick('append', 'remove', 'extend', 'count')}({x(self.pick('int', 'list'), 2)})",
+                f"{self.atom('list', 2)}.{self.pick('remove', 'extend', 'count')}({self.atom('list', 2)}[:5])",
+                f"{self.atom('list', 2)}.append({x(self.pick('int', 'list'), 2)})",
                 f"{self.atom('list', 1)}[{self.pick('0', ':1', '-1')}] = {x(self.pick('int', 'list'), 2)}",
                 f"{self.atom('dict', 1)}[{x('str', 2)}] = {x('int', 2)}",
                 f"{self.atom('dict', 2)}.{self.pick('setdefault', 'pop', 'get')}({x('str', 1)}, {x('list', 1)})",
