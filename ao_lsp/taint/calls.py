@@ -60,7 +60,7 @@ if TYPE_CHECKING:
 
 keep(__name__)
 
-_MethodWrapper = type("".__str__)
+_MethodWrapper, _SlotWrapper = type("".__str__), type(str.__str__)
 _BOUND = frozenset({BuiltinFunctionType, MethodType, _MethodWrapper})
 
 
@@ -540,9 +540,11 @@ def callee(function: Any) -> Any:
             return _compiled(function)
         if cls is type and _is_plain(function):
             return function
-        if cls is _MethodWrapper and function.__name__ in _STEPS:
-            return partial(_STEPS[function.__name__], function.__self__)
         if cls is _MethodWrapper:
+            step = _STEPS.get(function.__name__)
+            # Not `super().__next__` in a class that has one of its own.
+            if step is not None and type(lookup(type(function.__self__), function.__name__)) is _SlotWrapper:
+                return partial(step, function.__self__)
             return function  # `super().__init__`: what it stores is stored by identity
         if issubclass(cls, type):
             if function in _TYPES:

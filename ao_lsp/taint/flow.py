@@ -181,7 +181,7 @@ def next_of(function: Any, /, *args: Any, **kwargs: Any) -> Any:
     """`next`."""
     iterator = args[0] if args else None
     carried = iterate(iterator)
-    if carried is iterator or not hasattr(type(iterator), "__next__"):
+    if carried is iterator or not _has(iterator, "__next__"):
         return function(*args, **kwargs)  # or it says what is wrong
     result = [function(carried, *args[1:], **kwargs)]
     if type(carried) is CarriedIterator and carried._escrow.outputs:
@@ -213,7 +213,7 @@ def dictionary(function: Any, /, *args: Any, **kwargs: Any) -> Any:
     """`dict`, of pairs or of an object that looks like a mapping."""
     if len(args) != 1 or type(args[0]) in (dict, list, tuple):
         return function(*args, **kwargs)
-    if hasattr(type(args[0]), "__next__"):
+    if _has(args[0], "__next__"):
         return function(iterate(args[0]), **kwargs)
     return _made_of(args[0], function, args, kwargs)
 

@@ -370,6 +370,10 @@ PROGRAMS: dict[str, Program] = {
         "class P(PathBase):\n    made = {}\n    def open(self, mode='r', *a, **k):\n        return io.BytesIO(b'abc') if 'b' in mode else io.StringIO('abc')\n"
         "p = P('x')\nprint(p.read_bytes(), p.read_text(), p.write_bytes(b'abc'), p.write_text('abc'))"
     ),
+    "an iterator that steps its base": _p(
+        "import itertools\nclass G(itertools.groupby):\n    def __next__(self):\n        print('step')\n        return super().__next__()\n"
+        "print([k for k, _ in G('aab')], next(G('x'))[0], G('y').__next__()[0], iter('z').__next__())"
+    ),
     "functions of sys that were replaced": _p(
         "import json, os, sys\nprint(str(1) + str(2))\nfor n in ('_getframe', 'gettrace', 'getprofile', 'exc_info', 'intern', 'getrefcount'):\n    setattr(sys, n, None)\n"
         "import helper\nprint(helper.x, json.dumps([len(str(1)) + 1]), sum(n for n in [1, 2]), os.environ.get('AO_NO_SUCH'), [*map(int, '12')])\ntry:\n    int('x')\nexcept ValueError as e:\n    print(e)",
