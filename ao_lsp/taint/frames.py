@@ -52,6 +52,8 @@ HIDES = sys.version_info >= (3, 11)
 RESUME, NOP = _specimen.__code__.co_code[0], _specimen.__code__.co_code[2]
 
 
+COUNTS_NO_RETURNS = sys.version_info >= (3, 12)
+"""Whether hidden frames may return under a tracer or profiler."""
 RUNS_IN_PIECES = 0x20 | 0x80 | 0x200  # generators, coroutines, asynchronous generators: inspect.CO_*
 
 
@@ -69,11 +71,34 @@ def without_resume(instructions: bytes) -> bytes:
     return instructions
 
 
+def shown(code: CodeType, file: str) -> CodeType:
+    """`hidden` code with its RESUME again, as if from `file`."""
+    instructions = code.co_code
+    for index in range(0, len(instructions), 2):
+        if instructions[index] == NOP:
+            instructions = b"%b%c\0%b" % (instructions[:index], RESUME, instructions[index + 2 :])
+            break
+    return code.replace(co_code=instructions, co_filename=file)
+
+
 def unseen(function: Function) -> Function:
     """Make frames of `function` invisible; returns it. Must not be a generator or coroutine."""
     if HIDES:
         function.__code__ = hidden(function.__code__)
+        if not COUNTS_NO_RETURNS and function.__closure__ is not None:
+            _patches.append(function)
     return function
+
+
+_patches: list[Any] = []
+"""Functions made to take the place of others, which library code calls, on Python 3.11."""
+
+
+def show_patches() -> None:
+    """From now on what took the place of functions of libraries can be seen: somebody counts returns."""
+    while _patches:
+        patch = _patches.pop()
+        patch.__code__ = shown(patch.__code__, f"<{patch.__module__}>")
 
 
 def unseen_methods(cls: Class) -> Class:
@@ -102,8 +127,6 @@ def unwatched(function: Callable[..., Any]) -> Callable[..., Any]:
     return quiet
 
 
-COUNTS_NO_RETURNS = sys.version_info >= (3, 12)
-"""Whether hidden frames may return under a tracer or profiler."""
 _PROFILER = 2  # the number of such tools in sys.monitoring
 
 

@@ -116,6 +116,7 @@ def _load_by(loader: type[SourceFileLoader], folder: str) -> None:
 def _change_this() -> None:
     """What is loaded already, the same."""
     plain = [hidden, without_resume, frames.unseen, frames.unseen_methods, frames.is_counted, _hidden, _set_aside]
+    plain += [frames.shown, frames.show_patches]
     for cls in (_SettingAside, _Hiding):
         plain += [value for value in vars(cls).values() if type(value) is type(hidden)]
     for function in plain:

@@ -98,6 +98,7 @@ _in_search: set[str] = set()
 def code_of(file: str, is_script: bool = False) -> CodeType | None:
     """The rewritten code of a module of the user's; None where it has to run as it is."""
     if frames.is_counted():
+        frames.show_patches()
         _report(f"{file}: not rewritten: a profiler or a coverage tool is at work")
         return None
     try:
