@@ -51,6 +51,7 @@ def behaviour(source: str, state_: str, rewritten: bool, keeps: bool) -> list[st
     """What a program does, line by line."""
     log = library.Log(keeps)
     tagging = rewritten and state_ == "live"
+    (names.load if tagging else names.install)()
     namespace: dict[str, Any] = {
         "__name__": MODULE,
         "e": log.e,
@@ -84,12 +85,6 @@ def behaviour(source: str, state_: str, rewritten: bool, keeps: bool) -> list[st
     return log.said
 
 
-@pytest.fixture(scope="module", autouse=True)
-def _helpers() -> None:
-    names.install()
-    names.load()
-
-
 @pytest.mark.filterwarnings("ignore::SyntaxWarning")
 @pytest.mark.parametrize("state_", STATES)
 @settings(
@@ -108,6 +103,8 @@ def test_a_random_program_behaves_alike_plain_and_rewritten(state_: str, decisio
         assume(False)
     linecache.cache[FILE] = (len(source), None, source.splitlines(True), FILE)
     plain = behaviour(source, state_, False, keeps)
+    # Operators that call themselves reach less deep where values are tracked (docs/fidelity.md).
+    assume(state_ == "plain" or not any("RecursionError" in line for line in plain))
     rewritten = behaviour(source, state_, True, keeps)
     lost, escrow.LOST[:] = escrow.LOST[:], []
     assert rewritten == plain, source

@@ -69,8 +69,12 @@ class Log:
 
 
 def formatted(error: BaseException) -> list[str]:
-    """The traceback of an error, without the frames that lie outside the program."""
-    return traceback.format_exception(error)
+    """The traceback of an error. Python 3.13 looks for what may have been meant in objects of the program, whose
+    code may fail."""
+    try:
+        return traceback.format_exception(error)
+    except Exception as other:
+        return [f"{type(error).__name__}, {type(other).__name__}"]
 
 
 class Box:
