@@ -10,7 +10,7 @@ import time
 from ao_lsp.runner import endpoints, places, secrets
 from ao_lsp.runner.keys import request_hash
 from ao_lsp.runner.replay import site_key
-from ao_lsp.taint import escrow
+from ao_lsp.taint import escrow, replies
 from ao_lsp.taint.kept import keep
 
 TYPE_CHECKING = False
@@ -100,6 +100,9 @@ class Call:
         self._status = status
         self._headers = secrets.clean_headers(headers)
         if status < 400:
+            if self._recorder.tracks:
+                encodings = [value for name, value in self._headers if name.lower() == "content-encoding"]
+                replies.remember(self.id, replies.Reply(self._pieces, "".join(encodings)))
             escrow.produced(self.id, self._escrow)
             # `http.client` sends in one call of the user's, and gets the response in another.
             here = escrow.ACTIVE_TAINT.get()

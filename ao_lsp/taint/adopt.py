@@ -19,7 +19,7 @@ from __future__ import annotations
 from _weakref import ref as _ref
 from sys import _getframe
 
-from ao_lsp.taint import escrow, reach, scope
+from ao_lsp.taint import escrow, reach, replies, scope
 from ao_lsp.taint.kept import keep
 from ao_lsp.taint.kinds import (
     AsyncGeneratorType,
@@ -34,6 +34,7 @@ from ao_lsp.taint.kinds import (
     module_of,
     name_of,
 )
+from ao_lsp.taint.leaves import Leaves
 from ao_lsp.taint.origins import step
 from ao_lsp.taint.state import TAINT
 from ao_lsp.taint.table import HOLDER, PASSED, SOURCE, VALUE_TYPES, mark, unshared, watch
@@ -41,6 +42,7 @@ from ao_lsp.taint.table import HOLDER, PASSED, SOURCE, VALUE_TYPES, mark, unshar
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Collection
+    from types import FrameType
     from typing import Any
 
     from ao_lsp.taint.origins import Origins
@@ -48,6 +50,8 @@ if TYPE_CHECKING:
 keep(__name__)
 
 _MAX_DEPTH = 12
+_MAX_SOUGHT = 500
+"""How many values of one result are sought in what was said."""
 _RESULTS_TO_BE = frozenset({"Future", "Task"})
 
 # Objects that carry by identity what is handed to them, or that serve many calls at once: tagging
@@ -69,29 +73,51 @@ _RUNNING = frozenset({GeneratorType, CoroutineType, AsyncGeneratorType})
 class _Adoption:
     """One result being tagged."""
 
-    __slots__ = ("derived", "inputs", "origins")
+    __slots__ = ("derived", "frame", "inputs", "left", "origins", "replies")
 
-    def __init__(self, origins: Origins, derived: bool, inputs: Collection[Any]) -> None:
-        self.origins = origins
+    def __init__(self, origins: Origins, derived: bool, inputs: Collection[Any], frame: FrameType) -> None:
+        self.origins = step(origins, frame)
         self.derived = derived
         self.inputs = inputs
+        self.frame = frame
+        self.replies = replies.of(origins)
+        self.left = _MAX_SOUGHT
+
+    def of(self, value: Any) -> Origins:
+        """The origins of a plain value: of several recorded calls, the one that said it; of several
+        things that went in, the text that came out as it was."""
+        if len(self.replies) > 1 and self.left:
+            self.left -= 1
+            said = replies.source_of(value, self.replies)
+            if said is not None:
+                return step(said, self.frame)
+        if len(self.origins) > 1 and self.left and type(value) is str:
+            self.left -= 1
+            for part in reach.walk(self.inputs):
+                if type(part) is str and part == value and id(part) in TAINT:
+                    return step(TAINT[id(part)][1], self.frame)
+        return self.origins
 
     def value(self, value: Any, alone: bool, given: bool = False) -> Any:
         """A plain value; `given`: known to be no default."""
         if id(value) in TAINT:
             return value
         if alone or self.derived:
-            return mark(value, self.origins, alone)
+            return mark(value, self.of(value), alone)
         if (given or _is_interpreters(value)) and not reach.holds(self.inputs, value):
-            return mark(value, self.origins)
+            return mark(value, self.of(value))
         return value
 
     def part(self, part: Any, alone: bool, depth: int, given: bool = False) -> Any:
         """Something that a fresh object holds; `alone`: nobody else does."""
         if type(part) in VALUE_TYPES:
             return self.value(part, alone, given or (not alone and self.quotes(part)))
-        if alone and depth < _MAX_DEPTH and id(part) not in TAINT:
+        if id(part) in TAINT:
+            return part
+        if alone and depth < _MAX_DEPTH:
             return self.whole(part, depth + 1)
+        if self.replies and not reach.holds(self.inputs, part):
+            return _Said(self).whole(part)
         return part
 
     def gives(self, part: Any) -> bool:
@@ -120,7 +146,7 @@ class _Adoption:
                 alone = unshared(part, 2)
                 if alone and type(part) in VALUE_TYPES:  # most of what is split, found or parsed
                     if id(part) not in TAINT:
-                        mark(part, self.origins, True)
+                        mark(part, self.of(part), True)
                 else:
                     made[index] = self.part(part, alone or (not depth and self.gives(part)), depth)
         elif cls is tuple or _is_named_tuple(cls):
@@ -142,20 +168,23 @@ class _Adoption:
                 if unshared(part, 3):
                     self.part(part, True, depth)
         elif issubclass(cls, (str, bytes, int, float)):  # a text that has more methods
-            watch(made, self.origins, SOURCE)
+            watch(made, self.of("".join((made,))) if issubclass(cls, str) else self.origins, SOURCE)
         elif reach.is_data(cls):
-            fields = reach.fields_of(made) or {}
-            given = _given_fields(made)
-            for name in list(fields):
-                part = fields[name]
-                alone = unshared(part, 2)
-                if alone or self.derived or name in given or type(part) not in VALUE_TYPES:
-                    fields[name] = self.part(part, alone, depth, name in given)
+            self.fields(made, depth)
             watch(made, self.origins, HOLDER)
         elif cls not in _NEVER and (not is_service(cls) or (self.derived and cls.__name__ in _RESULTS_TO_BE)):
             # What runs code may come out with constants of that code, too.
             watch(made, self.origins, HOLDER if cls in _RUNNING and not self.derived else SOURCE)
         return made
+
+    def fields(self, made: Any, depth: int) -> None:
+        given = _given_fields(made)
+        for fields in (reach.fields_of(made) or {}, reach.extra_of(made) or {}):
+            for name in list(fields):
+                part = fields[name]
+                alone = unshared(part, 2)
+                if alone or self.derived or name in given or type(part) not in VALUE_TYPES:
+                    fields[name] = self.part(part, alone, depth, name in given)
 
     def mapping(self, made: dict[Any, Any], depth: int) -> None:
         renamed = False
@@ -173,6 +202,24 @@ class _Adoption:
         if renamed and type(made) is dict:  # the order stays, only the key objects change
             made.clear()
             made.update(pairs)
+
+
+class _Said(Leaves):
+    """In what library code goes on to hold, only what a recorded call has said is tagged."""
+
+    __slots__ = ("_adoption",)
+
+    def __init__(self, adoption: _Adoption) -> None:
+        Leaves.__init__(self)  # not `super()`, which looks at frames
+        self._adoption = adoption
+
+    def value(self, value: Any) -> Any:
+        adoption = self._adoption
+        if id(value) in TAINT or not adoption.left:
+            return value
+        adoption.left -= 1
+        said = replies.source_of(value, adoption.replies, as_part=False)
+        return value if said is None else mark(value, step(said, adoption.frame))
 
 
 def _is_interpreters(value: Any) -> bool:
@@ -233,10 +280,10 @@ def adopt(result: Any, origins: Origins, derived: bool = False, inputs: Collecti
     if not origins or result is None or result is True or result is False:
         return result
     alone = unshared(result, PASSED)
-    if (alone or derived) and type(result) in VALUE_TYPES:
+    if (alone or derived) and type(result) in VALUE_TYPES and len(origins) < 2:
         return result if id(result) in TAINT else mark(result, step(origins, _getframe(1)), alone)
     try:
-        adoption = _Adoption(step(origins, _getframe(1)), derived, inputs)
+        adoption = _Adoption(origins, derived, inputs, _getframe(1))
         if type(result) in VALUE_TYPES:
             return adoption.value(result, alone)
         if id(result) in TAINT:
@@ -253,10 +300,21 @@ def adopt(result: Any, origins: Origins, derived: bool = False, inputs: Collecti
     return result
 
 
+def adopt_fields(made: Any, origins: Origins, inputs: Collection[Any]) -> None:
+    """What a constructor of library code has put into an object of the user's."""
+    try:
+        if reach.is_data(type(made)):
+            _Adoption(origins, False, inputs, _getframe(1)).fields(made, 0)
+    except RecursionError:
+        pass
+    except Exception as error:
+        escrow.lost("the origins of fields", error)
+
+
 def tag_fresh(made: Any, origins: Origins) -> Any:
     """`adopt` for an object that is known to be fresh, whoever holds it by now."""
     try:
-        return _Adoption(step(origins, _getframe(1)), True, ()).whole(made)
+        return _Adoption(origins, True, (), _getframe(1)).whole(made)
     except Exception as error:
         escrow.lost("a result's origins", error)
         return made

@@ -29,7 +29,7 @@ from ao_lsp.taint import (
     stream_models,
     streams,
 )
-from ao_lsp.taint.adopt import adopt, blame, is_service
+from ao_lsp.taint.adopt import adopt, adopt_fields, blame, is_service
 from ao_lsp.taint.escrow import ACTIVE_TAINT, FILLED, Escrow
 from ao_lsp.taint.frames import unseen
 from ao_lsp.taint.kept import keep
@@ -48,7 +48,7 @@ from ao_lsp.taint.kinds import (
 )
 from ao_lsp.taint.origins import NOTHING, union
 from ao_lsp.taint.reach import reach
-from ao_lsp.taint.state import TAINT
+from ao_lsp.taint.state import INSIDE, TAINT
 from ao_lsp.taint.table import SOURCE, origins_of, pin, watch
 
 TYPE_CHECKING = False
@@ -131,15 +131,19 @@ def library(function: Any, /, *args: Any, **kwargs: Any) -> Any:
         return _spawn(function, _getframe(1), *map(flow.as_task, args), **kwargs)
     origins, derived, passed = _inputs(function, args, kwargs)
     held = Escrow(origins, escrow.place(_getframe(1)))
+    held.given = given = [args, kwargs]
     token = ACTIVE_TAINT.set(held)
+    INSIDE.append(None)
     try:
         result = [function(*args, **kwargs)]
     except BaseException as error:
         blame(error, held.origins)
         raise
     finally:
+        INSIDE.pop()
         ACTIVE_TAINT.reset(token)
         held.over = True
+        given.clear()
         if passed is not None:
             passed.settle(held.origins)
     if type(result[0]) is CoroutineType:
@@ -151,6 +155,9 @@ def library(function: Any, /, *args: Any, **kwargs: Any) -> Any:
     if outputs:
         return adopt(result.pop(), outputs, True, (args, kwargs))
     if not origins or _gives_callback(args, kwargs):
+        return result.pop()
+    if type(function) is MethodType and name.endswith(".__init__"):
+        adopt_fields(function.__self__, origins, (args, kwargs))
         return result.pop()
     if type(result[0]) in (GeneratorType, AsyncGeneratorType):
         streamed = origins_of(getattr(function, "__self__", None))
@@ -207,12 +214,17 @@ def _spawn(function: Any, frame: FrameType | None, /, *args: Any, **kwargs: Any)
     around a callback that spawns it; who asked for the task is still to be known."""
     place = escrow.place(frame)
     del frame
+    INSIDE.append(None)
     if ACTIVE_TAINT.get() is None and not scope.FOLLOWED:
-        return function(*args, **kwargs)  # the task's context stays as it would be
+        try:
+            return function(*args, **kwargs)  # the task's context stays as it would be
+        finally:
+            INSIDE.pop()
     token = ACTIVE_TAINT.set(Escrow(NOTHING, place))
     try:
         return function(*args, **kwargs)
     finally:
+        INSIDE.pop()
         ACTIVE_TAINT.reset(token)
 
 

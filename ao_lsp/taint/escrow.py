@@ -22,11 +22,14 @@ from _weakref import ref as _ref
 from ao_lsp.taint import scope
 from ao_lsp.taint.kept import keep
 from ao_lsp.taint.origins import NOTHING, origin, union
+from ao_lsp.taint.state import INSIDE
 from ao_lsp.taint.table import SOURCE, restate
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Collection
     from types import FrameType
+    from typing import Any
 
     from ao_lsp.taint.origins import Origins, Place
 
@@ -37,7 +40,10 @@ class Escrow:
     """The origins that wait while library code runs. `place` is where the user's code asked for it:
     in a task or thread that the library starts, that frame is not on the stack."""
 
-    __slots__ = ("_made", "_produced", "_seen", "ends", "inputs", "joined", "over", "parent", "place")
+    __slots__ = (
+        "_made", "_produced", "_seen", "answers",
+        "asked", "ends", "given", "inputs", "joined", "over", "parent", "place",
+    )  # fmt: skip
 
     def __init__(self, inputs: Origins, place: Place | None = None, parent: Escrow | None = None) -> None:
         self.inputs = inputs
@@ -53,6 +59,12 @@ class Escrow:
         self._produced: list[Origins] = []
         self._seen: list[Origins] = []
         self._made: list[_Made] = []
+        self.given: Collection[Any] = ()
+        """What went into the library call, for as long as that lasts."""
+        self.answers = NOTHING
+        """The recorded calls that the library call has made so far; of a fork, also those before it."""
+        self.asked = 0
+        """How often it was searched for what library code may have handed on (callbacks.py)."""
 
     @property
     def outputs(self) -> Origins:
@@ -72,21 +84,28 @@ class Escrow:
     def fork(self) -> Escrow:
         """The escrow of a task or thread that starts now: it does not see what others produce
         meanwhile; what it produces, this one has, too."""
-        return Escrow(self.known, self.place, self)
+        if not _STARTED:
+            _STARTED.append(True)
+            INSIDE.append(self.place)
+        forked = Escrow(self.known, self.place, self)
+        forked.given = self.given
+        forked.answers = self.answers
+        return forked
 
     def join(self) -> None:
         """The parent is given what this fork has made."""
         if not self.joined:
             self.joined = True
             for origins in self._seen:
-                _show(self.parent, origins)
+                show(self.parent, origins)
 
     def add(self, origins: Origins) -> None:
         """Something was produced in here."""
-        _show(self, origins)
+        show(self, origins)
         forked: Escrow | None = self
         while forked is not None:
             forked._produced.append(origins)
+            forked.answers = union(forked.answers, origins)
             for made in forked._made:
                 result = made()
                 if result is not None:
@@ -107,7 +126,11 @@ class Escrow:
         FILLED[made.key] = made, self
 
 
-def _show(escrow: Escrow | None, origins: Origins) -> None:
+_STARTED: list[bool] = []
+
+
+def show(escrow: Escrow | None, origins: Origins) -> None:
+    """From now on recorded calls under `escrow`, and under those that have joined it, know of `origins`."""
     while escrow is not None:
         escrow._seen.append(origins)
         escrow = escrow.parent if escrow.joined else None

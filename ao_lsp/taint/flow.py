@@ -16,12 +16,12 @@ from sys import _getframe
 from ao_lsp.taint import csv_models, databases, scope, stream_models, streams
 from ao_lsp.taint.adopt import adopt, blame
 from ao_lsp.taint.characters import characters
-from ao_lsp.taint.escrow import ACTIVE_TAINT, FILLED, Escrow, place
+from ao_lsp.taint.escrow import ACTIVE_TAINT, FILLED, Escrow, lost, place
 from ao_lsp.taint.frames import unseen, unseen_methods
 from ao_lsp.taint.kept import keep
 from ao_lsp.taint.kinds import AsyncGeneratorType, CoroutineType, GeneratorType, flags_of, lookup, module_of, name_of
 from ao_lsp.taint.origins import NOTHING
-from ao_lsp.taint.state import LIVE, TAINT
+from ao_lsp.taint.state import INSIDE, LIVE, TAINT
 from ao_lsp.taint.table import SOURCE, VALUE_TYPES, pin, watch
 
 TYPE_CHECKING = False
@@ -73,13 +73,19 @@ def _has(value: object, method: str) -> bool:
 
 def _escrow_for(value: object) -> Escrow | None:
     """The escrow under which `value` has to run; None where it runs as it is."""
-    filled = FILLED.get(id(value))
-    if filled is not None:
-        return filled[1]
-    entry = TAINT.get(id(value))
-    if entry is None:
-        return Escrow(NOTHING, place(_getframe(1))) if LIVE and _is_librarys(value) else None
-    return Escrow(entry[1], place(_getframe(1)))
+    try:
+        filled = FILLED.get(id(value))
+        if filled is not None:
+            return filled[1]
+        entry = TAINT.get(id(value))
+        if entry is None:
+            return Escrow(NOTHING, place(_getframe(1))) if LIVE and _is_librarys(value) else None
+        return Escrow(entry[1], place(_getframe(1)))
+    except RecursionError:
+        return None  # the program will meet the same
+    except Exception as error:
+        lost("what is iterated, awaited or entered", error)
+        return None
 
 
 def _is_made_of_one(value: object) -> bool:
@@ -107,20 +113,24 @@ class CarriedIterator:
     def __iter__(self) -> CarriedIterator:
         if self._inner is None:  # `a, *b = x` asks again for what it has begun to take from
             token = ACTIVE_TAINT.set(self._escrow)
+            INSIDE.append(None)
             try:
                 self._inner = iter(self._source)
                 if not self._spread:
                     self._source = None  # a loop holds its iterator only
             finally:
+                INSIDE.pop()
                 ACTIVE_TAINT.reset(token)
         return self
 
     def _step(self, step: Callable[..., Any], *args: Any) -> Any:
         escrow = self._escrow
         token = ACTIVE_TAINT.set(escrow)
+        INSIDE.append(None)
         try:
             return adopt(step(*args), escrow.origins, self._derived or bool(escrow.outputs))
         finally:
+            INSIDE.pop()
             ACTIVE_TAINT.reset(token)
 
     def __next__(self) -> Any:
@@ -225,9 +235,11 @@ def _made_of(value: Any, function: Any, args: tuple[Any, ...], kwargs: dict[str,
     if escrow is None:
         return function(*args, **kwargs)
     token = ACTIVE_TAINT.set(escrow)
+    INSIDE.append(None)
     try:
         result = [function(*args, **kwargs)]
     finally:
+        INSIDE.pop()
         ACTIVE_TAINT.reset(token)
     if result[0] is value:
         return value
@@ -281,6 +293,7 @@ class Carried:
     def _step(self, step: Callable[..., Any], *args: Any) -> Any:
         escrow = self._escrow
         token = ACTIVE_TAINT.set(escrow)
+        INSIDE.append(None)
         try:
             return step(*args)
         except StopIteration as stop:
@@ -289,6 +302,7 @@ class Carried:
             blame(error, escrow.origins)
             raise
         finally:
+            INSIDE.pop()
             ACTIVE_TAINT.reset(token)
         # Outside the handler, where the StopIteration that held the result is gone.
         raise StopIteration(adopt(result.pop(), escrow.origins, self._derived or bool(escrow.outputs)))
@@ -300,7 +314,7 @@ def awaited(value: Any) -> Any:
     escrow = _escrow_for(value)
     if escrow is None or not _has(value, "__await__"):
         return value  # of the user, of asyncio, or not awaitable: the language says so itself
-    return Carried(value, escrow)
+    return Carried(value, escrow, _is_made_of_one(value))
 
 
 async def carry(coroutine: Any, escrow: Escrow) -> Any:
@@ -405,9 +419,11 @@ class CarriedContext:
     def __enter__(self) -> Any:
         escrow = self._escrow
         token = ACTIVE_TAINT.set(escrow)
+        INSIDE.append(None)
         try:
             return adopt(type(self._inner).__enter__(self._inner), escrow.origins, bool(escrow.outputs))
         finally:
+            INSIDE.pop()
             ACTIVE_TAINT.reset(token)
 
     def __exit__(self, *error: Any) -> Any:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from ao_lsp.taint.kept import keep
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -38,6 +40,8 @@ else:
     _made.close()  # or it would warn that it was never awaited
     del _made
 
+keep(__name__)
+
 # How a class is looked at: a metaclass of the user's may have a `__dict__`, `__mro__`, `__module__` or
 # `__getattribute__` of its own, which would run.
 bases_of: Callable[[type], tuple[type, ...]] = type.__dict__["__mro__"].__get__
@@ -45,7 +49,16 @@ names_of: Callable[[type], Mapping[str, Any]] = type.__dict__["__dict__"].__get_
 name_of: Callable[[type], str] = type.__dict__["__name__"].__get__
 base_of: Callable[[type], type | None] = type.__dict__["__base__"].__get__
 flags_of: Callable[[type], int] = type.__dict__["__flags__"].__get__
-module_of: Callable[[type], str] = type.__dict__["__module__"].__get__
+_module_of: Callable[[type], Any] = type.__dict__["__module__"].__get__
+
+
+def module_of(cls: type) -> str:
+    """The name of the module of a class; "" where it is no text (a slot of that name, in what Cython makes)."""
+    try:
+        found = _module_of(cls)
+    except AttributeError:
+        return ""
+    return found if type(found) is str else ""
 
 
 def lookup(cls: type, name: str) -> Any:

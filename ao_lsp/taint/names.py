@@ -10,7 +10,7 @@ import builtins
 
 from ao_lsp.taint import resting
 from ao_lsp.taint.kept import keep
-from ao_lsp.taint.state import LIVE, TAINT
+from ao_lsp.taint.state import INSIDE, LIVE, TAINT
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -26,6 +26,8 @@ TAINTED = "__@ao.tainted"
 """The table: true while anything is tagged."""
 WATCHED = "__@ao.watched"
 """True once recorded calls are possible."""
+INSIDE_LIBRARY = "__@ao.inside"
+"""True while library code runs that may call functions of the user's."""
 
 
 def install() -> None:
@@ -35,9 +37,10 @@ def install() -> None:
     # The finalisers of global objects run when the interpreter has put back the built-ins of its start.
     for start in _builtins_of_the_start():
         start.update(names)
-        start[TAINTED] = start[WATCHED] = ()
+        start[TAINTED] = start[WATCHED] = start[INSIDE_LIBRARY] = ()
     vars(builtins)[TAINTED] = TAINT
     vars(builtins)[WATCHED] = LIVE
+    vars(builtins)[INSIDE_LIBRARY] = INSIDE
     if LIVE:
         load()
 
@@ -57,16 +60,20 @@ def _builtins_of_the_start() -> list[dict[str, Any]]:
 
 def load() -> None:
     """Put the helpers themselves in the place of those at rest."""
-    from ao_lsp.taint import calls, environ, flow, ops
+    from ao_lsp.taint import callbacks, calls, environ, flow, ops
 
     environ.install()
     helpers: dict[str, Callable[..., Any]] = {
         "attribute": ops.attribute,
         "awaited": flow.awaited,
+        "called_back": callbacks.called_back,
         "callee": calls.callee,
         "entered": flow.entered,
         "entered_async": flow.entered_async,
         "formatted": ops.formatted,
+        "given_back": callbacks.given_back,
+        "handed": callbacks.handed,
+        "handed_lambda": callbacks.handed_lambda,
         "item": ops.item,
         "iterate": flow.iterate,
         "iterate_async": flow.iterate_async,

@@ -12,7 +12,7 @@ import _operator
 from builtins import format as _format
 from sys import _getframe
 
-from ao_lsp.taint import databases, scope
+from ao_lsp.taint import databases, escrow, scope
 from ao_lsp.taint.adopt import adopt
 from ao_lsp.taint.characters import characters
 from ao_lsp.taint.frames import unseen, unseen_methods
@@ -20,7 +20,7 @@ from ao_lsp.taint.kept import keep
 from ao_lsp.taint.kinds import bases_of, module_of, names_of
 from ao_lsp.taint.models import written
 from ao_lsp.taint.origins import NOTHING, step, union
-from ao_lsp.taint.reach import reach
+from ao_lsp.taint.reach import reach, walk
 from ao_lsp.taint.state import LIVE, TAINT
 from ao_lsp.taint.table import HOLDER, PASSED, SOURCE, VALUE_TYPES, mark, origins_of, superseded, unshared, watch
 
@@ -420,7 +420,7 @@ class _AttributeReader:
         object.__setattr__(self, "_entry", entry)
 
     def __getattribute__(self, name: str) -> Any:
-        return _read(getattr(_value_of(self), name), _entry_of(self))
+        return _read(getattr(_value_of(self), name), _entry_of(self), _value_of(self))
 
 
 _value_of = _AttributeReader.__dict__["_value"].__get__
@@ -428,7 +428,7 @@ _entry_of = _AttributeReader.__dict__["_entry"].__get__
 
 
 @unseen
-def _read(part: Any, entry: Entry) -> Any:
+def _read(part: Any, entry: Entry, whole: Any) -> Any:
     """`part`, just read out of the object with this entry."""
     if id(part) in TAINT:
         return part
@@ -439,10 +439,23 @@ def _read(part: Any, entry: Entry) -> Any:
         return adopt(result.pop(), entry[1], True) if alone else _selected(result.pop(), entry[1])
     if unshared(part, PASSED):  # computed by a property
         if type(part) in VALUE_TYPES:
-            return mark(part, step(entry[1], _getframe(1)), True)
+            return mark(part, step(_of_property(part, entry, whole), _getframe(1)), True)
         if isinstance(part, (str, bytes)):  # one that has more methods
-            watch(part, step(entry[1], _getframe(1)), SOURCE)
+            watch(part, step(_of_property(part, entry, whole), _getframe(1)), SOURCE)
     return part
+
+
+def _of_property(part: Any, entry: Entry, whole: Any) -> Origins:
+    """The origins of what a property computed: those of the field that it gives, if it is one."""
+    if len(entry[1]) > 1 and isinstance(part, str):
+        try:
+            text = "".join((part,))
+            for field in walk((whole,)):
+                if type(field) is str and field == text and id(field) in TAINT:
+                    return TAINT[id(field)][1]
+        except Exception as error:
+            escrow.lost("what a property gives", error)
+    return entry[1]
 
 
 @unseen
@@ -473,7 +486,7 @@ class _ItemReader:
     def __getitem__(self, key: Any) -> Any:
         if module_of(type(self._value)) == "sqlite3":
             return databases.recognised(self._value[key])
-        return _read(self._value[key], self._entry)
+        return _read(self._value[key], self._entry, self._value)
 
 
 @unseen

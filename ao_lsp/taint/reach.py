@@ -86,6 +86,18 @@ def slots_of(value: object) -> list[Any]:
     return found
 
 
+def extra_of(value: object) -> dict[str, Any] | None:
+    """The fields of a pydantic model that it does not declare (`extra="allow"`)."""
+    member = lookup(type(value), "__pydantic_extra__")
+    if type(member) is not _SlotMember:
+        return None
+    try:
+        found = member.__get__(value)
+    except AttributeError:
+        return None
+    return found if type(found) is dict else None
+
+
 _ARGS: Callable[[object], tuple[Any, ...]] = BaseException.args.__get__  # type: ignore[attr-defined]  # a descriptor, on the class
 
 # What has no parts, spared the questions below.

@@ -70,9 +70,13 @@ HELPERS: dict[str, Callable[..., Any]] = {
         (
             "attribute",
             "awaited",
+            "called_back",
             "callee",
             "entered",
             "entered_async",
+            "given_back",
+            "handed",
+            "handed_lambda",
             "item",
             "iterate",
             "iterate_async",

@@ -11,6 +11,8 @@
     a, b = y         a, b = spread(y)                   also *y
     await x          await awaited(x)
     with x           with entered(x)                    also async for, async with
+    def f(a): ...    if INSIDE and called_back(): a = handed(a)       before what uses it
+    return x         if INSIDE: return given_back(x)                  before `return x`
 
 The operation itself stays in the user's code wherever it can, at its own position, so that
 tracebacks, debuggers and coverage see what they would see. Where evaluating an operand twice is
@@ -29,10 +31,10 @@ import ast
 import sys
 from typing import Any, TypeVar
 
-from ao_lsp.taint.names import HELPER, TAINTED, WATCHED
+from ao_lsp.taint.names import HELPER, INSIDE_LIBRARY, TAINTED, WATCHED
 from ao_lsp.taint.percent import pieces_of
 
-VERSION = 5
+VERSION = 6
 """To be raised with every change of what is generated."""
 
 Node = TypeVar("Node", bound="ast.expr | ast.stmt")
@@ -167,11 +169,117 @@ def _stepped(helper: str, node: ast.expr) -> ast.expr:
     return _guarded(WATCHED, helped, node) if _is_simple(node) else helped
 
 
+# -- functions that library code may call (callbacks.py)
+
+_FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
+
+
+def _is_slot(name: str) -> bool:
+    """Whether a method is one that the language calls, with operands that are no record of anything."""
+    return name[:2] == name[-2:] == "__" and name not in ("__call__", "__init__", "__post_init__")
+
+
+def _arguments_used(node: Any, is_method: bool) -> list[str]:
+    """Which parameters of a function need their origins where library code calls it."""
+    if _is_slot(getattr(node, "name", "")):
+        return []
+    arguments: ast.arguments = node.args
+    positional = [*arguments.posonlyargs, *arguments.args]
+    decorators = getattr(node, "decorator_list", ())
+    if is_method and not any(isinstance(made, ast.Name) and made.id == "staticmethod" for made in decorators):
+        positional = positional[1:]
+    rest = [argument for argument in (arguments.vararg, arguments.kwarg) if argument is not None]
+    body = [node.body] if isinstance(node, ast.Lambda) else node.body
+    used = {part.id for statement in body for part in ast.walk(statement) if isinstance(part, ast.Name)}
+    return [argument.arg for argument in (*positional, *arguments.kwonlyargs, *rest) if argument.arg in used]
+
+
+def _yields(node: Any) -> bool:
+    """Whether a function is a generator."""
+    waiting = list(node.body)
+    while waiting:
+        part = waiting.pop()
+        if isinstance(part, (ast.Yield, ast.YieldFrom)):
+            return True
+        if not isinstance(part, (*_FUNCTIONS, ast.ClassDef)):
+            waiting.extend(ast.iter_child_nodes(part))
+    return False
+
+
+def _first_executed(body: list[ast.stmt]) -> int | None:
+    """Which statement of a function is the first that the compiler makes code for."""
+    for index, statement in enumerate(body):
+        documents = not index and isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant)
+        declares = isinstance(statement, ast.AnnAssign) and statement.value is None
+        if not documents and not declares and not isinstance(statement, (ast.Global, ast.Nonlocal)):
+            return index
+    return None
+
+
+def _beginning(statement: ast.stmt) -> ast.expr:
+    """Where a tracer is told that a statement begins: the first thing that it evaluates."""
+    at: Any = statement
+    for name in ("decorator_list", "value", "test", "iter", "subject", "exc", "items", "targets"):
+        part = getattr(statement, name, None)
+        if isinstance(part, list):
+            part = part[0] if part else None
+        if isinstance(part, ast.withitem):
+            part = part.context_expr
+        if part is not None:
+            at = part
+            break
+    place = ast.Constant(None)
+    place.lineno = place.end_lineno = at.lineno
+    place.col_offset = place.end_col_offset = at.col_offset
+    return place
+
+
+def _asked(place: ast.expr) -> ast.BoolOp:
+    return _at(ast.BoolOp(ast.And(), [_name(INSIDE_LIBRARY, place), _help("called_back", [], place)]), place)
+
+
+def _called_back(names: list[str], place: ast.expr) -> ast.If:
+    taken: list[ast.stmt] = [
+        _at(ast.Assign([_at(ast.Name(name, ast.Store()), place)], _help("handed", [_name(name, place)], place)), place)
+        for name in names
+    ]
+    return _at(ast.If(_asked(place), taken, []), place)
+
+
+def _lambda_called_back(names: list[str], body: ast.expr) -> ast.IfExp:
+    place = _at(ast.Constant(None), body)
+    taken: list[ast.expr] = [
+        _at(ast.NamedExpr(_at(ast.Name(name, ast.Store()), place), _help("handed", [_name(name, place)], place)), place)
+        for name in names
+    ]
+    asked = _asked(place)
+    asked.values.append(_help("handed_lambda", taken, place))
+    return _at(ast.IfExp(_at(ast.UnaryOp(ast.Not(), asked), place), body, _at(ast.Constant(None), place)), body)
+
+
+def _is_constant(node: ast.expr) -> bool:
+    if isinstance(node, ast.Tuple):
+        return all(map(_is_constant, node.elts))
+    return _is_literal(node)
+
+
+_SMALL = 60
+
+
+def _is_small(node: ast.expr) -> bool:
+    """Whether an expression may stand twice in the code, of which one is evaluated."""
+    return not any(
+        size >= _SMALL or isinstance(part, (ast.Lambda, ast.comprehension)) for size, part in enumerate(ast.walk(node))
+    )
+
+
 class _Rewriter(ast.NodeTransformer):
     def __init__(self, imported: frozenset[str]) -> None:
         self._imported = imported
         self._in_class_body = False
         self._own: frozenset[str] = frozenset()  # names for the object whose method this is
+        self._gives_back = False  # what the function around this returns may go to library code
+        self._in_iterable = False
 
     # -- scopes, and what is not touched in them
 
@@ -179,16 +287,37 @@ class _Rewriter(ast.NodeTransformer):
         arguments = node.args
         arguments.defaults = [self.visit(default) for default in arguments.defaults]
         arguments.kw_defaults = [default and self.visit(default) for default in arguments.kw_defaults]
-        outer = self._in_class_body, self._own
+        outer = self._in_class_body, self._own, self._gives_back
+        arriving = _arguments_used(node, self._in_class_body)
         if self._in_class_body and (arguments.posonlyargs or arguments.args):
             self._own = frozenset(((arguments.posonlyargs or arguments.args)[0].arg,))
         self._in_class_body = False
         if isinstance(node, ast.Lambda):
             node.body = self.visit(node.body)
+            if arriving and not self._in_iterable:
+                node.body = _lambda_called_back(arriving, node.body)
         else:
+            self._gives_back = not _is_slot(node.name) and (isinstance(node, ast.AsyncFunctionDef) or not _yields(node))
+            first = _first_executed(node.body)
+            place = None if first is None else _beginning(node.body[first])
             node.body = [self.visit(statement) for statement in node.body]
-        self._in_class_body, self._own = outer
+            if arriving and first is not None and place is not None:
+                node.body.insert(first, _called_back(arriving, place))
+        self._in_class_body, self._own, self._gives_back = outer
         return node
+
+    def visit_Return(self, node: ast.Return) -> Any:
+        if node.value is None or not self._gives_back or _is_constant(node.value):
+            return self.generic_visit(node)
+        value = self.visit(node.value)
+        guarded = _as_guarded(value)
+        helped = value if guarded is None else guarded.body
+        if not _is_small(helped):
+            node.value = _help("given_back", [value], value)
+            return node
+        node.value = value
+        given = _at(ast.Return(_help("given_back", [helped], value)), node)
+        return _at(ast.If(_name(INSIDE_LIBRARY, value), [given], [node]), value)
 
     visit_FunctionDef = visit_AsyncFunctionDef = visit_Lambda = _function  # noqa: N815  # ast's names
 
@@ -412,6 +541,13 @@ class _Rewriter(ast.NodeTransformer):
             node.value = _stepped("spread", node.value)
         return node
 
+    def visit_comprehension(self, node: ast.comprehension) -> Any:
+        outer = self._in_iterable
+        self._in_iterable = True  # no place for an assignment, not even in a lambda
+        node = self._loop(node)
+        self._in_iterable = outer
+        return node
+
     def _loop(self, node: Any) -> Any:
         self.generic_visit(node)
         helper = "iterate_async" if isinstance(node, ast.AsyncFor) or getattr(node, "is_async", False) else "iterate"
@@ -419,7 +555,7 @@ class _Rewriter(ast.NodeTransformer):
             node.iter = _stepped(helper, node.iter)
         return node
 
-    visit_For = visit_AsyncFor = visit_comprehension = _loop  # noqa: N815  # ast's names
+    visit_For = visit_AsyncFor = _loop  # noqa: N815  # ast's names
 
     def visit_YieldFrom(self, node: ast.YieldFrom) -> Any:
         node.value = _stepped("iterate", self.visit(node.value))

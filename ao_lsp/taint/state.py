@@ -14,6 +14,10 @@ LIVE: list[bool] = []
 """Truthy once recorded calls are possible, that is, once a transport has been patched. Before that
 nothing can have an origin, and rewritten code calls everything directly."""
 
+INSIDE: list[object] = []
+"""Truthy while library code runs for the user's, which may call the user's functions: one element for
+each such call, and one that stays once library code has started a task or thread."""
+
 
 def go_live() -> None:
     """From now on calls into library code go through the escrow."""

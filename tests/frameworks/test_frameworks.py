@@ -2,10 +2,8 @@
 
 `scripts/test-frameworks` installs each framework in an environment of its own under `.cache/frameworks`
 and runs these; without that they are skipped. A program says at its top what it needs and which edges
-there are (`edges`, by names of calls); behind a line, which calls are made there (`#: name name`). With
-the framework as a library, what happens inside one call into it is known as a whole: `library misses` and
-`library adds` say where that is too coarse. With `--rewrite` of the packages in `follow` it is exact, but
-for `follow misses`.
+there are (`edges`, by names of calls); behind a line, which calls are made there (`#: name name`). They are
+the same with the framework as a library and with `--rewrite` of the packages in `follow`.
 """
 
 from __future__ import annotations
@@ -24,16 +22,10 @@ HERE = Path(__file__).parent
 PROGRAMS = sorted((HERE / "programs").glob("*.py"))
 ENVIRONMENTS = HERE.parents[1] / ".cache" / "frameworks"
 
-Edges = set[tuple[str, str]]
-
 
 def said(program: Path, what: str) -> list[str]:
     """What the program's comment `# what: ...` lists."""
     return " ".join(re.findall(rf"^# {what}: (.*)$", program.read_text(), re.MULTILINE)).split()
-
-
-def edges_said(program: Path, what: str) -> Edges:
-    return {(source, target) for source, _, target in (edge.partition(">") for edge in said(program, what))}
 
 
 def names(program: Path, found: Graph) -> dict[str, str]:
@@ -74,9 +66,5 @@ def test_a_program_on_a_framework(
     tracked = {
         (named[edge["source"]], named[edge["target"]]) for edge in found["edges"] if edge["evidence"] == "tracked"
     }
-    expected = edges_said(program, "edges")
-    if followed:
-        expected -= edges_said(program, "follow misses")
-    else:
-        expected = (expected - edges_said(program, "library misses")) | edges_said(program, "library adds")
+    expected = {(source, target) for source, _, target in (edge.partition(">") for edge in said(program, "edges"))}
     assert tracked == expected, (sorted(expected - tracked), sorted(tracked - expected))

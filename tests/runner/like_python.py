@@ -374,6 +374,14 @@ PROGRAMS: dict[str, Program] = {
         "import itertools\nclass G(itertools.groupby):\n    def __next__(self):\n        print('step')\n        return super().__next__()\n"
         "print([k for k, _ in G('aab')], next(G('x'))[0], G('y').__next__()[0], iter('z').__next__())"
     ),
+    "classes whose module is no text": _p(
+        "import asyncio\nclass M:\n    def __getitem__(self, k):\n        if k > 2: raise IndexError\n        return str(k)\n"
+        "    def __await__(self):\n        return iter(())\n    def __enter__(self): return self\n    def __exit__(self, *e): pass\n"
+        "    def __add__(self, o): return [o]\n    def __call__(self, x): return x + 'y'\n    name = 'n'\n"
+        "async def wait(m): return await m\n"
+        "for module in (5, [], None, M.__dict__['__getitem__']):\n    M.__module__ = module\n    m = M()\n"
+        "    with m as n: print(list(m), [x + '!' for x in m], m + 'z', m('x'), n.name, asyncio.run(wait(m)), '%s' % m.name, {**{'k': m}}['k'] is n)"
+    ),
     "functions of sys that were replaced": _p(
         "import json, os, sys\nprint(str(1) + str(2))\nfor n in ('_getframe', 'gettrace', 'getprofile', 'exc_info', 'intern', 'getrefcount'):\n    setattr(sys, n, None)\n"
         "import helper\nprint(helper.x, json.dumps([len(str(1)) + 1]), sum(n for n in [1, 2]), os.environ.get('AO_NO_SUCH'), [*map(int, '12')])\ntry:\n    int('x')\nexcept ValueError as e:\n    print(e)",

@@ -29,7 +29,7 @@ class _AsElsewhere(ast.NodeTransformer):
 def rewritten(source: str) -> str:
     tree = rewrite.rewrite(textwrap.dedent(source).encode(), "program.py")
     text = ast.unparse(_AsElsewhere().visit(tree) if sys.version_info[:2] == (3, 12) else tree)
-    text = text.replace(names.TAINTED, "T").replace(names.WATCHED, "L")
+    text = text.replace(names.TAINTED, "T").replace(names.WATCHED, "L").replace(names.INSIDE_LIBRARY, "I")
     return re.sub(re.escape(names.HELPER) + r"([\w.]+)", lambda match: match[1].replace(".", "_"), text)
 
 
@@ -57,8 +57,45 @@ CASES = {
     "an attribute of what a call returns": ("f().x", "attribute(callee(f)() if L else f()).x"),
     "an attribute of a module": ("import m\nm.x", "import m\nm.x"),
     "an attribute of the method's own object": (
-        "class C:\n    def m(self):\n        return self.x",
-        "class C:\n\n    def m(self):\n        return self.x",
+        "class C:\n    def m(self):\n        y = self.x",
+        "class C:\n\n    def m(self):\n        y = self.x",
+    ),
+    "a function that library code may call": (
+        "def f(a, b=1, *, unused=2, **more):\n    'text'\n    use(a, b, more)",
+        "def f(a, b=1, *, unused=2, **more):\n    'text'\n    if I and called_back():\n        a = handed(a)\n"
+        "        b = handed(b)\n        more = handed(more)\n"
+        "    if L:\n        callee(use)(a, b, more)\n    else:\n        use(a, b, more)",
+    ),
+    "what it gives back": (
+        "def f():\n    return x",
+        "def f():\n    if I:\n        return given_back(x)\n    else:\n        return x",
+    ),
+    "what it gives back, of a call": (
+        "def f():\n    return g()",
+        "def f():\n    if I:\n        return given_back(callee(g)())\n    else:\n"
+        "        return callee(g)() if L else g()",
+    ),
+    "what it gives back, with code of its own": (
+        "def f():\n    return [i for i in x]",
+        "def f():\n    return given_back([i for i in (iterate(x) if L else x)])",
+    ),
+    "nothing, and constants, that it gives back": (
+        "def f():\n    return -1, 2\n    return",
+        "def f():\n    return (-1, 2)\n    return",
+    ),
+    "what a generator returns": ("def f():\n    yield\n    return x", "def f():\n    yield\n    return x"),
+    "a method that library code may call": (
+        "class C:\n    def f(self, a):\n        self.x = a\n    def __eq__(self, a):\n        return a",
+        "class C:\n    global called_back, handed, I\n\n    def f(self, a):\n        if I and called_back():\n"
+        "            a = handed(a)\n        self.x = a\n\n    def __eq__(self, a):\n        return a",
+    ),
+    "a lambda that library code may call": (
+        "lambda a: a",
+        "lambda a: a if not (I and called_back() and handed_lambda((a := handed(a)))) else None",
+    ),
+    "a lambda where nothing may be assigned": (
+        "[1 for i in map(lambda a: a, x)]",
+        "[1 for i in iterate((callee(map) if L else map)(lambda a: a, x))]",
     ),
     "setting and deleting an attribute": ("o.x = y\ndel o.x", "o.x = y\ndel o.x"),
     "an item": ("d[k]", "(item(d) if T else d)[k]"),

@@ -2,9 +2,6 @@
 # follow: langgraph:langchain:langchain_core:langchain_openai
 # edges: weather1>weather2 weather1>go weather2>go weather1>pack trip>spend museums1>guide museums1>museums2
 # edges: guide>museums2 museums2>left left>join right>join join>shorten shorten>repeat else>last
-# library misses: weather1>pack museums1>guide guide>museums2
-# library adds: museums1>left another>last
-# follow misses: guide>museums2
 import asyncio
 import operator
 from typing import Annotated, TypedDict

@@ -2,8 +2,6 @@
 # follow: pydantic_ai
 # edges: weather1>weather2 weather1>go weather2>go weather1>pack trip>spend museums1>guide museums1>museums2
 # edges: guide>museums2 museums2>shorten shorten>praise other>repeat
-# library misses: weather1>pack museums1>guide guide>museums2
-# library adds: museums1>shorten
 import asyncio
 
 from pydantic import BaseModel

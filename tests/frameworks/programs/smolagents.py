@@ -1,8 +1,6 @@
 # packages: smolagents[openai]==1.26.0
 # follow: smolagents
 # edges: weather1>weather2 weather1>weather3 weather2>weather3 weather3>shorten weather1>pack
-# library misses: weather1>pack
-# library adds: weather1>shorten weather2>shorten
 from smolagents import LogLevel, OpenAIModel, ToolCallingAgent, tool
 
 model = OpenAIModel("gpt-5.4")
