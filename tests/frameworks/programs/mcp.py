@@ -20,7 +20,7 @@ Path("server.py").write_text(
     "server.run('stdio')\n"
 )
 noted = []
-model = AsyncOpenAI()
+create = AsyncOpenAI().chat.completions.create
 
 
 def user(text):
@@ -28,7 +28,7 @@ def user(text):
 
 
 async def ask(messages, **more):
-    answer = await model.chat.completions.create(model="m", messages=messages, **more)  #: weather1 weather2 shorten pack nothing
+    answer = await create(model="m", messages=messages, **more)  #: weather1 weather2 shorten pack nothing
     return answer.choices[0].message
 
 
