@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from ao_lsp.taint.origins import Origins
+    from ao_lsp.taint.replies import Reply
 
 keep(__name__)
 
@@ -73,26 +74,32 @@ _RUNNING = frozenset({GeneratorType, CoroutineType, AsyncGeneratorType})
 class _Adoption:
     """One result being tagged."""
 
-    __slots__ = ("derived", "frame", "inputs", "left", "origins", "replies")
+    __slots__ = ("_replies", "derived", "frame", "inputs", "left", "origins")
 
     def __init__(self, origins: Origins, derived: bool, inputs: Collection[Any], frame: FrameType) -> None:
         self.origins = step(origins, frame)
         self.derived = derived
         self.inputs = inputs
         self.frame = frame
-        self.replies = replies.of(origins)
+        self._replies: list[tuple[str, Reply]] | None = None
         self.left = _MAX_SOUGHT
+
+    def replies(self) -> list[tuple[str, Reply]]:
+        """Those of the recorded calls that the result is made of, where it is made of nothing else."""
+        if self._replies is None:
+            self._replies = replies.of(self.origins) if self.derived else []
+        return self._replies
 
     def of(self, value: Any) -> Origins:
         """The origins of a plain value: of several recorded calls, the one that said it; of several
         things that went in, the text that came out as it was."""
-        if len(self.replies) > 1 and self.left:
-            self.left -= 1
-            said = replies.source_of(value, self.replies)
-            if said is not None:
-                return step(said, self.frame)
-        if len(self.origins) > 1 and self.left and type(value) is str:
-            self.left -= 1
+        if len(self.origins) < 2 or not self.left:
+            return self.origins
+        self.left -= 1
+        said = replies.source_of(value, self.replies())
+        if said is not None:
+            return step(said, self.frame)
+        if type(value) is str:
             for part in reach.walk(self.inputs):
                 if type(part) is str and part == value and id(part) in TAINT:
                     return step(TAINT[id(part)][1], self.frame)
@@ -116,7 +123,7 @@ class _Adoption:
             return part
         if alone and depth < _MAX_DEPTH:
             return self.whole(part, depth + 1)
-        if self.replies and not reach.holds(self.inputs, part):
+        if self.derived and self.replies() and not reach.holds(self.inputs, part):
             return _Said(self).whole(part)
         return part
 
@@ -218,7 +225,7 @@ class _Said(Leaves):
         if id(value) in TAINT or not adoption.left:
             return value
         adoption.left -= 1
-        said = replies.source_of(value, adoption.replies, as_part=False)
+        said = replies.source_of(value, adoption.replies(), as_part=False)
         return value if said is None else mark(value, step(said, adoption.frame))
 
 

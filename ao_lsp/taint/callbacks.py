@@ -12,6 +12,7 @@ from sys import _getframe
 
 from ao_lsp.taint import escrow as escrows
 from ao_lsp.taint import reach, replies, scope
+from ao_lsp.taint.escrow import ACTIVE_TAINT, STRANDS
 from ao_lsp.taint.frames import unseen, unseen_methods
 from ao_lsp.taint.kept import keep
 from ao_lsp.taint.leaves import Leaves
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 
 keep(__name__)
 
-_MAX_ASKED = 5000
+_MAX_ASKED = 2000
 """How often one library call is searched for what it may have handed on."""
 _NUMBERS = (int, float)
 
@@ -38,6 +39,8 @@ _NUMBERS = (int, float)
 @unseen
 def called_back() -> bool:
     """Whether library code that knows of origins calls the function whose code asks."""
+    if ACTIVE_TAINT.get() is None and not STRANDS:
+        return False
     escrow = escrows.current()
     return escrow is not None and bool(escrow.known) and _by_library(_getframe(1))
 
@@ -54,7 +57,7 @@ def handed(value: Any) -> Any:
     if value is None or value is True or value is False or id(value) in TAINT:
         return value
     escrow = escrows.current()
-    if escrow is None:
+    if escrow is None or escrow.asked > _MAX_ASKED:
         return value
     try:
         cls = type(value)
@@ -79,6 +82,8 @@ def handed_lambda(*_: Any) -> bool:
 @unseen
 def given_back(value: Any) -> Any:
     """What the user's function returns."""
+    if ACTIVE_TAINT.get() is None and not STRANDS:
+        return value
     escrow = escrows.current()
     if escrow is None or value is None or not _by_library(_getframe(1)):
         return value
@@ -119,7 +124,7 @@ class _Arrival(Leaves):
         Leaves.__init__(self)  # not `super()`, which looks at frames
         self._escrow = escrow
         self._frame = frame
-        self._replies = replies.of(escrow.answers)
+        self._replies = replies.of(escrow.answers) if escrow.answers else []
 
     def value(self, value: Any, alone: bool = False) -> Any:
         """A plain value; `alone`: nobody but the function's variable holds it, so that it was just made."""
@@ -142,11 +147,16 @@ class _Arrival(Leaves):
         said = replies.source_of(value, self._replies)
         if said is not None:
             return said
+        if escrow.texts is None:
+            escrow.texts = [
+                (part, TAINT[id(part)][1])
+                for part in reach.walk(escrow.given)
+                if type(part) is str and id(part) in TAINT and len(part) <= _MAX_SEARCHED
+            ]
         sought = value if cls is str else repr(value)
-        for part in reach.walk(escrow.given):
-            entry = TAINT.get(id(part))
-            if entry is not None and type(part) is str and len(part) <= _MAX_SEARCHED and is_part(sought, part):
-                return entry[1]
+        for text, origins in escrow.texts:
+            if is_part(sought, text):
+                return origins
         return NOTHING
 
 

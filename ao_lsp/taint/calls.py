@@ -214,17 +214,12 @@ def _spawn(function: Any, frame: FrameType | None, /, *args: Any, **kwargs: Any)
     around a callback that spawns it; who asked for the task is still to be known."""
     place = escrow.place(frame)
     del frame
-    INSIDE.append(None)
     if ACTIVE_TAINT.get() is None and not scope.FOLLOWED:
-        try:
-            return function(*args, **kwargs)  # the task's context stays as it would be
-        finally:
-            INSIDE.pop()
+        return function(*args, **kwargs)  # the task's context stays as it would be
     token = ACTIVE_TAINT.set(Escrow(NOTHING, place))
     try:
         return function(*args, **kwargs)
     finally:
-        INSIDE.pop()
         ACTIVE_TAINT.reset(token)
 
 

@@ -42,7 +42,7 @@ class Escrow:
 
     __slots__ = (
         "_made", "_produced", "_seen", "answers",
-        "asked", "ends", "given", "inputs", "joined", "over", "parent", "place",
+        "asked", "ends", "given", "inputs", "joined", "over", "parent", "place", "texts",
     )  # fmt: skip
 
     def __init__(self, inputs: Origins, place: Place | None = None, parent: Escrow | None = None) -> None:
@@ -61,6 +61,8 @@ class Escrow:
         self._made: list[_Made] = []
         self.given: Collection[Any] = ()
         """What went into the library call, for as long as that lasts."""
+        self.texts: list[tuple[str, Origins]] | None = None
+        """The tagged texts in that, once somebody has asked."""
         self.answers = NOTHING
         """The recorded calls that the library call has made so far; of a fork, also those before it."""
         self.asked = 0

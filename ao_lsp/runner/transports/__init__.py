@@ -36,6 +36,19 @@ _SEAMS = {
 # Modules of the standard library whose classes start tasks and threads (taint/strands.py).
 _STARTING = frozenset({"asyncio.base_events", "concurrent.futures.thread", "threading"})
 
+# Modules that send code to other processes (taint/pickling.py).
+_PICKLING = frozenset(
+    {
+        "cloudpickle.cloudpickle",
+        "dill._dill",
+        "dill.detect",
+        "joblib.externals.cloudpickle.cloudpickle",
+        "pyspark.cloudpickle.cloudpickle",
+        "ray.cloudpickle.cloudpickle",
+    }
+)
+_WATCHED = _STARTING | _PICKLING | _SEAMS.keys()
+
 _recorder: Recorder | None = None
 _undo: list[Undo] = []
 _searching: set[str] = set()
@@ -46,7 +59,7 @@ class Finder:
 
     @staticmethod
     def find_spec(name: str, path: Sequence[str] | None = None, target: ModuleType | None = None) -> ModuleSpec | None:
-        if (name not in _SEAMS and name not in _STARTING) or name in _searching:
+        if name not in _WATCHED or name in _searching:
             return None
         _searching.add(name)
         try:
@@ -87,6 +100,9 @@ def _patch(name: str, module: ModuleType) -> None:
         if name in _STARTING:
             if state.LIVE:
                 import_module("ao_lsp.taint.strands").patch(module)
+            return
+        if name in _PICKLING:
+            import_module("ao_lsp.taint.pickling").patch(module)
             return
         seam = import_module(f"ao_lsp.runner.transports.{_SEAMS[name]}")
         _undo.append(seam.patch(module, _recorder))
