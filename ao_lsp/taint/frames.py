@@ -90,6 +90,14 @@ def unseen(function: Function) -> Function:
     return function
 
 
+def disguised(function: Any, original: Any) -> Any:
+    """`function`, looked at like the one whose place it takes; `inspect` goes by what it wraps."""
+    for attribute in ("__module__", "__name__", "__qualname__", "__doc__", "__defaults__", "__kwdefaults__"):
+        setattr(function, attribute, getattr(original, attribute))
+    function.__wrapped__ = original
+    return function
+
+
 _patches: list[Any] = []
 """Functions made to take the place of others, which library code calls, on Python 3.11."""
 

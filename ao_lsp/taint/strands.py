@@ -14,7 +14,7 @@ from _thread import get_ident
 
 from ao_lsp.taint import escrow
 from ao_lsp.taint.escrow import ACTIVE_TAINT, STRANDS
-from ao_lsp.taint.frames import unseen
+from ao_lsp.taint.frames import disguised, unseen
 from ao_lsp.taint.kept import keep
 
 TYPE_CHECKING = False
@@ -32,10 +32,7 @@ _patched: set[str] = set()
 
 def _replace(cls: Any, name: str, wrapper: Callable[..., Any]) -> None:
     original = cls.__dict__[name]
-    for attribute in ("__module__", "__name__", "__qualname__", "__doc__", "__defaults__", "__kwdefaults__"):
-        setattr(wrapper, attribute, getattr(original, attribute))
-    wrapper.__wrapped__ = original  # type: ignore[attr-defined]  # what inspect goes by
-    setattr(cls, name, wrapper)
+    setattr(cls, name, disguised(wrapper, original))
     _undo.append(lambda: setattr(cls, name, original))
 
 

@@ -225,6 +225,19 @@ FRAMES: dict[str, Program] = {
         """
     ),
     # -- inspect
+    "what a function uses": _p(
+        """
+        import inspect
+        def f(a, b):
+            def g(c): return len(str(c)) + a + b
+            return g
+        print(inspect.getclosurevars(f), inspect.getclosurevars(f(1, 2)))
+        print(inspect.signature(inspect.getclosurevars), inspect.getclosurevars.__name__, inspect.getclosurevars.__module__)
+        print(inspect.getsource(inspect.getclosurevars)[:30])
+        try: inspect.getclosurevars(3)
+        except TypeError: import traceback; traceback.print_exc()
+        """
+    ),
     "inspect": _p(
         '''
         import inspect, functools

@@ -36,18 +36,17 @@ _SEAMS = {
 # Modules of the standard library whose classes start tasks and threads (taint/strands.py).
 _STARTING = frozenset({"asyncio.base_events", "concurrent.futures.thread", "threading"})
 
-# Modules that send code to other processes (taint/pickling.py).
-_PICKLING = frozenset(
-    {
-        "cloudpickle.cloudpickle",
-        "dill._dill",
-        "dill.detect",
-        "joblib.externals.cloudpickle.cloudpickle",
-        "pyspark.cloudpickle.cloudpickle",
-        "ray.cloudpickle.cloudpickle",
-    }
-)
-_WATCHED = _STARTING | _PICKLING | _SEAMS.keys()
+# Modules that look at code, and what in `taint` has them see the source's.
+_LOOKING = {
+    "cloudpickle.cloudpickle": "pickling",
+    "dill._dill": "pickling",
+    "dill.detect": "pickling",
+    "inspect": "introspection",
+    "joblib.externals.cloudpickle.cloudpickle": "pickling",
+    "pyspark.cloudpickle.cloudpickle": "pickling",
+    "ray.cloudpickle.cloudpickle": "pickling",
+}
+_WATCHED = _STARTING | _LOOKING.keys() | _SEAMS.keys()
 
 _recorder: Recorder | None = None
 _undo: list[Undo] = []
@@ -101,8 +100,8 @@ def _patch(name: str, module: ModuleType) -> None:
             if state.LIVE:
                 import_module("ao_lsp.taint.strands").patch(module)
             return
-        if name in _PICKLING:
-            import_module("ao_lsp.taint.pickling").patch(module)
+        if name in _LOOKING:
+            import_module(f"ao_lsp.taint.{_LOOKING[name]}").patch(module)
             return
         seam = import_module(f"ao_lsp.runner.transports.{_SEAMS[name]}")
         _undo.append(seam.patch(module, _recorder))
@@ -128,6 +127,8 @@ def install(recorder: Recorder) -> None:
     global _recorder
     _recorder = recorder
     sys.meta_path.insert(0, Finder)
+    if "inspect" in sys.modules:  # what runs at the start of an interpreter may have imported it
+        _patch("inspect", sys.modules["inspect"])
 
 
 def uninstall() -> None:
