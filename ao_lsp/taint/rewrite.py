@@ -263,7 +263,7 @@ def _is_constant(node: ast.expr) -> bool:
     return _is_literal(node)
 
 
-_SMALL = 60
+_SMALL = 30
 
 
 def _is_small(node: ast.expr) -> bool:
