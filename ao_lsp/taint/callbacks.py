@@ -31,8 +31,8 @@ if TYPE_CHECKING:
 
 keep(__name__)
 
-_MAX_ASKED = 2000
-"""How often one library call is searched for what it may have handed on."""
+_MAX_ASKED = 100_000
+"""How much one library call is searched for what it may have handed on, in texts and thousands of characters."""
 _NUMBERS = (int, float)
 
 
@@ -84,8 +84,10 @@ def given_back(value: Any) -> Any:
     """What the user's function returns."""
     if ACTIVE_TAINT.get() is None and not STRANDS:
         return value
+    if value is None or (type(value) in VALUE_TYPES and id(value) not in TAINT):
+        return value
     escrow = escrows.current()
-    if escrow is None or value is None or not _by_library(_getframe(1)):
+    if escrow is None or not _by_library(_getframe(1)):
         return value
     try:
         origins = reach.reach((value,))
@@ -143,7 +145,7 @@ class _Arrival(Leaves):
         cls = type(value)
         if (cls is not str and cls not in _NUMBERS) or value == "" or escrow.asked > _MAX_ASKED:
             return NOTHING
-        escrow.asked += 1
+        escrow.asked += 1 + 4 * len(self._replies)
         said = replies.source_of(value, self._replies)
         if said is not None:
             return said
@@ -151,13 +153,13 @@ class _Arrival(Leaves):
             escrow.texts = [
                 (part, TAINT[id(part)][1])
                 for part in reach.walk(escrow.given)
-                if type(part) is str and id(part) in TAINT and len(part) <= _MAX_SEARCHED
+                if type(part) is str and id(part) in TAINT
             ]
-        sought = value if cls is str else repr(value)
-        for text, origins in escrow.texts:
-            if is_part(sought, text):
-                return origins
+        if replies.is_telling(value):
+            for text, origins in escrow.texts:
+                escrow.asked += 1 + len(text) // 1000
+                if escrow.asked > _MAX_ASKED:
+                    break
+                if is_part(value, text):
+                    return origins
         return NOTHING
-
-
-_MAX_SEARCHED = 1 << 20

@@ -41,7 +41,7 @@ class Escrow:
     in a task or thread that the library starts, that frame is not on the stack."""
 
     __slots__ = (
-        "_made", "_produced", "_seen", "answers",
+        "_known", "_made", "_produced", "_seen", "answers",
         "asked", "ends", "given", "inputs", "joined", "over", "parent", "place", "texts",
     )  # fmt: skip
 
@@ -58,6 +58,7 @@ class Escrow:
         # Appending is atomic; other threads do it too.
         self._produced: list[Origins] = []
         self._seen: list[Origins] = []
+        self._known = 0, NOTHING
         self._made: list[_Made] = []
         self.given: Collection[Any] = ()
         """What went into the library call, for as long as that lasts."""
@@ -66,7 +67,7 @@ class Escrow:
         self.answers = NOTHING
         """The recorded calls that the library call has made so far; of a fork, also those before it."""
         self.asked = 0
-        """How often it was searched for what library code may have handed on (callbacks.py)."""
+        """How much it was searched for what library code may have handed on (callbacks.py)."""
 
     @property
     def outputs(self) -> Origins:
@@ -81,7 +82,14 @@ class Escrow:
     @property
     def known(self) -> Origins:
         """What a recorded call that is made now can be made of."""
-        return reduce(union, self._seen, self.inputs) if self._seen else self.inputs
+        seen = self._seen
+        if not seen:
+            return self.inputs
+        count, known = self._known
+        if count != len(seen):
+            known = reduce(union, seen[:], self.inputs)
+            self._known = len(seen), known
+        return known
 
     def fork(self) -> Escrow:
         """The escrow of a task or thread that starts now: it does not see what others produce
@@ -134,7 +142,8 @@ _STARTED: list[bool] = []
 def show(escrow: Escrow | None, origins: Origins) -> None:
     """From now on recorded calls under `escrow`, and under those that have joined it, know of `origins`."""
     while escrow is not None:
-        escrow._seen.append(origins)
+        if not origins <= escrow.known:
+            escrow._seen.append(origins)
         escrow = escrow.parent if escrow.joined else None
 
 

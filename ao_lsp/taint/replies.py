@@ -71,11 +71,10 @@ class Reply:
                 return True
         return False
 
-    def holds(self, value: Any) -> bool:
+    def holds(self, value: str) -> bool:
         """Whether a text of the reply has it as a part. To be asked after `gives`."""
-        sought = value if type(value) is str else repr(value)
         for _, text in self._joined.values():  # noqa: SIM110  # generators cannot be hidden (frames.py)
-            if is_part(sought, text):
+            if is_part(value, text):
                 return True
         return False
 
@@ -196,13 +195,22 @@ def source_of(value: Any, said: Sequence[tuple[str, Reply]], as_part: bool = Tru
     for call, reply in said:
         if reply.gives(value):
             return origin(call)
-    for call, reply in said if as_part else ():
-        if reply.holds(value):
-            return origin(call)
+    if as_part and is_telling(value):
+        for call, reply in said:
+            if reply.holds(value):
+                return origin(call)
     return None
 
 
 _SAID = (str, int, float)
+
+
+def is_telling(value: Any) -> bool:
+    """Whether it means anything that a text has this as a part: some digit stands in most."""
+    return type(value) is str and len(value) >= _TELLING
+
+
+_TELLING = 3
 
 
 def is_part(sought: str, text: str) -> bool:
