@@ -14,6 +14,7 @@ import pytest
 from ao_lsp.server import providers
 from ao_lsp.server.model import Headers
 from ao_lsp.server.providers import ToolCall
+from ao_lsp.server.providers import body as bodies
 from tests.server import recorded
 from tests.server.recorded import ALL, CHAT, EMBEDDINGS, JSON, MESSAGES, RESPONSES, STREAM
 
@@ -93,7 +94,7 @@ def test_an_encoding_that_we_cannot_undo_gives_nothing_and_no_error() -> None:
 
 
 def test_a_small_body_that_unpacks_to_a_gigantic_one_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(providers.bodies, "_LIMIT", 1000)
+    monkeypatch.setattr(bodies, "_LIMIT", 1000)
     found = providers.read_response(CHAT, (*JSON, ("content-encoding", "gzip")), gzip.compress(bytes(100_000)))
     assert found.text is None
 

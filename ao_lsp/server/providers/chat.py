@@ -25,8 +25,9 @@ from ao_lsp.server.providers.shape import (
 )
 from ao_lsp.server.providers.sse import Event
 
-MARK = ("object", "chat.completion")
-REQUIRED = ("model", "messages")
+
+def is_response(given: Json) -> bool:
+    return given.get("object") == "chat.completion" or isinstance(given.get("choices"), list)
 
 
 def prompt(request: Json) -> tuple[Message, ...]:

@@ -23,8 +23,9 @@ from ao_lsp.server.providers.shape import (
 )
 from ao_lsp.server.providers.sse import Event
 
-MARK = ("object", "text_completion")
-REQUIRED = ("model", "prompt")
+
+def is_response(given: Json) -> bool:
+    return given.get("object") == "text_completion"
 
 
 def prompt(request: Json) -> tuple[Message, ...]:

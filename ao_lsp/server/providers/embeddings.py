@@ -20,8 +20,9 @@ from ao_lsp.server.providers.shape import (
 )
 from ao_lsp.server.providers.sse import Event
 
-MARK = ("object", "list")
-REQUIRED = ("model", "input")
+
+def is_response(given: Json) -> bool:
+    return given.get("object") == "list"
 
 
 def prompt(request: Json) -> tuple[Message, ...]:

@@ -28,9 +28,6 @@ from ao_lsp.server.providers.shape import (
 )
 from ao_lsp.server.providers.sse import Event
 
-MARK = ("type", "message")
-REQUIRED = ("model", "messages", "max_tokens")
-
 # Delta type → (field of the block it adds to, field of the delta).
 _DELTAS = {
     "text_delta": ("text", "text"),
@@ -38,6 +35,10 @@ _DELTAS = {
     "signature_delta": ("signature", "signature"),
     "input_json_delta": ("input", "partial_json"),
 }
+
+
+def is_response(given: Json) -> bool:
+    return given.get("type") == "message"
 
 
 def prompt(request: Json) -> tuple[Message, ...]:

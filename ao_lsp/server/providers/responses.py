@@ -26,10 +26,11 @@ from ao_lsp.server.providers.shape import (
 )
 from ao_lsp.server.providers.sse import Event
 
-MARK = ("object", "response")
-REQUIRED = ("model", "input")
-
 _FINAL = ("response.completed", "response.incomplete", "response.failed")
+
+
+def is_response(given: Json) -> bool:
+    return given.get("object") == "response"
 
 
 def prompt(request: Json) -> tuple[Message, ...]:

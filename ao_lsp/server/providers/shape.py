@@ -1,7 +1,8 @@
 """What every shape of API offers, and how its modules look at JSON that anybody may have sent.
 
-A shape is a module: `chat`, `completions`, `responses`, `messages`, `embeddings`. Its functions
-take parsed JSON and give parsed JSON, and never raise on what they are given, but for `EditError`.
+A shape is a module: `chat`, `completions`, `responses`, `messages`, `embeddings`, `gemini`, `ollama`,
+`converse`. Its functions take parsed JSON and give parsed JSON, and never raise on what they are
+given, but for `EditError`.
 """
 
 from __future__ import annotations
@@ -47,14 +48,22 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """`text` is None where there is none (a tool call, an embedding, an error)."""
+    """`text` is None where there is none (a tool call, an embedding, an error); `reasoning` is what
+    of the model's thoughts the API shows.
+
+    Tokens count the same in every API: `cached_tokens`, read from a cache, are a part of
+    `input_tokens`; `reasoning_tokens` are a part of `output_tokens`.
+    """
 
     streamed: bool = False
     model: str | None = None
     text: str | None = None
+    reasoning: str | None = None
     tool_calls: tuple[ToolCall, ...] = ()
     input_tokens: int | None = None
+    cached_tokens: int | None = None
     output_tokens: int | None = None
+    reasoning_tokens: int | None = None
     finish_reason: str | None = None
     error: str | None = None
 
@@ -62,13 +71,8 @@ class Response:
 class Shape(Protocol):
     """The functions of a shape module."""
 
-    @property
-    def MARK(self) -> tuple[str, str]:  # noqa: N802 - a module constant
-        """Key and value by which a whole response of this shape is known, as `("object", "response")`."""
-
-    @property
-    def REQUIRED(self) -> tuple[str, ...]:  # noqa: N802 - a module constant
-        """Fields that a request cannot be without."""
+    def is_response(self, given: Json) -> bool:
+        """Whether `given` is meant as a whole response, and not as a text that happens to be JSON."""
 
     def prompt(self, request: Json) -> tuple[Message, ...]:
         """The messages of a request."""
@@ -80,7 +84,11 @@ class Shape(Protocol):
         """The whole response that a stream adds up to; None where there is nothing of it."""
 
     def split(self, response: Json, recorded: Sequence[Event]) -> list[Event]:
-        """The stream that adds up to `response`, framed like the recorded one."""
+        """The stream that adds up to `response`, with what the recorded one had besides.
+
+        Raises:
+            EditError: it has something that a stream of this API cannot carry.
+        """
 
     def with_text(self, response: Json, text: str) -> Json:
         """`response` with another text.
@@ -115,12 +123,22 @@ def count_of(value: object) -> int | None:
     return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 1 << 62 else None
 
 
+def sum_of(*counts: object) -> int | None:
+    """Counts that belong together; None where the first, without which the others say nothing, is none."""
+    known = [count_of(count) for count in counts]
+    return None if known[0] is None else sum(count or 0 for count in known)
+
+
 def error_of(response: Json) -> str | None:
     """The message of an error body, whichever of the usual ways it is written."""
     error = response.get("error")
     if isinstance(error, dict):
         return text_of(error.get("message")) or text_of(error.get("type")) or text_of(error.get("code"))
-    return text_of(error)
+    if error is not None:
+        return text_of(error)
+    # Bedrock, gateways and vLLM have the message on the top; web frameworks call it `detail`. No
+    # response has one of these as a text.
+    return next(filter(None, (text_of(response.get(key)) for key in ("message", "Message", "detail"))), None)
 
 
 def flattened(content: object) -> str:
@@ -170,6 +188,19 @@ def need_list(response: Json, key: str, *, of: str) -> list[Json]:
         if not isinstance(item, dict):
             raise EditError(f'"{key}[{index}]" must be an object')
     return value
+
+
+def need_vectors(vectors: object, where: str) -> None:
+    """Make sure that `vectors` is a list of lists of numbers.
+
+    Raises:
+        EditError: it is something else.
+    """
+    if not isinstance(vectors, list):
+        raise EditError(f'"{where}" must be a list of vectors')
+    for number, vector in enumerate(vectors):
+        if not isinstance(vector, list) or not all(isinstance(x, int | float) for x in vector):
+            raise EditError(f'"{where}[{number}]" must be a list of numbers')
 
 
 def need_text(value: Json, key: str, where: str) -> str:

@@ -13,6 +13,9 @@ from typing import Any
 
 _LINE_END = re.compile(r"\r\n|\n|\r")
 
+# httpx, and so Ollama's SDK, also ends lines at these; JSON does not escape them by itself.
+_ESCAPED = {ord(character): f"\\u{ord(character):04x}" for character in "\x85\u2028\u2029"}
+
 
 @dataclass(frozen=True, slots=True)
 class Event:
@@ -23,7 +26,7 @@ class Event:
 
     @classmethod
     def of(cls, name: str | None, data: dict[str, Any]) -> Event:
-        return cls(name, json.dumps(data, ensure_ascii=False, separators=(",", ":")))
+        return cls(name, json.dumps(data, ensure_ascii=False, separators=(",", ":")).translate(_ESCAPED))
 
     @property
     def json(self) -> dict[str, Any]:
@@ -33,11 +36,6 @@ class Event:
         except (ValueError, RecursionError):
             return {}
         return value if isinstance(value, dict) else {}
-
-    def encode(self) -> bytes:
-        head = f"event: {self.name}\n" if self.name is not None else ""
-        # A lone surrogate that somebody wrote as an escape has no UTF-8.
-        return f"{head}data: {self.data}\n\n".encode("utf-8", "replace")
 
 
 def decode(body: bytes) -> list[Event]:
@@ -60,5 +58,12 @@ def decode(body: bytes) -> list[Event]:
     return events
 
 
-def encode(events: Iterable[Event]) -> bytes:
-    return b"".join(event.encode() for event in events)
+def pieces(events: Iterable[Event]) -> list[bytes]:
+    """The bytes of each event."""
+    return [_written(event) for event in events]
+
+
+def _written(event: Event) -> bytes:
+    head = f"event: {event.name}\n" if event.name is not None else ""
+    # A lone surrogate that somebody wrote as an escape has no UTF-8.
+    return f"{head}data: {event.data}\n\n".encode("utf-8", "replace")
