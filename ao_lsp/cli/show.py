@@ -57,6 +57,8 @@ def call(result: Json) -> None:
     for message in result["messages"]:
         _part(message["role"], message["text"], message["tool_calls"])
     output = result["output"]
+    if output is not None and output["reasoning"]:
+        _part("reasoning", output["reasoning"], [])
     if output is not None and (output["text"] is not None or output["tool_calls"]):
         _part("output", output["text"] or "", output["tool_calls"])
     if result["error"]:

@@ -182,9 +182,16 @@ def _output(call: Call, exchange: Exchange | None) -> Json | None:
     said = providers.read_response(call.endpoint, exchange.response_headers, exchange.response)
     return {
         "text": said.text,
+        "reasoning": said.reasoning,
         "tool_calls": _tool_calls(said.tool_calls),
         "finish_reason": said.finish_reason,
         "model": said.model,
+        "usage": {
+            "input_tokens": said.input_tokens,
+            "cached_tokens": said.cached_tokens,
+            "output_tokens": said.output_tokens,
+            "reasoning_tokens": said.reasoning_tokens,
+        },
     }
 
 

@@ -224,6 +224,10 @@ async def test_a_call_is_shown_whole(core: Core) -> None:
     found = await do(core, "ao.call", call=2, raw=True)
     assert found["messages"] == [{"role": "user", "text": "c2", "tool_calls": []}]
     assert found["output"]["text"] == "output of c2"
+    assert list(found["output"]) == ["text", "reasoning", "tool_calls", "finish_reason", "model", "usage"]
+    assert found["output"]["usage"] == {
+        "input_tokens": 7, "cached_tokens": None, "output_tokens": 3, "reasoning_tokens": None,
+    }  # fmt: skip
     assert found["request"]["body"]["messages"][0]["content"] == "c2"
     assert found["response"]["body"]["object"] == "chat.completion"
     assert [(edge["source"], edge["number"]) for edge in found["sources"]] == [("c1", 1)]

@@ -25,6 +25,9 @@ from ao_lsp.server.providers.shape import (
 )
 from ao_lsp.server.providers.sse import Event
 
+# Objects of a stream's deltas, and those fields of theirs that arrive in pieces.
+_PIECEWISE = {"audio": ("data", "transcript"), "function_call": ("name", "arguments")}
+
 
 def is_response(given: Json) -> bool:
     return given.get("object") == "chat.completion" or isinstance(given.get("choices"), list)
@@ -46,15 +49,28 @@ def output(response: Json) -> Response:
     first = choices[0] if choices else {}
     message = mapping(first.get("message"))
     usage = mapping(response.get("usage"))
+    cached = mapping(usage.get("prompt_tokens_details")).get("cached_tokens")
     return Response(
         model=text_of(response.get("model")),
-        text=flattened(message.get("content")) or text_of(message.get("refusal")) or text_of(message.get("content")),
+        text=_text(message),
+        # DeepSeek's and vLLM's name for it, and that of OpenRouter, Groq and newer vLLMs.
+        reasoning=text_of(message.get("reasoning_content")) or text_of(message.get("reasoning")) or None,
         tool_calls=_tool_calls(message),
         input_tokens=count_of(usage.get("prompt_tokens")),
+        # DeepSeek counts hits of its cache on the top.
+        cached_tokens=count_of(usage.get("prompt_cache_hit_tokens") if cached is None else cached),
         output_tokens=count_of(usage.get("completion_tokens")),
+        reasoning_tokens=count_of(mapping(usage.get("completion_tokens_details")).get("reasoning_tokens")),
         finish_reason=text_of(first.get("finish_reason")),
         error=error_of(response),
     )
+
+
+def _text(message: Json) -> str | None:
+    """What a message says; of spoken words, what was said."""
+    content = message.get("content")
+    spoken = text_of(mapping(message.get("audio")).get("transcript"))
+    return flattened(content) or text_of(message.get("refusal")) or spoken or text_of(content)
 
 
 def join(events: Sequence[Event]) -> Json | None:
@@ -88,13 +104,26 @@ def _add_piece(choice: Json, piece: Json) -> None:
     for key, value in mapping(piece.get("delta")).items():
         if key == "tool_calls":
             _add_tool_calls(message.setdefault("tool_calls", []), items(value))
+        elif key in _PIECEWISE and isinstance(value, dict):
+            message[key] = _longer(mapping(message.get(key)), value, _PIECEWISE[key])
         elif key != "role" and isinstance(value, str) and isinstance(message.get(key), str):
             message[key] += value
+        elif isinstance(value, list) and isinstance(message.get(key), list):
+            message[key] = message[key] + value
         elif value is not None or key not in message:
             message[key] = value
     for key, value in piece.items():
         if key not in ("index", "delta", "message") and (value is not None or key not in choice):
             choice[key] = value
+
+
+def _longer(so_far: Json, piece: Json, fields: tuple[str, ...]) -> Json:
+    """`so_far` with what a piece adds to it or says anew."""
+    longer = {**so_far, **piece}
+    for field in fields:
+        if isinstance(so_far.get(field), str):
+            longer[field] = so_far[field] + (text_of(piece.get(field)) or "")
+    return longer
 
 
 def _add_tool_calls(calls: list[Json], deltas: list[Json]) -> None:
@@ -164,9 +193,13 @@ def with_text(response: Json, text: str) -> Json:
     if not choices:
         raise EditError("the recorded response has no choices whose text could be replaced")
     message = mapping(choices[0].get("message"))
+    if message.get("audio"):
+        raise EditError("this output is sound, which would not say the new text: give the whole response as JSON")
     if not flattened(message.get("content")) and message.get("tool_calls"):
         raise EditError("this output is tool calls without a text: give the whole response as JSON")
     changed = {**choices[0], "message": {**message, "content": text}}
+    if message.get("refusal"):
+        changed["message"]["refusal"] = None  # it was what the message said
     changed.pop("logprobs", None)  # they belong to the tokens of the old text
     if "logprobs" in choices[0]:
         changed["logprobs"] = None
@@ -203,7 +236,9 @@ def _check_tool_calls(message: Json, where: str) -> None:
 
 def _tool_calls(message: Json) -> tuple[ToolCall, ...]:
     found = []
-    for call in items(message.get("tool_calls")):
+    # `function_call` is what they were before there could be several.
+    before = [{"function": message["function_call"]}] if isinstance(message.get("function_call"), dict) else []
+    for call in items(message.get("tool_calls")) or before:
         function = mapping(call.get("function")) or mapping(call.get("custom"))
         arguments = text_of(function.get("arguments")) or text_of(function.get("input")) or ""
         found.append(ToolCall(text_of(call.get("id")), text_of(function.get("name")) or "?", arguments))

@@ -42,7 +42,9 @@ def output(response: Json) -> Response:
         model=text_of(response.get("model")),
         text=text_of(first.get("text")),
         input_tokens=count_of(usage.get("prompt_tokens")),
+        cached_tokens=count_of(mapping(usage.get("prompt_tokens_details")).get("cached_tokens")),
         output_tokens=count_of(usage.get("completion_tokens")),
+        reasoning_tokens=count_of(mapping(usage.get("completion_tokens_details")).get("reasoning_tokens")),
         finish_reason=text_of(first.get("finish_reason")),
         error=error_of(response),
     )

@@ -24,6 +24,7 @@ from ao_lsp.server.providers.shape import (
     need_list,
     need_text,
     pieces,
+    sum_of,
     text_of,
 )
 from ao_lsp.server.providers.sse import Event
@@ -52,15 +53,17 @@ def prompt(request: Json) -> tuple[Message, ...]:
 def output(response: Json) -> Response:
     blocks, usage = items(response.get("content")), mapping(response.get("usage"))
     texts = [text_of(block.get("text")) or "" for block in blocks if block.get("type") == "text"]
-    cached = [count_of(usage.get(f"cache_{kind}_input_tokens")) or 0 for kind in ("creation", "read")]
-    sent = count_of(usage.get("input_tokens"))
+    cached = usage.get("cache_read_input_tokens")
     return Response(
         model=text_of(response.get("model")),
         text="".join(texts) if texts else None,
+        reasoning="".join(text_of(block.get("thinking")) or "" for block in blocks) or None,
         tool_calls=_tool_calls(blocks),
         # Anthropic counts cached tokens apart, where OpenAI includes them.
-        input_tokens=None if sent is None else sent + sum(cached),
+        input_tokens=sum_of(usage.get("input_tokens"), usage.get("cache_creation_input_tokens"), cached),
+        cached_tokens=count_of(cached),
         output_tokens=count_of(usage.get("output_tokens")),
+        reasoning_tokens=count_of(mapping(usage.get("output_tokens_details")).get("thinking_tokens")),
         finish_reason=text_of(response.get("stop_reason")),
         error=error_of(response),
     )

@@ -26,6 +26,9 @@ from ao_lsp.server.providers.shape import (
 )
 from ao_lsp.server.providers.sse import Event
 
+# Kinds of items that are tool calls, and the field of what they are called with.
+_CALLS = {"function_call": "arguments", "custom_tool_call": "input"}
+
 _FINAL = ("response.completed", "response.incomplete", "response.failed")
 
 
@@ -40,12 +43,16 @@ def prompt(request: Json) -> tuple[Message, ...]:
         return (*found, Message("user", asked))
     for item in items(asked):
         kind = item.get("type")
-        if kind == "function_call":
+        if isinstance(kind, str) and kind in _CALLS:
             found.append(Message("assistant", "", _tool_calls([item])))
-        elif kind == "function_call_output":
+        elif kind in ("function_call_output", "custom_tool_call_output"):
             found.append(Message("tool", flattened(item.get("output"))))
+        elif kind == "reasoning":
+            found.append(Message("reasoning", _thought(item)))
         else:
-            found.append(Message(text_of(item.get("role")) or kind or "?", flattened(item.get("content"))))
+            # What a model made with tools of OpenAI's (images, searches) has no content.
+            text = flattened(item["content"]) if "content" in item else f"[{kind}]"
+            found.append(Message(text_of(item.get("role")) or text_of(kind) or "?", text))
     return tuple(found)
 
 
@@ -57,9 +64,12 @@ def output(response: Json) -> Response:
     return Response(
         model=text_of(response.get("model")),
         text="".join(texts) if parts else None,
+        reasoning="\n".join(filter(None, map(_thought, items(response.get("output"))))) or None,
         tool_calls=_tool_calls(items(response.get("output"))),
         input_tokens=count_of(usage.get("input_tokens")),
+        cached_tokens=count_of(mapping(usage.get("input_tokens_details")).get("cached_tokens")),
         output_tokens=count_of(usage.get("output_tokens")),
+        reasoning_tokens=count_of(mapping(usage.get("output_tokens_details")).get("reasoning_tokens")),
         finish_reason=why or text_of(response.get("status")),
         error=error_of(response),
     )
@@ -77,7 +87,8 @@ def join(events: Sequence[Event]) -> Json | None:
         elif kind == "response.output_item.done":
             done[count_of(data.get("output_index")) or 0] = mapping(data.get("item"))
         elif kind == "error":
-            begun = {**begun, "error": {key: data.get(key) for key in ("code", "message", "param")}}
+            said = mapping(data.get("error")) or data
+            begun = {**begun, "error": {key: said.get(key) for key in ("code", "message", "param")}}
     # It broke off: what is finished is all that there is.
     return {**begun, "output": [done[index] for index in sorted(done)]} if begun else None
 
@@ -165,9 +176,20 @@ def _messages(response: Json) -> list[Json]:
     return [item for item in items(response.get("output")) if item.get("type") == "message"]
 
 
+def _thought(item: Json) -> str:
+    """What an item of reasoning shows: the thoughts themselves, of open models, or their summary."""
+    if item.get("type") != "reasoning":
+        return ""
+    return flattened(item.get("content")) or flattened(item.get("summary"))
+
+
 def _tool_calls(output_items: list[Json]) -> tuple[ToolCall, ...]:
     return tuple(
-        ToolCall(text_of(item.get("call_id")), text_of(item.get("name")) or "?", text_of(item.get("arguments")) or "")
+        ToolCall(
+            text_of(item.get("call_id")),
+            text_of(item.get("name")) or "?",
+            text_of(item.get(_CALLS[item["type"]])) or "",
+        )
         for item in output_items
-        if item.get("type") == "function_call"
+        if isinstance(item.get("type"), str) and item["type"] in _CALLS
     )
