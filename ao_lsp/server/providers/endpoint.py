@@ -13,6 +13,7 @@ from ao_lsp.server.model import Headers
 from ao_lsp.server.providers import (
     chat,
     completions,
+    converse,
     embeddings,
     event_stream,
     json_array,
@@ -53,6 +54,8 @@ _ENDPOINTS = (
     Endpoint("/embeddings", embeddings, ("model", "input"), "never"),
     Endpoint("/responses", responses, ("model", "input")),
     Endpoint("/messages", messages, ("model", "messages", "max_tokens"), "if asked", "anthropic-compatible"),
+    Endpoint("/converse", converse, ("messages",), "never", "bedrock-compatible"),
+    Endpoint("/converse-stream", converse, ("messages",), "always", "bedrock-compatible"),
 )
 
 _PROVIDERS = (
