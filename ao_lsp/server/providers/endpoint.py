@@ -19,6 +19,7 @@ from ao_lsp.server.providers import (
     json_array,
     json_lines,
     messages,
+    ollama,
     responses,
     sse,
 )
@@ -51,9 +52,13 @@ class Endpoint:
 _ENDPOINTS = (
     Endpoint("/chat/completions", chat, ("model", "messages")),
     Endpoint("/completions", completions, ("model", "prompt")),
+    Endpoint("/api/embeddings", ollama, ("model", "prompt"), "never", "ollama-compatible"),
     Endpoint("/embeddings", embeddings, ("model", "input"), "never"),
     Endpoint("/responses", responses, ("model", "input")),
     Endpoint("/messages", messages, ("model", "messages", "max_tokens"), "if asked", "anthropic-compatible"),
+    Endpoint("/api/chat", ollama, ("model", "messages"), "unless declined", "ollama-compatible"),
+    Endpoint("/api/generate", ollama, ("model", "prompt"), "unless declined", "ollama-compatible"),
+    Endpoint("/api/embed", ollama, ("model", "input"), "never", "ollama-compatible"),
     Endpoint("/converse", converse, ("messages",), "never", "bedrock-compatible"),
     Endpoint("/converse-stream", converse, ("messages",), "always", "bedrock-compatible"),
 )
