@@ -16,6 +16,7 @@ from ao_lsp.server.providers import (
     converse,
     embeddings,
     event_stream,
+    gemini,
     json_array,
     json_lines,
     messages,
@@ -59,6 +60,10 @@ _ENDPOINTS = (
     Endpoint("/api/chat", ollama, ("model", "messages"), "unless declined", "ollama-compatible"),
     Endpoint("/api/generate", ollama, ("model", "prompt"), "unless declined", "ollama-compatible"),
     Endpoint("/api/embed", ollama, ("model", "input"), "never", "ollama-compatible"),
+    Endpoint(":generateContent", gemini, ("contents",), "never", "gemini-compatible"),
+    Endpoint(":streamGenerateContent", gemini, ("contents",), "always", "gemini-compatible"),
+    Endpoint(":embedContent", gemini, ("content",), "never", "gemini-compatible"),
+    Endpoint(":batchEmbedContents", gemini, ("requests",), "never", "gemini-compatible"),
     Endpoint("/converse", converse, ("messages",), "never", "bedrock-compatible"),
     Endpoint("/converse-stream", converse, ("messages",), "always", "bedrock-compatible"),
 )
