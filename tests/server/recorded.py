@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from tests.server.recorded_natively import NATIVE
+
 JSON = (("content-type", "application/json"), ("content-length", "1"))
 STREAM = (("content-type", "text/event-stream; charset=utf-8"), ("transfer-encoding", "chunked"))
 
@@ -236,5 +238,6 @@ ALL = {
     "responses stream": (RESPONSES, STREAM, RESPONSE_STREAM),
     "messages": (MESSAGES, JSON, json.dumps(message()).encode()),
     "messages stream": (MESSAGES, STREAM, MESSAGE_STREAM),
+    **NATIVE,
 }
 """Endpoint, headers and body of each kind of response."""

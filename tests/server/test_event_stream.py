@@ -81,3 +81,14 @@ def test_lengths_that_lie_end_the_stream_even_where_their_checksum_is_right(tota
 def test_damaged_headers_with_a_right_checksum_leave_an_event(headers: bytes) -> None:
     (event,) = event_stream.decode(written(headers, b"{}"))
     assert event.data == "{}"
+
+
+def test_a_prelude_with_a_wrong_checksum_is_not_believed_though_the_message_is_whole() -> None:
+    message = TWO[:8] + b"\0\0\0\0" + TWO[12:-4]
+    assert names(ONE + message + struct.pack(">I", crc32(message))) == ["first"]
+
+
+def test_headers_that_would_reach_out_of_their_frame_are_not_read() -> None:
+    lengths = TWO[:4] + struct.pack(">I", len(TWO) - 15)
+    message = lengths + struct.pack(">I", crc32(lengths)) + TWO[12:-4]
+    assert names(ONE + message + struct.pack(">I", crc32(message))) == ["first"]

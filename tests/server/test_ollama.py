@@ -150,3 +150,8 @@ def test_an_input_that_ollama_or_the_program_would_not_expect_is_refused(
 
 def test_a_stream_may_be_asked_for_by_saying_nothing() -> None:
     assert providers.edited_request(OLLAMA_GENERATE, (), b'{"prompt": "p"}', '{"prompt": "q", "stream": true}')
+
+
+def test_what_was_said_about_the_old_words_goes_with_them() -> None:
+    body = json.dumps({**recorded.ollama(), "logprobs": [{"token": "Hello", "logprob": -0.1}]}).encode()
+    assert "logprobs" not in json.loads(providers.edited_response(OLLAMA, JSON, body, (), "new")[0])

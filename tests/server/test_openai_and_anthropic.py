@@ -214,3 +214,9 @@ def test_azures_paths_are_read_and_edited_as_those_of_others(path: str) -> None:
     )
     made, made_headers, _ = providers.edited_response(path, headers, body, (), "new")
     assert providers.read_response(path, made_headers, made).text == "new"
+
+
+def test_lists_that_a_stream_gives_in_pieces_are_put_together() -> None:
+    details = [{"type": "reasoning.text", "text": text} for text in ("hm", " so")]
+    stream = streamed({"reasoning_details": details[:1]}, {"reasoning_details": details[1:]}, {"content": "hi"})
+    assert providers.whole_response(*stream)["choices"][0]["message"]["reasoning_details"] == details

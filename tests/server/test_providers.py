@@ -17,6 +17,20 @@ from ao_lsp.server.providers import ToolCall
 from ao_lsp.server.providers import body as bodies
 from tests.server import recorded
 from tests.server.recorded import ALL, CHAT, EMBEDDINGS, JSON, MESSAGES, RESPONSES, STREAM
+from tests.server.recorded_natively import (
+    CONVERSE_EVENTS,
+    CONVERSE_STREAM,
+    FRAMES,
+    GEMINI_CHUNKS,
+    GEMINI_EMBED,
+    GEMINI_STREAM,
+    LINES,
+    OLLAMA,
+    OLLAMA_EMBED,
+    OLLAMA_STREAM,
+    frames,
+    lines,
+)
 
 
 def read(kind: str) -> providers.Response:
@@ -24,7 +38,7 @@ def read(kind: str) -> providers.Response:
 
 
 @pytest.mark.parametrize(
-    "kind", ["chat", "chat stream", "responses", "responses stream", "messages", "messages stream"]
+    "kind", [kind for kind in ALL if kind.split()[0] not in ("completions", "embeddings", "generate")]
 )
 def test_text_tool_calls_and_usage_are_read_the_same_from_json_and_from_a_stream(kind: str) -> None:
     found = read(kind)
@@ -36,7 +50,14 @@ def test_text_tool_calls_and_usage_are_read_the_same_from_json_and_from_a_stream
     assert found.error is None
 
 
-ALL_IDS = {"chat": "call_1", "responses": "call_1", "messages": "toolu_1"}
+ALL_IDS = {
+    "chat": "call_1",
+    "responses": "call_1",
+    "messages": "toolu_1",
+    "gemini": "call_1",
+    "ollama": "call_1",
+    "converse": "tooluse_1",
+}
 
 
 @pytest.mark.parametrize("kind", ["completions", "completions stream"])
@@ -53,8 +74,8 @@ def test_embeddings_have_usage_and_no_text() -> None:
 @pytest.mark.parametrize("kind", [kind for kind in ALL if kind.endswith("stream")])
 def test_a_stream_put_together_is_what_the_api_would_have_sent_at_once(kind: str) -> None:
     whole = providers.whole_response(*ALL[kind])
-    plain = providers.whole_response(*ALL[kind.removesuffix(" stream")])
-    for key in ("id", "object", "type", "model", "role", "output", "content"):
+    plain = providers.whole_response(*ALL[kind.split()[0]])
+    for key in ("id", "object", "type", "model", "role", "output", "content", "candidates", "message", "response"):
         assert whole.get(key) == plain.get(key), key
     if "choices" in plain:
         assert [_without_null(choice.get("message")) for choice in whole["choices"]] == [
@@ -134,7 +155,18 @@ def test_a_stream_that_ends_in_an_error_gives_its_text_and_the_error() -> None:
         ("http://127.0.0.1:8000/v1/chat/completions", "openai-compatible"),
         ("http://proxy.example/v1/messages", "anthropic-compatible"),
         ("https://notopenai.com/v1/chat/completions", "openai-compatible"),
-        ("https://example.org/api/generate", None),
+        ("http://localhost:11434/api/chat", "ollama"),
+        ("https://ollama.com/api/chat", "ollama"),
+        ("http://gpu.example/api/generate", "ollama-compatible"),
+        ("https://generativelanguage.googleapis.com/v1beta/models/g:generateContent", "google"),
+        ("https://eu-aiplatform.googleapis.com/v1/publishers/google/models/g:streamGenerateContent?alt=sse", "google"),
+        ("http://proxy.example/v1beta/models/g:generateContent", "gemini-compatible"),
+        ("https://bedrock-runtime.eu-west-1.amazonaws.com/model/m/converse-stream", "bedrock"),
+        ("https://lb-1.elb.amazonaws.com/v1/chat/completions", "openai-compatible"),
+        ("http://proxy.example/model/m/converse", "bedrock-compatible"),
+        ("https://me.services.ai.azure.com/openai/v1/responses", "azure"),
+        ("https://me.services.ai.azure.com/anthropic/v1/messages", "azure"),
+        ("https://example.org/api/other", None),
         ("http://[broken/v1/chat/completions", "openai-compatible"),
     ],
 )
@@ -143,9 +175,45 @@ def test_a_provider_is_known_by_its_host_else_by_the_shape_of_its_api(url: str, 
     assert providers.read_request(endpoint, url, (), b"{}").provider == provider
 
 
-def test_the_model_of_an_azure_deployment_is_in_its_path() -> None:
-    found = providers.read_request("/openai/deployments/my-gpt/chat/completions", "", (), b'{"messages": []}')
-    assert found.model == "my-gpt"
+@pytest.mark.parametrize(
+    ("path", "body", "model"),
+    [
+        ("/openai/deployments/my-gpt/chat/completions", "{}", "my-gpt"),
+        ("/openai/deployments/my-ada/embeddings", "{}", "my-ada"),
+        ("/openai/v1/responses", '{"model": "my-gpt"}', "my-gpt"),
+        ("/openai/v1/chat/completions", "{}", None),
+        ("/v1beta/models/gemini-3-flash:generateContent", "{}", "gemini-3-flash"),
+        ("/v1/projects/p/locations/eu/publishers/google/models/gemini-3:streamGenerateContent", "{}", "gemini-3"),
+        ("/v1beta/tunedModels/mine:generateContent", "{}", "mine"),
+        ("/v1beta/models/e:embedContent", '{"model": "models/gemini-embedding-001"}', "gemini-embedding-001"),
+        ("/model/eu.amazon.nova-pro-v1%3A0/converse", "{}", "eu.amazon.nova-pro-v1:0"),
+        ("/model/arn%3Aaws%3Abedrock%3Aeu%3A1%3Ainference-profile%2Fx/converse-stream", "{}",
+         "arn:aws:bedrock:eu:1:inference-profile/x"),
+        ("/model/arn:aws:bedrock:eu:1:prompt/x/converse", "{}", "arn:aws:bedrock:eu:1:prompt/x"),
+        ("/api/chat", '{"model": "qwen3:8b"}', "qwen3:8b"),
+        ("/v1/chat/completions", '{"model": 1}', None),
+    ],
+)  # fmt: skip
+def test_the_model_is_named_in_the_request_or_in_the_path(path: str, body: str, model: str | None) -> None:
+    assert providers.read_request(path, "", (), body.encode()).model == model
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "streamed"),
+    [
+        ("/v1/chat/completions", "{}", False),
+        ("/v1/chat/completions", '{"stream": true}', True),
+        ("/api/chat", "{}", True),
+        ("/api/generate", '{"stream": false}', False),
+        ("/api/embed", "{}", False),
+        ("/v1beta/models/g:generateContent", "{}", False),
+        ("/v1beta/models/g:streamGenerateContent", "{}", True),
+        ("/model/m/converse", "{}", False),
+        ("/model/m/converse-stream", "{}", True),
+    ],
+)
+def test_whether_a_stream_is_asked_for_is_said_as_each_api_says_it(path: str, body: str, streamed: bool) -> None:
+    assert providers.read_request(path, "", (), body.encode()).streamed is streamed
 
 
 def test_prompts_are_flattened_to_roles_and_texts() -> None:
@@ -242,12 +310,17 @@ JUNK: list[Any] = [
 KEYS = (
     "choices", "message", "delta", "content", "text", "usage", "prompt_tokens", "tool_calls", "function", "arguments",
     "index", "type", "output", "error", "object", "response", "item", "content_block", "messages", "input", "system",
-    "role", "name", "id", "data", "model", "citations", "refusal", "finish_reason", "output_index",
+    "role", "name", "id", "data", "model", "citations", "refusal", "finish_reason", "output_index", "audio",
+    "candidates", "parts", "functionCall", "thought", "usageMetadata", "embeddings", "done", "thinking", "toolUse",
+    "reasoningContent", "delta", "start", "contentBlockIndex", "citationsContent", "stopReason",
 )  # fmt: skip
 TYPES = (
     "message_start", "content_block_start", "content_block_delta", "message_delta", "response.completed",
     "response.created", "response.output_item.done", "text_delta", "text", "message", "tool_use", "error",
 )  # fmt: skip
+
+
+ENDPOINTS = [*dict.fromkeys(endpoint for endpoint, _, _ in ALL.values()), GEMINI_EMBED, OLLAMA_EMBED, "/unknown", ""]
 
 
 def junk(dice: random.Random, depth: int = 0) -> Any:
@@ -272,15 +345,15 @@ def mangled(dice: random.Random, value: Any) -> Any:
 @pytest.mark.parametrize("seed", range(30))
 def test_no_body_however_malformed_makes_a_provider_raise(seed: int) -> None:
     dice = random.Random(seed)
-    whole = [json.loads(ALL[kind][2]) for kind in ("chat", "responses", "messages", "completions", "embeddings")]
+    whole = [json.loads(body) for kind, (_, _, body) in ALL.items() if "stream" not in kind]
     events = [
         json.loads(line[6:])
-        for kind in ALL
-        if "stream" in kind
-        for line in ALL[kind][2].decode().split("\n")
+        for _, headers, body in ALL.values()
+        if headers == STREAM
+        for line in body.decode().split("\n")
         if line.startswith("data: {")
     ]
-    for endpoint in (CHAT, RESPONSES, MESSAGES, recorded.COMPLETIONS, EMBEDDINGS, "/unknown", ""):
+    for endpoint in ENDPOINTS:
         for base in (*whole, junk(dice)):
             body = json.dumps(mangled(dice, base)).encode()
             answered(endpoint, JSON, body)
@@ -288,6 +361,26 @@ def test_no_body_however_malformed_makes_a_provider_raise(seed: int) -> None:
         stream = recorded.sse(*(mangled(dice, event) for event in dice.sample(events, 12)), named=False)
         answered(endpoint, STREAM, stream)
         answered(endpoint, STREAM, stream[: dice.randrange(len(stream))])
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_no_stream_of_another_framing_makes_a_provider_raise(seed: int) -> None:
+    dice = random.Random(seed)
+    chunks = [json.loads(line) for line in OLLAMA_STREAM.splitlines()]
+    events = [(name, mangled(dice, data)) for name, data in CONVERSE_EVENTS]
+    events = [(name, data) for name, data in events if isinstance(data, dict)]
+    streams = [
+        (OLLAMA, LINES, lines(*(mangled(dice, chunk) for chunk in chunks))),
+        (GEMINI_STREAM, JSON, json.dumps([mangled(dice, chunk) for chunk in GEMINI_CHUNKS]).encode()),
+        (CONVERSE_STREAM, FRAMES, frames(*dice.sample(events, len(events)))),
+    ]
+    for endpoint, headers, stream in streams:
+        answered(endpoint, headers, stream)
+        answered(endpoint, headers, stream[: dice.randrange(len(stream) + 1)])
+        damaged = bytearray(stream)
+        for _ in range(3):
+            damaged[dice.randrange(len(damaged))] = dice.randrange(256)
+        answered(endpoint, headers, bytes(damaged))
 
 
 @pytest.mark.parametrize(
@@ -305,9 +398,16 @@ def test_no_body_however_malformed_makes_a_provider_raise(seed: int) -> None:
     ],
     ids=lambda body: repr(body[:12]),
 )
-@pytest.mark.parametrize("endpoint", [CHAT, RESPONSES, MESSAGES, EMBEDDINGS, "/x"])
+@pytest.mark.parametrize("endpoint", ENDPOINTS)
 def test_no_bytes_make_a_provider_raise(endpoint: str, body: bytes) -> None:
-    for headers in (JSON, STREAM, (*JSON, ("content-encoding", "gzip")), (("content-encoding", "deflate,,gzip"),)):
+    for headers in (
+        JSON,
+        STREAM,
+        LINES,
+        FRAMES,
+        (*JSON, ("content-encoding", "gzip")),
+        (("content-encoding", "deflate,,gzip"),),
+    ):
         answered(endpoint, headers, body)
     asked(endpoint, body)
 
@@ -316,7 +416,13 @@ def answered(endpoint: str, headers: Headers, body: bytes) -> None:
     found = providers.read_response(endpoint, headers, body)
     assert found.text is None or isinstance(found.text, str)
     assert found.input_tokens is None or isinstance(found.input_tokens, int)
-    for content in ("new text", '{"object": "chat.completion", "choices": [1]}', json.dumps(recorded.message())):
+    wholes = (
+        recorded.message(),
+        {"candidates": [1], "modelVersion": 1},
+        {"done": True, "message": 1},
+        {"output": {"message": 1}},
+    )
+    for content in ("new text", '{"object": "chat.completion", "choices": [1]}', *map(json.dumps, wholes)):
         try:
             made, _, chunks = providers.edited_response(endpoint, headers, body, (), content)
         except providers.EditError:
