@@ -26,15 +26,23 @@ _METHODS: tuple[tuple[tuple[str, ...], tuple[str, ...]], ...] = (
         ("google", "vertexai"),
     ),
     (("chat.complete", "chat.complete_async", "chat.stream", "chat.stream_async"), ("mistralai",)),
+    (("chat", "generate", "embed", "embeddings"), ("ollama",)),
+    (("converse", "converse_stream"), ("boto3", "botocore", "aioboto3", "aiobotocore")),
 )
 
 # The same for functions: called by their name, or as attributes of their package.
-_FUNCTIONS = ((("completion", "acompletion", "embedding", "aembedding", "responses", "aresponses"), "litellm"),)
+_FUNCTIONS = (
+    (("completion", "acompletion", "embedding", "aembedding", "responses", "aresponses"), "litellm"),
+    (("chat", "generate", "embed", "embeddings"), "ollama"),
+)
 
 # A request made by hand, to a URL that ends like those of models. The table of what is recorded is
 # ao_lsp/runner/endpoints.py.
 _REQUESTS = r"(^|\.)(post|stream|request|urlopen|Request)$"
-_ENDPOINTS = r"/(chat/completions|completions|responses|embeddings|messages|api/chat|api/generate)/?['\"]*$"
+_ENDPOINTS = (
+    r"(/(chat/completions|completions|responses|embeddings|messages|api/chat|api/generate|api/embed|converse"
+    r"|converse-stream)/?|:(generateContent|streamGenerateContent|embedContent|batchEmbedContents))(\?[^'\"]*)?['\"]*$"
+)
 
 # Package and names of `from … import …` (names in parentheses may be on lines of their own), or what
 # `import` imports.
@@ -46,6 +54,7 @@ _IMPORT = re.compile(
 # Without one of these there is nothing to parse for.
 _TRACES = re.compile(
     r"completions|responses|embeddings|messages|generate_content|embed_content|chat\s*\.|litellm|api/chat|api/generate"
+    r"|ollama|api/embed|converse|generateContent|GenerateContent|embedContent|batchEmbedContents"
 )
 
 
