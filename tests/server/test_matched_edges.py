@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import sqlite3
 import threading
 from collections.abc import AsyncIterator
@@ -255,3 +256,25 @@ def counted(monkeypatch: pytest.MonkeyPatch) -> list[threading.Thread]:
 
     monkeypatch.setattr(matching, "matched", comparing)
     return threads
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "asked"),
+    [
+        ("/v1beta/models/g:generateContent", {"contents": [{"role": "user", "parts": [{"text": PLAN}]}]}),
+        ("/v1beta/models/g:generateContent", {"system_instruction": {"parts": [{"text": PLAN}]}, "contents": []}),
+        ("/v1beta/models/g:embedContent", {"content": {"parts": [{"text": PLAN}]}}),
+        ("/api/chat", {"model": "m", "messages": [{"role": "user", "content": PLAN}]}),
+        ("/api/generate", {"model": "m", "prompt": PLAN}),
+        ("/model/m/converse", {"messages": [{"role": "user", "content": [{"text": PLAN}]}]}),
+    ],
+)
+async def test_texts_are_compared_in_the_requests_of_every_api(core: Core, endpoint: str, asked: Any) -> None:
+    runner = Recorder()
+    runner.start()
+    runner.call("c1", response=chat_response(PLAN), at=1000.0)
+    runner.call_start("c2", request=json.dumps(asked).encode(), endpoint=endpoint, at=1001.0)
+    runner.call_end("c2", b"{}")
+    runner.end()
+    await take(core, *runner.sent)
+    assert await edges(core) == [("c1", "c2", "matched")]

@@ -11,7 +11,10 @@ from ao_lsp.server.model import Call, Exchange
 from ao_lsp.server.providers import body as bodies
 
 # Fields of requests that make up the input, in one API or another.
-_INPUT = frozenset({"messages", "input", "prompt", "system", "instructions"})
+_INPUT = frozenset(
+    {"messages", "input", "prompt", "system", "instructions", "contents", "content", "requests", "systemInstruction",
+     "system_instruction"}
+)  # fmt: skip
 
 _DEPTH = 50
 
