@@ -129,6 +129,11 @@ class Call:
         said = {"type": name, "message": str(error)[:2000]}
         self._end("cancelled" if cancelled else "error", said, False)
 
+    @property
+    def is_over(self) -> bool:
+        """Whether its end has been reported."""
+        return self._over.locked()
+
     def _end(self, status: str, error: dict[str, Any] | None, complete: bool) -> None:
         if not self._over.acquire(blocking=False):
             return

@@ -8,8 +8,7 @@ replayed response as it does to a live one, and every attempt of an SDK's retrie
 
 from __future__ import annotations
 
-import sys
-
+from ao_lsp.runner.transports.awaiting import Ready, Watched, carrying
 from ao_lsp.taint.frames import unseen, unseen_methods
 from ao_lsp.taint.kept import keep
 
@@ -258,88 +257,19 @@ class _AsyncTransport:
             return self._inner.handle_async_request(request)
         entry = call.entry
         if entry is not None and entry.action != "input":
-            return _Ready(library.replayed(call, entry, request))
+            return Ready(library.replayed(call, entry, request))
         if call.refused:
             error = library.refusal(request)
             call.failed(error)
             raise error
         if entry is not None:
             request = library.with_input(request, entry.request)
-        return _Watched(
-            self._inner.handle_async_request(request),
+        return Watched(
+            carrying(call, self._inner.handle_async_request, request),
             lambda response: library.watch(call, response, library.async_tee),
             call.failed,
+            call,
         )
-
-
-@unseen_methods
-class _Watched:
-    """Awaits something and hands its result through `done`; `failed` is told of an error."""
-
-    def __init__(self, awaitable: Any, done: Callable[[Any], Any], failed: Callable[[BaseException], None]) -> None:
-        self._steps = awaitable.__await__()
-        self._done = done
-        self._failed = failed
-
-    def __await__(self) -> _Watched:
-        return self
-
-    def __iter__(self) -> _Watched:
-        return self
-
-    def __next__(self) -> Any:
-        return self._step(type(self._steps).__next__, self._steps)
-
-    def send(self, value: Any) -> Any:
-        return self.__next__() if value is None else self._step(self._steps.send, value)
-
-    def throw(self, *error: Any) -> Any:
-        throw = getattr(self._steps, "throw", None)
-        if throw is None:
-            raise error[0] if len(error) == 1 else error[1]
-        return self._step(throw, *error)
-
-    def close(self) -> None:
-        close = getattr(self._steps, "close", None)
-        if close is not None:
-            close()
-        self._failed(GeneratorExit())
-
-    def _step(self, step: Callable[..., Any], *args: Any) -> Any:
-        try:
-            return step(*args)
-        except StopIteration as stop:
-            result = stop.value
-        except StopAsyncIteration as error:
-            self._failed(error)
-            raise
-        except BaseException as error:
-            self._failed(error)
-            raise
-        raise StopIteration(self._done(result))
-
-
-@unseen_methods
-class _Ready:
-    """An awaitable that has its result, but lets the other tasks run once before it gives it, as a
-    call over the network would."""
-
-    def __init__(self, result: Any) -> None:
-        self._result = result
-        # A bare yield means "again, please" to asyncio, and nothing to other event loops.
-        asyncio = sys.modules.get("asyncio")
-        self._yielded = asyncio is None or asyncio._get_running_loop() is None
-
-    def __await__(self) -> _Ready:
-        return self
-
-    def __iter__(self) -> _Ready:
-        return self
-
-    def __next__(self) -> None:
-        if self._yielded:
-            raise StopIteration(self._result)
-        self._yielded = True
 
 
 @unseen_methods
@@ -358,7 +288,7 @@ class _AsyncTee:
             call.finished(complete=False)
             return result
 
-        return _Watched(self._inner.aclose(), done, call.failed)
+        return Watched(self._inner.aclose(), done, call.failed)
 
 
 @unseen_methods
@@ -371,7 +301,7 @@ class _AsyncTeeIterator:
         return self
 
     def __anext__(self) -> Any:
-        return _Watched(self._inner.__anext__(), self._piece, self._stopped)
+        return Watched(self._inner.__anext__(), self._piece, self._stopped)
 
     def _piece(self, piece: bytes) -> bytes:
         self._call.received(piece)

@@ -1,0 +1,118 @@
+"""What stands between an `await` of library code and what it awaits.
+
+A coroutine's frame cannot be hidden (taint/frames.py), so these are classes with `__next__`, `send` and `throw`.
+"""
+
+from __future__ import annotations
+
+import sys
+from _contextvars import ContextVar
+
+from ao_lsp.taint.frames import unseen, unseen_methods
+from ao_lsp.taint.kept import keep
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+    from ao_lsp.runner.calls import Call
+
+keep(__name__)
+
+_CARRIED: ContextVar[Call | None] = ContextVar("ao.CARRIED", default=None)
+
+
+def carried() -> bool:
+    """Whether what is sent now belongs to a call that somebody above records: `litellm` and others give httpx
+    a transport that sends with aiohttp."""
+    call = _CARRIED.get()
+    return call is not None and not call.is_over
+
+
+@unseen
+def carrying(call: Call, step: Callable[..., Any], *args: Any) -> Any:
+    """`step(*args)`, a part of sending `call`."""
+    token = _CARRIED.set(call)
+    try:
+        return step(*args)
+    finally:
+        _CARRIED.reset(token)
+
+
+@unseen_methods
+class Watched:
+    """Awaits something and hands its result through `done`; `failed` is told of an error. While it runs,
+    everybody below knows that `call` is being recorded."""
+
+    def __init__(
+        self,
+        awaitable: Any,
+        done: Callable[[Any], Any],
+        failed: Callable[[BaseException], None],
+        call: Call | None = None,
+    ) -> None:
+        self._steps = awaitable.__await__()
+        self._done = done
+        self._failed = failed
+        self._call = call
+
+    def __await__(self) -> Watched:
+        return self
+
+    def __iter__(self) -> Watched:
+        return self
+
+    def __next__(self) -> Any:
+        return self._step(type(self._steps).__next__, self._steps)
+
+    def send(self, value: Any) -> Any:
+        return self.__next__() if value is None else self._step(self._steps.send, value)
+
+    def throw(self, *error: Any) -> Any:
+        throw = getattr(self._steps, "throw", None)
+        if throw is None:
+            raise error[0] if len(error) == 1 else error[1]
+        return self._step(throw, *error)
+
+    def close(self) -> None:
+        close = getattr(self._steps, "close", None)
+        if close is not None:
+            close()
+        self._failed(GeneratorExit())
+
+    def _step(self, step: Callable[..., Any], *args: Any) -> Any:
+        try:
+            return step(*args) if self._call is None else carrying(self._call, step, *args)
+        except StopIteration as stop:
+            result = stop.value
+        except StopAsyncIteration as error:
+            self._failed(error)
+            raise
+        except BaseException as error:
+            self._failed(error)
+            raise
+        raise StopIteration(self._done(result))
+
+
+@unseen_methods
+class Ready:
+    """An awaitable that has its result, but lets the other tasks run once before it gives it, as a
+    call over the network would."""
+
+    def __init__(self, result: Any) -> None:
+        self._result = result
+        # A bare yield means "again, please" to asyncio, and nothing to other event loops.
+        asyncio = sys.modules.get("asyncio")
+        self._yielded = asyncio is None or asyncio._get_running_loop() is None
+
+    def __await__(self) -> Ready:
+        return self
+
+    def __iter__(self) -> Ready:
+        return self
+
+    def __next__(self) -> None:
+        if self._yielded:
+            raise StopIteration(self._result)
+        self._yielded = True
