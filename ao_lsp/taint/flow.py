@@ -22,7 +22,7 @@ from ao_lsp.taint.kept import keep
 from ao_lsp.taint.kinds import AsyncGeneratorType, CoroutineType, GeneratorType, flags_of, lookup, module_of, name_of
 from ao_lsp.taint.origins import NOTHING
 from ao_lsp.taint.state import INSIDE, LIVE, TAINT
-from ao_lsp.taint.table import SOURCE, VALUE_TYPES, pin, watch
+from ao_lsp.taint.table import SOURCE, VALUE_TYPES, coroutine_in, pin, watch
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -79,7 +79,11 @@ def _escrow_for(value: object) -> Escrow | None:
             return filled[1]
         entry = TAINT.get(id(value))
         if entry is None:
-            return Escrow(NOTHING, place(_getframe(1))) if LIVE and _is_librarys(value) else None
+            if not (LIVE and _is_librarys(value)):
+                return None
+            entry = TAINT.get(id(coroutine_in(value)))
+            if entry is None:
+                return Escrow(NOTHING, place(_getframe(1)))
         return Escrow(entry[1], place(_getframe(1)))
     except RecursionError:
         return None  # the program will meet the same

@@ -16,7 +16,7 @@ from marshal import loads as _unmarshal
 from sys import getrefcount
 
 from ao_lsp.taint.kept import keep
-from ao_lsp.taint.kinds import flags_of, module_of
+from ao_lsp.taint.kinds import CoroutineType, flags_of, lookup, module_of, name_of
 from ao_lsp.taint.origins import NOTHING, union
 from ao_lsp.taint.state import TAINT
 
@@ -192,11 +192,27 @@ def watch(value: object, origins: Origins, kind: int) -> None:
     except TypeError:
         watching = None
     if watching is None:
-        if not flags_of(cls) & _HAS_PARTS or (module_of(cls), cls.__qualname__) in _PINNABLE or _is_value(cls):
+        coroutine = coroutine_in(value)
+        if coroutine is not None:
+            watch(coroutine, origins, HOLDER)
+        elif not flags_of(cls) & _HAS_PARTS or (module_of(cls), cls.__qualname__) in _PINNABLE or _is_value(cls):
             pin(value, origins, kind)
         return
     watching.key = key
     TAINT[key] = (watching, origins, kind)
+
+
+def coroutine_in(value: object) -> Any:
+    """The coroutine that an object stands for which takes no weak reference itself: one that can be awaited or
+    entered, as aiohttp's requests are. It has that in a slot."""
+    slot = lookup(type(value), "_coro")
+    if slot is None or name_of(type(slot)) != "member_descriptor":
+        return None
+    try:
+        coroutine = slot.__get__(value)
+    except AttributeError:
+        return None
+    return coroutine if type(coroutine) is CoroutineType else None
 
 
 def _is_value(cls: type) -> bool:
