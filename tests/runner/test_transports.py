@@ -88,6 +88,36 @@ CLIENTS = {
             while line := response.readline():
                 yield line.decode().strip()
         """,
+    "aiohttp": """
+        import aiohttp, asyncio, json, os
+        URL = os.environ["OPENAI_BASE_URL"] + "/chat/completions"
+        HEADERS = {"Authorization": "Bearer " + os.environ["OPENAI_API_KEY"]}
+        loop = asyncio.new_event_loop()
+
+        async def post(body):
+            async with aiohttp.ClientSession(headers=HEADERS) as session:
+                async with session.post(URL, json=body, raise_for_status=True) as response:
+                    return await response.json()
+
+        async def lines(body):
+            async with aiohttp.ClientSession() as session:
+                async with session.post(URL, json=body, headers=HEADERS) as response:
+                    async for line in response.content:
+                        yield line.decode().strip()
+
+        def wait_for(result):
+            return loop.run_until_complete(result)
+
+        apost, alines = post, lines
+
+        def post(body):
+            return wait_for(apost(body))
+
+        def lines(body):
+            stream = alines(body)
+            while (line := wait_for(anext(stream, None))) is not None:
+                yield line
+        """,
 }
 
 AGENT = """

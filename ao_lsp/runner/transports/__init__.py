@@ -27,6 +27,7 @@ keep(__name__)
 
 # The library, and the module here that knows its seam: imported only when the library is.
 _SEAMS = {
+    "aiohttp": "aiohttp_seam",
     "httpx": "httpx_seam",
     "httpx2": "httpx_seam",
     "http.client": "http_client_seam",

@@ -12,10 +12,17 @@ from ao_lsp.taint.kept import keep
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
+    from typing import Any, Protocol
 
     from ao_lsp.runner.calls import Call
     from ao_lsp.runner.replay import Entry
+
+    class Reader(Protocol):
+        """Who is told what a body says: a call, or somebody before it."""
+
+        def received(self, chunk: bytes, /) -> None: ...
+        def finished(self) -> None: ...
+
 
 keep(__name__)
 
@@ -26,7 +33,7 @@ class Body:
 
     __slots__ = ("_call", "_left", "_line", "_state")
 
-    def __init__(self, call: Call, chunked: bool, length: int | None) -> None:
+    def __init__(self, call: Reader, chunked: bool, length: int | None) -> None:
         self._call = call
         self._left = length
         self._line = b""
