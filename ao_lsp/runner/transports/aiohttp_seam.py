@@ -69,6 +69,7 @@ class _Methods:
         self._request = module.ClientRequest
         self._response = module.ClientResponse
         self._stream = module.StreamReader
+        self._body = "_body" if hasattr(self._request, "_body") else "body"  # before 3.12
 
     def made(self) -> list[tuple[Any, str, Any]]:
         """The class, the name and the method that takes its place. None of them is a coroutine, whose frame could
@@ -151,7 +152,7 @@ class _Methods:
             if kind_of(req.method, url) is None or carried():
                 return None
             headers = [(str(name), str(value)) for name, value in req.headers.items()]
-            return begin(self._recorder, "aiohttp", req.method, url, headers, _body(req))
+            return begin(self._recorder, "aiohttp", req.method, url, headers, _bytes(getattr(req, self._body)))
         except Exception as error:
             self._recorder.note(f"a call was not recorded: {error!r}")
             return None
@@ -174,7 +175,7 @@ class _Methods:
             payload = object.__new__(self._payload)  # its `__init__` warns of large ones
             payload.__dict__.update(self._payload(b"").__dict__)
             payload._value, payload._size = body, len(body)
-            req._body = payload
+            setattr(req, self._body, payload)
             if "Content-Length" in req.headers:
                 req.headers["Content-Length"] = str(len(body))
         except Exception as error:
@@ -188,9 +189,9 @@ def _same(result: Any) -> Any:
     return result
 
 
-def _body(req: Any) -> bytes:
+def _bytes(body: Any) -> bytes:
     """A body that is there already; an upload that is generated while it is sent is not read for us."""
-    value = getattr(req._body, "_value", req._body)
+    value = getattr(body, "_value", body)
     if isinstance(value, (bytes, bytearray, memoryview)):
         return bytes(value)
     if isinstance(value, sys.modules["io"].BytesIO):
