@@ -132,6 +132,28 @@ LIBRARY = '''
         return answer
 
 
+    class Request:
+        """To be awaited or entered; takes no weak reference."""
+
+        __slots__ = ("_coro",)
+
+        def __init__(self, coroutine):
+            self._coro = coroutine
+
+        def __await__(self):
+            return self._coro.__await__()
+
+        async def __aenter__(self):
+            return await self._coro
+
+        async def __aexit__(self, *_):
+            pass
+
+
+    def requested(name, text):
+        return Request(aask(name, text))
+
+
     async def side_by_side(*texts):
         return await asyncio.gather(*[aask(str(number), text) for number, text in enumerate(texts, 1)])
 
@@ -365,6 +387,12 @@ CASES = {
 
 ASYNC_CASES = {
     "a coroutine": ("x = await lib.aask('1', tag('a', 'p'))", {"1": "a"}, "1"),
+    "what is awaited without a weak reference": ("r = lib.requested('1', tag('a', 'p'))\nx = await r", {"1": "a"}, "1"),
+    "what is entered without a weak reference": (
+        "async with lib.requested('1', tag('a', 'p')) as x:\n    pass",
+        {"1": "a"},
+        "1",
+    ),
     "the next coroutine": (
         "await lib.aask('1', tag('a', 'p'))\nx = await lib.aask('2', 'q')",
         {"1": "a", "2": ""},
