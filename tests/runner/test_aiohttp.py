@@ -401,13 +401,20 @@ def test_a_read_that_is_given_up_and_taken_up_again_is_no_end(programs: Programs
                     while line := await response.content.readline():
                         last = line.strip() or last
                     print(last)
+                async with session.post(URL, json=body("two", stream=True)) as response:
+                    try:
+                        await asyncio.wait_for(response.content.read(), 0.001)
+                    except asyncio.TimeoutError:
+                        print("given up")
+                    await response.content.readline()
                 """
             ),
             env=slow.env,
         )
-    assert out == "given up\nb'data: [DONE]'\n"
-    assert column(graph(), "status") == ["ok"]
+    assert out == "given up\nb'data: [DONE]'\ngiven up\n"
+    assert column(graph(), "status") == ["ok"] * 2
     assert ask("ao.call", run="last", call="1")["complete"] is True
+    assert ask("ao.call", run="last", call="2")["complete"] is False
 
 
 ODDITIES = """
@@ -435,6 +442,24 @@ def test_every_framing_and_redirects_are_recorded_and_replayed(
     assert [call["output"]["text"] for call in calls if call["response"]["status"] == 200] == ["grüße"] * 5
     assert programs.rerun("first", env=odd) == plain[0]
     assert column(graph(), "origin") == ["replayed"] * 6
+
+
+def test_what_comes_next_over_a_connection_is_not_the_calls(programs: Programs, odd: dict[str, str]) -> None:
+    programs.record(
+        program(
+            """
+            async with session.post(ODD + "/plain/chat/completions", json=body()) as response:
+                await response.read()
+            async with session.get(ODD + "/other") as response:
+                other = await response.text()
+            async with session.post(ODD + "/plain/chat/completions", json=body(other)) as response:
+                await response.read()
+            """
+        ),
+        env=odd,
+    )
+    assert len(graph()["nodes"]) == 2
+    assert edges(graph()) == set()
 
 
 def test_an_edited_output_takes_the_place_of_a_compressed_one(programs: Programs, odd: dict[str, str]) -> None:

@@ -126,7 +126,6 @@ class _Methods:
             exchange = _exchange_of(stream)
             if exchange is None or exchange.content is not stream:
                 return waiting
-            _give(stream)
             return Watched(waiting, exchange.went_on, exchange.interrupted)
 
         @unseen
