@@ -9,7 +9,7 @@ from __future__ import annotations
 import sys
 
 from ao_lsp.taint import names, state
-from ao_lsp.taint.frames import unseen
+from ao_lsp.taint.frames import HIDES, unseen
 from ao_lsp.taint.kept import keep
 
 TYPE_CHECKING = False
@@ -47,6 +47,8 @@ _LOOKING = {
     "pyspark.cloudpickle.cloudpickle": "pickling",
     "ray.cloudpickle.cloudpickle": "pickling",
 }
+if not HIDES:
+    _LOOKING.clear()  # no code is rewritten there
 _WATCHED = _STARTING | _LOOKING.keys() | _SEAMS.keys()
 
 _recorder: Recorder | None = None
@@ -128,7 +130,7 @@ def install(recorder: Recorder) -> None:
     global _recorder
     _recorder = recorder
     sys.meta_path.insert(0, Finder)
-    if "inspect" in sys.modules:  # what runs at the start of an interpreter may have imported it
+    if HIDES and "inspect" in sys.modules:  # what runs at the start of an interpreter may have imported it
         _patch("inspect", sys.modules["inspect"])
 
 

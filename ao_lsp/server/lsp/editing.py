@@ -50,6 +50,8 @@ class Editing:
         self._editor = editor
         self._watched: dict[str, _Watched] = {}
         self._looking = False
+        # One read after the other: of two at once, the later one could be done first.
+        self._reading = asyncio.Lock()
 
     async def open(self, run: str, call: str, field: EditField) -> str:
         """Open the file in which `field` of a call is edited, and return its path.
@@ -80,13 +82,14 @@ class Editing:
         edit = editor_files.edit_of(path) if path is not None else None
         if path is None or edit is None:
             return
-        watched = self._watched.get(path)
-        text = await asyncio.to_thread(editor_files.read_edit, path)
-        if watched is not None:
-            watched.state = _state(path)
-            if text == watched.text:  # seen already
-                return
-            watched.text = text
+        async with self._reading:
+            watched = self._watched.get(path)
+            text = await asyncio.to_thread(editor_files.read_edit, path)
+            if watched is not None:
+                watched.state = _state(path)
+                if text == watched.text:  # seen already
+                    return
+                watched.text = text
         await self._store(path, edit, text)
 
     def changed(self, changes: Iterable[Change]) -> None:
@@ -111,11 +114,12 @@ class Editing:
                     # A file that changes from one look to the next is being written.
                     if state is None or state == watched.state:
                         continue
-                    watched.state = state
-                    text = await asyncio.to_thread(editor_files.read_edit, path)
-                    if text != watched.text and self._watched.get(path) is watched:
-                        watched.text = text
-                        self._editor.spawn(self._store(path, watched.edit, text))
+                    async with self._reading:
+                        watched.state = state
+                        text = await asyncio.to_thread(editor_files.read_edit, path)
+                        if text != watched.text and self._watched.get(path) is watched:
+                            watched.text = text
+                            self._editor.spawn(self._store(path, watched.edit, text))
         finally:
             self._looking = False
 
