@@ -5,7 +5,7 @@ import os
 
 os.environ["LITELLM_LOCAL_MODEL_COST_MAP"] = "True"  # or it asks the internet for prices
 
-import dspy  # noqa: E402  # it reads that when it is imported
+import dspy  # it reads that when it is imported
 
 model = dspy.LM("openai/gpt-5.4", api_base=os.environ["OPENAI_BASE_URL"], api_key="x", cache=False)
 dspy.configure(lm=model, adapter=dspy.JSONAdapter())
