@@ -35,7 +35,7 @@ from ao_lsp.taint.kinds import (
     name_of,
 )
 from ao_lsp.taint.leaves import Leaves
-from ao_lsp.taint.origins import step
+from ao_lsp.taint.origins import NOTHING, step
 from ao_lsp.taint.state import TAINT
 from ao_lsp.taint.table import HOLDER, PASSED, SOURCE, VALUE_TYPES, mark, unshared, watch
 
@@ -99,11 +99,8 @@ class _Adoption:
         said = replies.source_of(value, self.replies())
         if said is not None:
             return step(said, self.frame)
-        if type(value) is str:
-            for part in reach.walk(self.inputs):
-                if type(part) is str and part == value and id(part) in TAINT:
-                    return step(TAINT[id(part)][1], self.frame)
-        return self.origins
+        repeated = reach.of_equal_text(self.inputs, value) if type(value) is str else NOTHING
+        return step(repeated, self.frame) if repeated else self.origins
 
     def value(self, value: Any, alone: bool, given: bool = False) -> Any:
         """A plain value; `given`: known to be no default."""

@@ -17,7 +17,6 @@ from ao_lsp.taint.frames import unseen, unseen_methods
 from ao_lsp.taint.kept import keep
 from ao_lsp.taint.leaves import Leaves
 from ao_lsp.taint.origins import NOTHING, step
-from ao_lsp.taint.replies import is_part
 from ao_lsp.taint.state import TAINT
 from ao_lsp.taint.table import VALUE_TYPES, mark, unshared
 
@@ -33,7 +32,6 @@ keep(__name__)
 
 _MAX_ASKED = 100_000
 """How much one library call is searched for what it may have handed on, in texts and thousands of characters."""
-_NUMBERS = (int, float)
 
 
 @unseen
@@ -60,9 +58,8 @@ def handed(value: Any) -> Any:
     if escrow is None or escrow.asked > _MAX_ASKED:
         return value
     try:
-        cls = type(value)
         arrival = _Arrival(escrow, _getframe(1))
-        if cls in VALUE_TYPES:
+        if type(value) in VALUE_TYPES:
             alone = unshared(value, _IN_VARIABLE)
             return arrival.value(value, alone)
         return arrival.whole(value)
@@ -142,8 +139,7 @@ class _Arrival(Leaves):
     def _source(self, value: Any) -> Origins:
         """What library code has this from."""
         escrow = self._escrow
-        cls = type(value)
-        if (cls is not str and cls not in _NUMBERS) or value == "" or escrow.asked > _MAX_ASKED:
+        if not replies.may_be_said(value) or escrow.asked > _MAX_ASKED:
             return NOTHING
         escrow.asked += 1 + 4 * len(self._replies)
         said = replies.source_of(value, self._replies)
@@ -160,6 +156,6 @@ class _Arrival(Leaves):
                 escrow.asked += 1 + len(text) // 1000
                 if escrow.asked > _MAX_ASKED:
                     break
-                if is_part(value, text):
+                if replies.is_part(value, text):
                     return origins
         return NOTHING

@@ -3,10 +3,9 @@ copy with origins takes the place of one without. Containers and records stay th
 
 from __future__ import annotations
 
-from ao_lsp.taint import reach, scope
+from ao_lsp.taint import reach
 from ao_lsp.taint.frames import unseen_methods
 from ao_lsp.taint.kept import keep
-from ao_lsp.taint.kinds import lookup, module_of
 from ao_lsp.taint.table import VALUE_TYPES
 
 TYPE_CHECKING = False
@@ -16,7 +15,6 @@ if TYPE_CHECKING:
 keep(__name__)
 
 _MAX_DEPTH, _MAX_PARTS = 8, 2000
-_MARKS = ("__dataclass_fields__", "__pydantic_fields__", "__attrs_attrs__")
 
 
 @unseen_methods
@@ -54,7 +52,7 @@ class Leaves:
             for index in range(len(parts)):
                 if parts[index] is not value[index]:
                     return (*parts, *value[len(parts) :])
-        elif cls is dict or is_record(cls):
+        elif cls is dict or reach.is_record(cls):
             fields = value if cls is dict else reach.fields_of(value)
             more = None if cls is dict else reach.extra_of(value)
             for named in (fields or {}, more or {}):
@@ -65,16 +63,3 @@ class Leaves:
                     if new is not part:
                         named[name] = new
         return value
-
-
-def is_record(cls: type) -> bool:
-    """Whether instances are records that library code may have made. Not any object of the user's: what
-    that holds, the user's code put there."""
-    if not reach.is_data(cls):
-        return False
-    if module_of(cls) not in scope.MODULES:
-        return True
-    for mark in _MARKS:  # noqa: SIM110  # generators cannot be hidden (frames.py)
-        if lookup(cls, mark) is not None:
-            return True
-    return False

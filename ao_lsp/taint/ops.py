@@ -20,7 +20,7 @@ from ao_lsp.taint.kept import keep
 from ao_lsp.taint.kinds import bases_of, module_of, names_of
 from ao_lsp.taint.models import written
 from ao_lsp.taint.origins import NOTHING, step, union
-from ao_lsp.taint.reach import reach, walk
+from ao_lsp.taint.reach import of_equal_text, reach
 from ao_lsp.taint.state import LIVE, TAINT
 from ao_lsp.taint.table import HOLDER, PASSED, SOURCE, VALUE_TYPES, mark, origins_of, superseded, unshared, watch
 
@@ -449,10 +449,7 @@ def _of_property(part: Any, entry: Entry, whole: Any) -> Origins:
     """The origins of what a property computed: those of the field that it gives, if it is one."""
     if len(entry[1]) > 1 and isinstance(part, str):
         try:
-            text = "".join((part,))
-            for field in walk((whole,)):
-                if type(field) is str and field == text and id(field) in TAINT:
-                    return TAINT[id(field)][1]
+            return of_equal_text((whole,), "".join((part,))) or entry[1]
         except Exception as error:
             escrow.lost("what a property gives", error)
     return entry[1]

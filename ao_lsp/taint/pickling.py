@@ -41,8 +41,7 @@ def patch(module: ModuleType) -> None:
 
         table[_Code] = save_code
         return
-    tables: Any = getattr(names.get("Pickler") or names["CloudPickler"], "_dispatch_table", None)
-    table = tables if tables is not None else names["CloudPickler"].dispatch_table
+    table = names["CloudPickler"].dispatch_table
     reduce: Callable[[CodeType], Any] = table[_Code]
 
     @unseen

@@ -46,11 +46,28 @@ def is_data(cls: type) -> bool:
         return known[1]
     found = (module_of(cls), name_of(cls)) == ("types", "SimpleNamespace")
     for base in bases_of(cls):
-        if base is not object and (module_of(base) in scope.MODULES or not _DATA_MARKS.isdisjoint(names_of(base))):
+        if base is not object and (module_of(base) in scope.MODULES or _is_marked(base)):
             found = True
             break
     _data_classes[id(cls)] = (_ref(cls), found)
     return found
+
+
+def _is_marked(cls: type) -> bool:
+    return not _DATA_MARKS.isdisjoint(names_of(cls))
+
+
+def is_record(cls: type) -> bool:
+    """Whether instances are records that library code may have made. Not any object of the user's: what
+    that holds, the user's code put there."""
+    if not is_data(cls):
+        return False
+    if module_of(cls) not in scope.MODULES:
+        return True
+    for base in bases_of(cls):  # noqa: SIM110  # generators cannot be hidden (frames.py)
+        if _is_marked(base):
+            return True
+    return False
 
 
 def fields_of(value: object) -> dict[str, Any] | None:
@@ -178,6 +195,16 @@ def reach(values: Collection[Any]) -> Origins:
             if entry is not None and entry[2] != HOLDER:
                 origins = union(origins, entry[1])
     return origins
+
+
+def of_equal_text(values: Collection[Any], text: str) -> Origins:
+    """The origins of the first tagged text that is equal to `text` and one of `values` or plainly inside one."""
+    for value in walk(values):
+        if type(value) is str and value == text:
+            entry = TAINT.get(id(value))
+            if entry is not None:
+                return entry[1]
+    return NOTHING
 
 
 def holds(values: Collection[Any], wanted: object) -> bool:

@@ -182,15 +182,13 @@ def remember(call: str, reply: Reply) -> None:
 
 def of(origins: Origins) -> list[tuple[str, Reply]]:
     """The replies of these calls, as far as they are known, the last one first."""
-    found = [(call, _known[call]) for call in list(_known) if call in origins]
-    found.reverse()
-    return found
+    return [(call, reply) for call, reply in reversed(list(_known.items())) if call in origins]
 
 
 def source_of(value: Any, said: Sequence[tuple[str, Reply]], as_part: bool = True) -> Origins | None:
     """The origins of the first of these replies that says a text or number; None where none does. `as_part`:
     also within a text."""
-    if not said or type(value) not in _SAID or value == "":
+    if not said or not may_be_said(value):
         return None
     for call, reply in said:
         if reply.gives(value):
@@ -200,6 +198,11 @@ def source_of(value: Any, said: Sequence[tuple[str, Reply]], as_part: bool = Tru
             if reply.holds(value):
                 return origin(call)
     return None
+
+
+def may_be_said(value: Any) -> bool:
+    """Whether a value is of a kind that is looked for at all."""
+    return type(value) in _SAID and value != ""
 
 
 _SAID = (str, int, float)

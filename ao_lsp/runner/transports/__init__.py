@@ -37,7 +37,7 @@ _SEAMS = {
 # Modules of the standard library whose classes start tasks and threads (taint/strands.py).
 _STARTING = frozenset({"asyncio.base_events", "concurrent.futures.thread", "threading"})
 
-# Modules that look at code, and what in `taint` has them see the source's.
+# Modules that look at code, and what in `taint` has them see the source's, where code is rewritten.
 _LOOKING = {
     "cloudpickle.cloudpickle": "pickling",
     "dill._dill": "pickling",
@@ -47,9 +47,7 @@ _LOOKING = {
     "pyspark.cloudpickle.cloudpickle": "pickling",
     "ray.cloudpickle.cloudpickle": "pickling",
 }
-if not HIDES:
-    _LOOKING.clear()  # no code is rewritten there
-_WATCHED = _STARTING | _LOOKING.keys() | _SEAMS.keys()
+_WATCHED = _STARTING | _SEAMS.keys() | (_LOOKING.keys() if HIDES else set())
 
 _recorder: Recorder | None = None
 _undo: list[Undo] = []
@@ -130,8 +128,9 @@ def install(recorder: Recorder) -> None:
     global _recorder
     _recorder = recorder
     sys.meta_path.insert(0, Finder)
-    if HIDES and "inspect" in sys.modules:  # what runs at the start of an interpreter may have imported it
-        _patch("inspect", sys.modules["inspect"])
+    # What runs at the start of an interpreter may have imported some.
+    for name in _WATCHED & _LOOKING.keys() & sys.modules.keys():
+        _patch(name, sys.modules[name])
 
 
 def uninstall() -> None:
