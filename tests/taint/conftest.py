@@ -4,13 +4,16 @@ came from call `a`, `origins(value)` says which calls can be reached from a valu
 from __future__ import annotations
 
 import itertools
+import sys
 import textwrap
+import types
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
 
-from ao_lsp.taint import escrow, names, rewrite, scope, state
+from ao_lsp.taint import escrow, names, rewrite, scope, state, strands
 from ao_lsp.taint.origins import origin
 from ao_lsp.taint.reach import reach
 from ao_lsp.taint.state import TAINT
@@ -27,6 +30,28 @@ def tag(call: str, value: Any) -> Any:
 
 def origins(value: Any) -> str:
     return "".join(sorted(reach((value,))))
+
+
+@pytest.fixture
+def inputs() -> dict[str, str]:
+    """What went into each recorded call of the library, once it was made."""
+    return {}
+
+
+@contextmanager
+def imported(source: str, ask: Callable[..., Any]) -> Iterator[types.ModuleType]:
+    """A library that nothing here knows, as `import lib` in a program; `ask` is what it calls a model with."""
+    strands.install()
+    module = types.ModuleType("lib")
+    module.__file__ = "/users/site-packages/lib.py"
+    vars(module)["ask"] = ask
+    exec(compile(textwrap.dedent(source), module.__file__, "exec", dont_inherit=True), vars(module))
+    sys.modules["lib"] = module
+    yield module
+    del sys.modules["lib"]
+    strands.uninstall()
+    assert escrow.current() is None, "an escrow leaked"
+    assert not escrow.STRANDS
 
 
 @pytest.fixture

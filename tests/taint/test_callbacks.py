@@ -6,17 +6,17 @@ from __future__ import annotations
 
 import gzip
 import json
-import sys
 import types
 from collections.abc import Callable, Iterator
-from textwrap import dedent
 from typing import Any
 
 import pytest
 
-from ao_lsp.taint import escrow, strands
+from ao_lsp.taint import escrow
 from ao_lsp.taint.frames import HIDES
 from ao_lsp.taint.replies import Reply, is_part, remember
+
+from .conftest import imported
 
 pytestmark = pytest.mark.skipif(not HIDES, reason="values are not tracked on Python 3.10")
 
@@ -134,12 +134,6 @@ Run = Callable[..., dict[str, Any]]
 
 
 @pytest.fixture
-def inputs() -> dict[str, str]:
-    """What went into each call, once it was made."""
-    return {}
-
-
-@pytest.fixture
 def lib(inputs: dict[str, str]) -> Iterator[types.ModuleType]:
     def ask(name: str, reply: Any, encoding: str = "") -> Any:
         inputs[name] = "".join(sorted(escrow.inputs_of_call()))
@@ -149,16 +143,8 @@ def lib(inputs: dict[str, str]) -> Iterator[types.ModuleType]:
         escrow.produced(name, escrow.current())
         return json.loads(json.dumps(reply))
 
-    strands.install()
-    module = types.ModuleType("lib")
-    module.__file__ = "/users/site-packages/lib.py"
-    vars(module)["ask"] = ask
-    exec(compile(dedent(LIBRARY), module.__file__, "exec", dont_inherit=True), vars(module))
-    sys.modules["lib"] = module
-    yield module
-    del sys.modules["lib"]
-    strands.uninstall()
-    assert escrow.current() is None, "an escrow leaked"
+    with imported(LIBRARY, ask) as module:
+        yield module
 
 
 # Each program, and the origins of what it leaves in `x`, `y` and `z`.

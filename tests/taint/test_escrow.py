@@ -4,16 +4,16 @@ transport: it notes what went into the call, says that it is answered, and gives
 
 from __future__ import annotations
 
-import sys
 import types
 from collections.abc import Callable, Iterator
-from textwrap import dedent
 from typing import Any
 
 import pytest
 
-from ao_lsp.taint import escrow, strands
+from ao_lsp.taint import escrow
 from ao_lsp.taint.frames import HIDES
+
+from .conftest import imported
 
 pytestmark = pytest.mark.skipif(not HIDES, reason="values are not tracked on Python 3.10")
 
@@ -236,12 +236,6 @@ Run = Callable[..., dict[str, Any]]
 
 
 @pytest.fixture
-def inputs() -> dict[str, str]:
-    """What went into each call, once it was made."""
-    return {}
-
-
-@pytest.fixture
 def lib(inputs: dict[str, str]) -> Iterator[types.ModuleType]:
     """The library, as `import lib` in a program."""
 
@@ -250,17 +244,8 @@ def lib(inputs: dict[str, str]) -> Iterator[types.ModuleType]:
         escrow.produced(name, escrow.current())
         return f"answer {name}"
 
-    strands.install()
-    module = types.ModuleType("lib")
-    module.__file__ = "/users/site-packages/lib.py"
-    vars(module)["ask"] = ask
-    exec(compile(dedent(LIBRARY), module.__file__, "exec", dont_inherit=True), vars(module))
-    sys.modules["lib"] = module
-    yield module
-    del sys.modules["lib"]
-    strands.uninstall()
-    assert escrow.current() is None, "an escrow leaked"
-    assert not escrow.STRANDS
+    with imported(LIBRARY, ask) as module:
+        yield module
 
 
 CASES = {

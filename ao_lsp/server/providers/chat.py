@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from ao_lsp.server.providers.shape import (
+    CALLS_ONLY,
     EditError,
     Json,
     Message,
@@ -196,7 +197,7 @@ def with_text(response: Json, text: str) -> Json:
     if message.get("audio"):
         raise EditError("this output is sound, which would not say the new text: give the whole response as JSON")
     if not flattened(message.get("content")) and message.get("tool_calls"):
-        raise EditError("this output is tool calls without a text: give the whole response as JSON")
+        raise EditError(CALLS_ONLY)
     changed = {**choices[0], "message": {**message, "content": text}}
     if message.get("refusal"):
         changed["message"]["refusal"] = None  # it was what the message said

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 
 from ao_lsp.server.providers.body import packed, parsed
 from ao_lsp.server.providers.shape import (
+    CALLS_ONLY,
     EditError,
     Json,
     Message,
@@ -163,7 +164,7 @@ def with_text(response: Json, text: str) -> Json:
     places = [index for index, block in enumerate(blocks) if _said(block) is not None]
     if not places:
         if _tool_calls(blocks):
-            raise EditError("this output is tool calls without a text: give the whole response as JSON")
+            raise EditError(CALLS_ONLY)
         raise EditError("the recorded response has no text that could be replaced")
     # The new text stands where the first one stood; citations belong to the old words.
     content = [

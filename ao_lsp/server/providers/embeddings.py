@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ao_lsp.server.providers.shape import (
+    VECTORS_ONLY,
     EditError,
     Json,
     Message,
@@ -49,7 +50,7 @@ def split(response: Json, recorded: Sequence[Event]) -> list[Event]:  # noqa: AR
 
 
 def with_text(response: Json, text: str) -> Json:  # noqa: ARG001 - every shape is asked
-    raise EditError("an embedding has no text: give the whole response as JSON")
+    raise EditError(VECTORS_ONLY)
 
 
 def check(response: Json) -> None:

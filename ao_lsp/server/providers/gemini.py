@@ -11,6 +11,8 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from ao_lsp.server.providers.shape import (
+    CALLS_ONLY,
+    VECTORS_ONLY,
     EditError,
     Json,
     Message,
@@ -158,14 +160,14 @@ def with_text(response: Json, text: str) -> Json:
     candidates = items(response.get("candidates"))
     if not candidates:
         if "embedding" in response or "embeddings" in response:
-            raise EditError("an embedding has no text: give the whole response as JSON")
+            raise EditError(VECTORS_ONLY)
         raise EditError("the recorded response has no candidates whose text could be replaced")
     content = mapping(candidates[0].get("content"))
     parts = _parts(content)
     places = [index for index, part in enumerate(parts) if _is_text(part) and not part.get("thought")]
     if not places:
         if _tool_calls(parts):
-            raise EditError("this output is tool calls without a text: give the whole response as JSON")
+            raise EditError(CALLS_ONLY)
         if not all(part.get("thought") for part in parts):
             raise EditError("the recorded response has no text that could be replaced")
         # It got no further than its thoughts.

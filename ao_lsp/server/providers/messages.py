@@ -11,6 +11,7 @@ from typing import Any
 
 from ao_lsp.server.providers.body import packed, parsed
 from ao_lsp.server.providers.shape import (
+    CALLS_ONLY,
     EditError,
     Json,
     Message,
@@ -151,7 +152,7 @@ def with_text(response: Json, text: str) -> Json:
     places = [index for index, block in enumerate(blocks) if block.get("type") == "text"]
     if not places:
         if any(block.get("type") == "tool_use" for block in blocks):
-            raise EditError("this output is tool calls without a text: give the whole response as JSON")
+            raise EditError(CALLS_ONLY)
         raise EditError("the recorded response has no text that could be replaced")
     # The new text stands where the first one stood; citations belong to the old words.
     changed: list[Json] = []

@@ -9,6 +9,8 @@ import json
 from collections.abc import Sequence
 
 from ao_lsp.server.providers.shape import (
+    CALLS_ONLY,
+    VECTORS_ONLY,
     EditError,
     Json,
     Message,
@@ -126,12 +128,12 @@ def with_text(response: Json, text: str) -> Json:
     changed = {key: value for key, value in response.items() if key != "logprobs"}  # they belong to the old words
     if isinstance(message, dict):
         if not message.get("content") and message.get("tool_calls"):
-            raise EditError("this output is tool calls without a text: give the whole response as JSON")
+            raise EditError(CALLS_ONLY)
         return {**changed, "message": {**message, "content": text}}
     if isinstance(response.get("response"), str):
         return {**changed, "response": text}
     if "embeddings" in response or "embedding" in response:
-        raise EditError("an embedding has no text: give the whole response as JSON")
+        raise EditError(VECTORS_ONLY)
     raise EditError("the recorded response has no text that could be replaced")
 
 

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from ao_lsp.server.providers.shape import (
+    CALLS_ONLY,
     EditError,
     Json,
     Message,
@@ -147,7 +148,7 @@ def with_text(response: Json, text: str) -> Json:
     messages = _messages(response)
     if not messages:
         if _tool_calls(items(response.get("output"))):
-            raise EditError("this output is tool calls without a text: give the whole response as JSON")
+            raise EditError(CALLS_ONLY)
         raise EditError("the recorded response has no text that could be replaced")
     parts = items(messages[0].get("content"))
     old = next((part for part in parts if part.get("type") == "output_text"), {"type": "output_text"})

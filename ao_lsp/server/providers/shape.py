@@ -20,6 +20,11 @@ class EditError(ValueError):
     """An edit that the program's SDK would choke on; the message is the reason, for the user."""
 
 
+CALLS_ONLY = "this output is tool calls without a text: give the whole response as JSON"
+VECTORS_ONLY = "an embedding has no text: give the whole response as JSON"
+"""Why a text cannot take the place of an output."""
+
+
 @dataclass(frozen=True, slots=True)
 class ToolCall:
     """What a model wants called; `arguments` is JSON text, as the model wrote it."""
