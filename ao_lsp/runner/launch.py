@@ -11,6 +11,9 @@ which it happens.
    ended by one if the user's did: only then does it die of SIGINT, after all clean-up, as python
    does. In every other case `_run` ends by SystemExit, which the interpreter turns into the exit
    code at that same place, messages of `sys.exit("text")` included.
+   From CPython 3.12 on a tracer (pdb that is still stepping) is told of errors in frames that nobody can
+   see, too; where there is none below that can be seen, that fails. So what calls the program's code leaves
+   no tracer behind (`_Call`), and functions that run at the exit get it back.
 4. `__main__` is a new module. The interpreter's own would do, but the traceback of 2 keeps the frame of
    the `ao-record` script alive to the end, and with it that module's names: what the program left
    there would never be finalised.
@@ -23,9 +26,11 @@ from __future__ import annotations
 import builtins
 import os
 import sys
+from _functools import partial
+from sys import getprofile, gettrace, setprofile, settrace
 
 from ao_lsp.taint import hook, scope
-from ao_lsp.taint.frames import HIDES, unseen, unwatched
+from ao_lsp.taint.frames import COUNTS_NO_RETURNS, HIDES, unseen, unwatched
 from ao_lsp.taint.kinds import ModuleType
 
 TYPE_CHECKING = False
@@ -61,6 +66,7 @@ def launch(options: Options, ended: Callable[[BaseException | None], None]) -> N
             caught = error
         # Outside the handler: the interpreter reports an error when none is being handled.
         ended(caught)
+        _trace_from_exit()
         if caught is None:
             _forget_file()
             raise SystemExit(0)
@@ -94,7 +100,7 @@ def _start(options: Options) -> None:
         scope.MODULES.add("__main__")
         from runpy import _run_module_as_main  # type: ignore[attr-defined]  # what `python -m` calls
 
-        _run_module_as_main(options.program)
+        _of_program(_run_module_as_main, options.program)
     elif options.kind == "command":
         sys.argv[:] = ["-c", *arguments]
         sys.orig_argv[:] = [sys.executable, *options.flags, "-c", options.program, *arguments]
@@ -103,7 +109,7 @@ def _start(options: Options) -> None:
             from linecache import _register_code
 
             _register_code("<string>", options.program, "<string>")
-        exec(compile(options.program, "<string>", "exec", dont_inherit=True), _new_main())  # noqa: S102  # python -c
+        _of_program(exec, compile(options.program, "<string>", "exec", dont_inherit=True), _new_main())
     else:
         sys.argv[:] = [options.program, *arguments]
         sys.orig_argv[:] = [sys.executable, *options.flags, options.program, *arguments]
@@ -112,7 +118,7 @@ def _start(options: Options) -> None:
             _new_main()
             from runpy import _run_module_as_main  # type: ignore[attr-defined]  # as above
 
-            _run_module_as_main("__main__", False)
+            _of_program(_run_module_as_main, "__main__", False)
             return
         _first_on_path(os.path.dirname(_real_script(options.program)))
         file = os.path.abspath(options.program)
@@ -122,7 +128,49 @@ def _start(options: Options) -> None:
         names["__cached__"] = None
         names["__loader__"] = _external.SourceFileLoader("__main__", file)
         _script.append(names)
-        exec(code, names)  # noqa: S102  # this is what running a program is
+        _of_program(exec, code, names)
+
+
+class _Call(partial):  # type: ignore[misc]  # of a module that mypy does not know
+    """A call that is made once and kept nowhere. The interpreter drops it as soon as the call is over, before it
+    looks whether there was an error."""
+
+    __slots__ = ()
+
+    @unseen
+    def __del__(self, _none: None = None) -> None:
+        _tracers[:] = gettrace(), getprofile()
+        settrace(_none)
+        setprofile(_none)
+
+
+_tracers: list[Any] = [None, None]
+"""The program's tracer and profiler, while none of its code runs."""
+
+
+@unseen
+def _of_program(function: Callable[..., Any], *args: Any) -> Any:
+    """Call what is the program's. CPython 3.12 and newer tells a tracer of an error in any frame that it passes,
+    and fails where no frame can be seen, as down here: so none is left when the call is over."""
+    if not COUNTS_NO_RETURNS:
+        return function(*args)
+    _trace()
+    return _Call(function, *args)()
+
+
+@unseen
+def _trace() -> None:
+    settrace(_tracers[0])
+    setprofile(_tracers[1])
+
+
+@unseen
+def _trace_from_exit() -> None:
+    """Functions that run at the exit are the program's again."""
+    if _tracers != [None, None]:
+        import atexit
+
+        atexit.register(_trace)
 
 
 def _code_of_script(options: Options, file: str) -> CodeType:
@@ -225,7 +273,7 @@ def _report(error: BaseException) -> None:
         sys.stderr.write("sys.excepthook is missing\n")
         shown = sys.__excepthook__
     try:
-        shown(kind, error, trace)
+        _of_program(shown, kind, error, trace)
     except SystemExit:
         raise
     except BaseException as broken:

@@ -49,6 +49,27 @@ def test_pdb_stops_and_steps_where_it_does_under_python(name: str, started: str,
     assert recorded == plain
 
 
+ENDS = {
+    "an error": "def f(x):\n    return x / 0\nbreakpoint()\nf(1)\n",
+    "an exit": "import sys\nbreakpoint()\nsys.exit(3)\n",
+    "an interrupt": "breakpoint()\nraise KeyboardInterrupt\n",
+    "the end": "import atexit\natexit.register(print, 'bye')\nbreakpoint()\nx = 1\n",
+    "a profiler at work": "import sys\nsys.setprofile(lambda *a: None)\n1 / 0\n",
+}
+
+
+@needs_hidden_frames
+@pytest.mark.parametrize("how", ["a script", "a module"])
+@pytest.mark.parametrize("name", ENDS)
+def test_a_program_that_is_stepped_to_its_end_ends_as_it_does_under_python(
+    name: str, how: str, env: dict[str, str]
+) -> None:
+    Path("program.py").write_text(ENDS[name])
+    arguments = ["program.py"] if how == "a script" else ["-m", "program"]
+    plain, recorded = (run(launcher, *arguments, env=env, stdin="n\n" * 4) for launcher in BOTH)
+    assert recorded == plain
+
+
 # -- debugpy
 
 

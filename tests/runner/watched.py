@@ -93,7 +93,8 @@ def env(
 
 def run(launcher: tuple[str, ...], *arguments: str, env: dict[str, str], stdin: str = "") -> tuple[int, str, str]:
     done = subprocess.run([*launcher, *arguments], env=env, input=stdin, capture_output=True, text=True, timeout=LONG_S)
-    return done.returncode, re.sub(r"(0x|\.\.\.)x?[0-9a-f]{8,}", "<id>", done.stdout), done.stderr
+    out, err = (re.sub(r"(0x|\.\.\.)x?[0-9a-f]{8,}", "<id>", said) for said in (done.stdout, done.stderr))
+    return done.returncode, out, err
 
 
 needs_hidden_frames = pytest.mark.skipif(not frames.HIDES, reason="Python 3.10 cannot hide a frame")
