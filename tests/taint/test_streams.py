@@ -135,11 +135,11 @@ FILES = {
         ("a", ""),
     ),
     "a database": (
-        "import sqlite3\nd = sqlite3.connect(':memory:')\nd.execute('create table t (k text, v text)')\nd.execute('insert into t values (?, ?)', ('k', tag('a', 'some reply')))\nd.execute('insert into t values (?, ?)', ('l', 'other'))\nx = d.execute('select v from t where k = ?', ('k',)).fetchone()[0]\ny = [v for k, v in d.execute('select k, v from t') if k == 'l'][0]",
+        "import sqlite3\nd = sqlite3.connect(':memory:')\nd.execute('create table t (k text, v text)')\nd.execute('insert into t values (?, ?)', ('k', tag('a', 'some reply')))\nd.execute('insert into t values (?, ?)', ('l', 'other'))\nx = d.execute('select v from t where k = ?', ('k',)).fetchone()[0]\ny = [v for k, v in d.execute('select k, v from t') if k == 'l'][0]\nd.close()",
         ("a", ""),
     ),
     "database rows by name": (
-        "import sqlite3\nd = sqlite3.connect(':memory:')\nd.row_factory = sqlite3.Row\nd.execute('create table t (k text, v text)')\nd.executemany('insert into t values (?, ?)', [('k', tag('a', 'some reply')), ('l', 'other')])\nx, y = [r['v'] for r in d.execute('select * from t').fetchall()]",
+        "import sqlite3\nd = sqlite3.connect(':memory:')\nd.row_factory = sqlite3.Row\nd.execute('create table t (k text, v text)')\nd.executemany('insert into t values (?, ?)', [('k', tag('a', 'some reply')), ('l', 'other')])\nx, y = [r['v'] for r in d.execute('select * from t').fetchall()]\nd.close()",
         ("a", ""),
     ),
     "the arguments of a process": (
