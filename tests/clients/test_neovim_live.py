@@ -42,9 +42,10 @@ def agent(tmp_path: Path) -> Path:
     return Path(shutil.copy(EXAMPLES / "research_agent.py", tmp_path / "research_agent.py"))
 
 
-def record(agent: Path, server: ModelServer) -> None:
+def record(agent: Path, server: ModelServer, *options: str) -> None:
     env = {**os.environ, **server.env}
-    subprocess.run([BIN / "ao-record", agent], env=env, stdout=subprocess.DEVNULL, check=True, timeout=60)
+    command = [str(BIN / "ao-record"), *options, str(agent)]
+    subprocess.run(command, env=env, stdout=subprocess.DEVNULL, check=True, timeout=60)
 
 
 @pytest.fixture
@@ -106,9 +107,6 @@ def test_a_call_is_edited_and_rerun_from_neovim(nvim: Neovim) -> None:
 def test_the_graph_buffer_follows_a_run(nvim: Neovim, agent: Path, model_server: ModelServer) -> None:
     nvim.lua("wait(function() return #hints() == 5 end)")
     nvim.lua("vim.cmd.AoGraph() wait(function() return vim.bo.filetype == 'aograph' end)")
-    first = nvim.lua("return vim.fn.getline(1)")
-    assert first.startswith("research_agent.py · finished · 7 calls")
-    record(agent, model_server)
-    run = ask("ao.runs")["runs"][0]
-    assert run["calls"] == 7
-    nvim.lua(f"wait(function() return vim.fn.getline(1) ~= {first!r} end)")
+    assert nvim.lua("return vim.fn.getline(1)").startswith("research_agent.py · finished · 7 calls")
+    record(agent, model_server, "--name", "another")
+    nvim.lua("wait(function() return vim.startswith(vim.fn.getline(1), 'another · finished · 7 calls') end)")
