@@ -99,11 +99,12 @@ def _content(path: str) -> str:
 
 def _unedit(options: argparse.Namespace) -> None:
     params = {"run": options.run, "call": options.call, **({"field": options.field} if options.field else {})}
-    result = _connected().request("ao.unedit", params)
+    result = _connected().request("ao.unedit", {**params, "all": options.all})
     if options.json:
         client.print_json(result)
     else:
-        print(f"took back the edited {' and '.join(result['fields'])} of call {result['number']}")
+        kept = f"; the {' and '.join(result['restored'])} edited before counts again" if result["restored"] else ""
+        print(f"took back the edited {' and '.join(result['fields'])} of call {result['number']}{kept}")
 
 
 def _rerun(options: argparse.Namespace) -> None:
@@ -201,9 +202,10 @@ def _parser() -> argparse.ArgumentParser:
     field.add_argument("--output", metavar="FILE", help="new text, or whole response as JSON; - is stdin")
     field.add_argument("--input", metavar="FILE", help="whole request as JSON; - is stdin")
 
-    made = add("unedit", _unedit, "Take edits of a call back.")
+    made = add("unedit", _unedit, "Take the last edit of a call back.")
     add_run(made)
     add_call(made)
+    made.add_argument("--all", action="store_true", help="all edits, back to the recording")
     taken = made.add_mutually_exclusive_group()
     taken.add_argument("--output", dest="field", action="store_const", const="output", help="this edit only")
     taken.add_argument("--input", dest="field", action="store_const", const="input", help="this edit only")

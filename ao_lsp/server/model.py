@@ -189,7 +189,8 @@ class Edit:
     """What the user wants a call to receive (`output`) or to send (`input`) in a rerun.
 
     `content` is what they wrote; `body`, `headers` and `chunks` are what the runner will use for it
-    (headers and chunks of the response: empty for an input).
+    (headers and chunks of the response: empty for an input). `version` counts from 1: how often this was
+    edited. The store gives it.
     """
 
     run: str
@@ -200,6 +201,7 @@ class Edit:
     body: bytes
     headers: Headers = ()
     chunks: Chunks = ()
+    version: int = 1
 
 
 @dataclass(frozen=True, slots=True)

@@ -146,7 +146,13 @@ def call_json(graph: Graph, call: Call, exchange: Exchange | None, edits: list[E
 
 
 def edit_json(edit: Edit) -> Json:
-    return {"call": edit.call, "field": edit.field, "created": when(edit.created), "content": edit.content}
+    return {
+        "call": edit.call,
+        "field": edit.field,
+        "created": when(edit.created),
+        "version": edit.version,
+        "content": edit.content,
+    }
 
 
 def site_json(site: Site | None) -> Json | None:

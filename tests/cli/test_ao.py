@@ -222,7 +222,11 @@ def test_an_edit_comes_from_a_file_or_from_stdin_without_its_last_line_end(tmp_p
     assert ask("ao.call", run="run1", call=1)["edits"][0]["content"] == "from a file\nof two lines"
     assert ao_json("edit", "run1", "1", "--output", "-", stdin="from stdin\n")["number"] == 1
     assert ask("ao.call", run="run1", call=1)["edits"][0]["content"] == "from stdin"
-    assert ao("unedit", "run1", "1").stdout == "took back the edited output of call 1\n"
+    said = "took back the edited output of call 1"
+    assert ao("unedit", "run1", "1").stdout == f"{said}; the output edited before counts again\n"
+    assert ask("ao.call", run="run1", call=1)["edits"][0]["content"] == "from a file\nof two lines"
+    ao("edit", "run1", "1", "--output", str(file), "--json")
+    assert ao("unedit", "run1", "1", "--all").stdout == f"{said}\n"
 
 
 def test_a_whole_response_goes_round_by_way_of_an_editor() -> None:

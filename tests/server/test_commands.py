@@ -289,6 +289,22 @@ async def test_only_the_edit_that_is_named_is_taken_back(core: Core) -> None:
     assert [edit["field"] for edit in (await do(core, "ao.call", call=1))["edits"]] == ["output"]
 
 
+async def test_what_was_edited_twice_goes_back_to_the_first_edit_and_then_to_the_recording(core: Core) -> None:
+    await record(core)
+    for content in ("good", "better", "best"):
+        await do(core, "ao.edit", call=1, content=content)
+
+    async def counting() -> list[tuple[str, int]]:
+        return [(edit["content"], edit["version"]) for edit in (await do(core, "ao.call", call=1))["edits"]]
+
+    assert await counting() == [("best", 3)]
+    back = await do(core, "ao.unedit", call=1)
+    assert (back["fields"], back["restored"]) == (["output"], ["output"])
+    assert await counting() == [("better", 2)]
+    assert (await do(core, "ao.unedit", call=1, all=True))["restored"] == []
+    assert await counting() == []
+
+
 async def test_subscribers_hear_of_edits_and_of_every_event_in_order(core: Core) -> None:
     with core.changes.subscribe() as changes:
         await record(core)

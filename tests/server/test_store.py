@@ -8,6 +8,7 @@ import sqlite3
 import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -166,23 +167,44 @@ async def test_numbers_go_on_after_every_run_of_a_session_is_deleted(store: Sqli
     ]
 
 
-async def test_an_edit_replaces_an_earlier_one_and_can_be_taken_back(store: SqliteStore, path: str) -> None:
-    await record(store, "run1", "c1")
-    for text in ("first", "second"):
-        changes = await store.put_edit(
-            Edit("run1", "c1", "output", 1.0, text, text.encode(), (("a", "b"),), ((1, 2.0),))
-        )
-        assert [change.kind for change in changes] == ["edit.stored"]
-    (edit,) = await store.edits("run1")
-    assert (edit.content, edit.body, edit.headers, edit.chunks) == ("second", b"second", (("a", "b"),), ((1, 2.0),))
+def an_edit(text: str, call: str = "c1") -> Edit:
+    return Edit("run1", call, "output", 1.0, text, text.encode(), (("a", "b"),), ((1, 2.0),))
+
+
+async def test_the_last_edit_counts_and_each_can_be_taken_back(store: SqliteStore, path: str) -> None:
+    await record(store, "run1", "c1", "c2")
+    for edit in (an_edit("first"), an_edit("second"), an_edit("another's", "c2")):
+        assert [change.kind for change in await store.put_edit(edit)] == ["edit.stored"]
+    found, _ = await store.edits("run1")
+    assert found == replace(an_edit("second"), version=2)
+    assert (await store.summaries(["run1"]))[0].edits == 2, "calls and fields are counted, not versions"
     original = await store.exchange("run1", "c1")
     assert original is not None
     assert original.response == chat_response("hi")
     assert [change.kind for change in await store.delete_edits("run1", "c1", ("output", "input"))] == ["edit.removed"]
+    assert await store.edits("run1") == [an_edit("first"), an_edit("another's", "c2")]
+    await store.delete_edits("run1", "c1", ("output",))
     assert await store.delete_edits("run1", "c1", ("output",)) == ()
-    assert await store.edits("run1") == []
+    assert await store.edits("run1") == [an_edit("another's", "c2")]
+    await store.delete_edits("run1", "c2", ("output",))
     with closing(sqlite3.connect(path)) as db:
-        assert db.execute("SELECT count(*) FROM bodies").fetchone() == (2,)
+        assert db.execute("SELECT count(*) FROM bodies").fetchone() == (3,), "the bodies of edits are gone with them"
+
+
+async def test_all_edits_of_a_call_can_be_taken_back_at_once(store: SqliteStore) -> None:
+    await record(store, "run1", "c1", "c2")
+    for edit in (an_edit("first"), an_edit("second"), an_edit("third"), an_edit("another's", "c2")):
+        await store.put_edit(edit)
+    await store.delete_edits("run1", "c1", ("output",), every=True)
+    assert await store.edits("run1") == [an_edit("another's", "c2")]
+
+
+async def test_an_edit_that_says_the_same_again_is_no_new_one(store: SqliteStore) -> None:
+    await record(store, "run1", "c1")
+    await store.put_edit(an_edit("first"))
+    assert await store.put_edit(an_edit("first")) == ()
+    await store.delete_edits("run1", "c1", ("output",))
+    assert await store.edits("run1") == []
 
 
 async def test_a_batch_is_committed_as_a_whole_or_not_at_all(store: SqliteStore) -> None:
@@ -282,6 +304,26 @@ async def test_an_older_database_is_migrated_and_what_it_was_is_kept_beside_it(s
     with closing(sqlite3.connect(f"{path}.v{len(MIGRATIONS)}.bak")) as db:
         assert db.execute("SELECT id FROM runs").fetchall() == [("run1",)]
         assert "color" not in [column[1] for column in db.execute("PRAGMA table_info(runs)")]
+
+
+async def test_edits_of_a_database_from_before_there_were_versions_are_the_first_ones(path: str) -> None:
+    os.makedirs(os.path.dirname(path))
+    with closing(sqlite3.connect(path)) as db:
+        for statement in (*MIGRATIONS[0], *MIGRATIONS[1], "PRAGMA user_version = 2"):
+            db.execute(statement)
+        db.execute("INSERT INTO runs (id) VALUES ('run1')")
+        db.execute("INSERT INTO bodies VALUES (x'01', 3, 'raw', 'new')")
+        db.execute("INSERT INTO edits VALUES ('run1', 'c1', 'output', 1.0, 'new', x'01', '[]', '[]')")
+        db.commit()
+    store = await open_store(path)
+    try:
+        assert [(edit.content, edit.version) for edit in await store.edits("run1")] == [("new", 1)]
+        await store.put_edit(an_edit("newer"))
+        assert [(edit.content, edit.version) for edit in await store.edits("run1")] == [("newer", 2)]
+        await store.delete_runs(["run1"])
+        assert await store.edits("run1") == []
+    finally:
+        await store.close()
 
 
 async def test_a_migration_that_fails_changes_nothing(store: SqliteStore, path: str) -> None:

@@ -27,7 +27,8 @@ class EditParams:
 class UneditParams:
     call: str | int = param(command.CALL)
     run: str = param(command.RUN, "last")
-    field: Literal["output", "input"] | None = param("take back this edit only", None)
+    field: Literal["output", "input"] | None = param("of this field only", None)
+    all: bool = param("all edits, back to the recording; else the last one, back to the one before it", False)
 
 
 async def _edit(core: Core, _: Caller, params: EditParams) -> Json:
@@ -50,12 +51,14 @@ async def _unedit(core: Core, _: Caller, params: UneditParams) -> Json:
     graph = await refs.find_graph(core, params.run)
     call = refs.find_call(graph, params.call)
     fields: tuple[EditField, ...] = (params.field,) if params.field else ("output", "input")
-    removed = [edit.field for edit in await core.store.edits(call.run) if edit.call == call.id and edit.field in fields]
-    if not removed:
+    edits = [edit for edit in await core.store.edits(call.run) if edit.call == call.id and edit.field in fields]
+    if not edits:
         raise CommandError("not_found", f"call {call.number} of run {call.run} has no edit to take back")
-    core.changes.publish(await core.store.delete_edits(call.run, call.id, removed))
-    return {"run": call.run, "call": call.id, "number": call.number, "fields": removed}
+    removed = [edit.field for edit in edits]
+    core.changes.publish(await core.store.delete_edits(call.run, call.id, removed, params.all))
+    restored = [edit.field for edit in edits if edit.version > 1 and not params.all]
+    return {"run": call.run, "call": call.id, "number": call.number, "fields": removed, "restored": restored}
 
 
 EDIT = Command("store an edit of a call; the recording stays as it is", EditParams, _edit)
-UNEDIT = Command("take edits of a call back", UneditParams, _unedit)
+UNEDIT = Command("take edits of a call back, one after the other", UneditParams, _unedit)

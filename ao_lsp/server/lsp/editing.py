@@ -141,7 +141,7 @@ class Editing:
                 return
             if text == await self._recorded(call, edit.field):
                 if before is not None:
-                    await execute(core, caller, "ao.unedit", params)
+                    await execute(core, caller, "ao.unedit", {**params, "all": True})
                     self._editor.say(f"took back the edited {edit.field} of {words.call_name(call)}")
                 return
             await execute(core, caller, "ao.edit", {**params, "content": text})

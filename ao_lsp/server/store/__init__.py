@@ -94,17 +94,21 @@ class Store(Protocol):
     async def notes(self, run: str) -> list[tuple[float, str, str]]:
         """What the recorder could not do: time, level, message."""
 
-    async def edits(self, run: str) -> list[Edit]: ...
+    async def edits(self, run: str) -> list[Edit]:
+        """The edits that count: the last one of each call and field."""
 
     async def put_matched(self, run: str, texts: int, edges: Sequence[tuple[str, str]]) -> tuple[Change, ...]:
         """Store the edges by text, `(source, target)`, in place of the last ones. `texts` is what
         `unmatched` gave before they were worked out."""
 
     async def put_edit(self, edit: Edit) -> tuple[Change, ...]:
-        """Store an edit in place of an earlier one of the same call and field."""
+        """Store an edit. It counts in place of an earlier one of the same call and field, which is kept; one that
+        says the same as that is not stored again."""
 
-    async def delete_edits(self, run: str, call: str, fields: Sequence[EditField]) -> tuple[Change, ...]:
-        """Take edits back; empty where there was none."""
+    async def delete_edits(
+        self, run: str, call: str, fields: Sequence[EditField], every: bool = False
+    ) -> tuple[Change, ...]:
+        """Take the last edit of each of `fields` back, or `every` one; empty where there was none."""
 
     async def delete_runs(self, runs: Sequence[str]) -> tuple[Change, ...]:
         """Delete runs with all that belongs to them, and give the space back."""

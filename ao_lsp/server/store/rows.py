@@ -186,6 +186,7 @@ def edit_of(row: sqlite3.Row) -> Edit:
         body=unpacked_body(row["codec"], row["data"]),
         headers=headers_of(row["headers"]),
         chunks=chunks_of(row["chunks"]),
+        version=row["version"],
     )
 
 

@@ -109,6 +109,26 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         "ALTER TABLE runs ADD COLUMN texts INTEGER NOT NULL DEFAULT 1",
         "ALTER TABLE runs ADD COLUMN texts_matched INTEGER NOT NULL DEFAULT 0",
     ),
+    (
+        # An edit that is edited again stays, so that it can be gone back to: the highest version counts.
+        "ALTER TABLE edits RENAME TO edits_without_version",
+        """CREATE TABLE edits (
+            run TEXT NOT NULL REFERENCES runs (id) ON DELETE CASCADE,
+            call TEXT NOT NULL,
+            field TEXT NOT NULL,
+            version INTEGER NOT NULL,
+            created REAL NOT NULL,
+            content TEXT NOT NULL,
+            body BLOB NOT NULL REFERENCES bodies (hash),
+            headers TEXT NOT NULL,
+            chunks TEXT NOT NULL,
+            PRIMARY KEY (run, call, field, version)
+        )""",
+        """INSERT INTO edits (run, call, field, version, created, content, body, headers, chunks)
+        SELECT run, call, field, 1, created, content, body, headers, chunks FROM edits_without_version""",
+        "DROP TABLE edits_without_version",
+        "CREATE INDEX edits_by_body ON edits (body)",
+    ),
 )
 
 

@@ -23,7 +23,7 @@ _SUMMARY = """SELECT runs.*,
     (SELECT count(*) FROM calls WHERE run = runs.id AND started IS NOT NULL) AS calls,
     (SELECT count(*) FROM calls WHERE run = runs.id AND calls.status = 'error') AS failed_calls,
     (SELECT count(*) FROM calls WHERE run = runs.id AND origin = 'live') AS live_calls,
-    (SELECT count(*) FROM edits WHERE run = runs.id) AS edits,
+    (SELECT count(*) FROM edits WHERE run = runs.id AND version = 1) AS edits,
     (SELECT coalesce(sum(input_tokens), 0) FROM calls WHERE run = runs.id) AS input_tokens,
     (SELECT coalesce(sum(output_tokens), 0) FROM calls WHERE run = runs.id) AS output_tokens
     FROM runs WHERE runs.started IS NOT NULL AND runs.id IN (SELECT value FROM json_each(?))
@@ -37,6 +37,11 @@ _RUNS_IN_FILES = """SELECT id FROM runs WHERE started IS NOT NULL AND id IN (
     WHERE calls.run IN (SELECT id FROM runs WHERE started IS NOT NULL ORDER BY started DESC, rowid DESC LIMIT 10)
     AND instr(calls.stack, json_quote(wanted.value)))
     ORDER BY started DESC, rowid DESC LIMIT :most"""
+
+_EDITS = """SELECT * FROM edits JOIN bodies ON bodies.hash = edits.body WHERE run = ? AND version =
+    (SELECT max(version) FROM edits AS every
+    WHERE (every.run, every.call, every.field) = (edits.run, edits.call, edits.field))
+    ORDER BY created"""
 
 _EXCHANGE = """SELECT calls.request_headers, calls.response_headers, calls.chunks,
     request.codec AS request_codec, request.data AS request_data,
@@ -113,9 +118,11 @@ class SqliteStore:
         async with self._write() as db:
             return await writing.put_edit(db, edit)
 
-    async def delete_edits(self, run: str, call: str, fields: Sequence[EditField]) -> tuple[Change, ...]:
+    async def delete_edits(
+        self, run: str, call: str, fields: Sequence[EditField], every: bool = False
+    ) -> tuple[Change, ...]:
         async with self._write() as db:
-            return await writing.delete_edits(db, run, call, fields)
+            return await writing.delete_edits(db, run, call, fields, every)
 
     async def delete_runs(self, runs: Sequence[str]) -> tuple[Change, ...]:
         async with self._write() as db:
@@ -223,9 +230,7 @@ class SqliteStore:
 
     async def edits(self, run: str) -> list[Edit]:
         async with self._read() as db:
-            found = await db.execute_fetchall(
-                "SELECT * FROM edits JOIN bodies ON bodies.hash = edits.body WHERE run = ? ORDER BY created", (run,)
-            )
+            found = await db.execute_fetchall(_EDITS, (run,))
         return [rows.edit_of(row) for row in found]
 
     async def changes_since(self, session: str, seq: int) -> list[Change] | None:

@@ -155,25 +155,33 @@ async def put_matched(
 
 
 async def put_edit(db: aiosqlite.Connection, edit: Edit) -> tuple[Change, ...]:
-    """Store an edit in place of an earlier one; the body of that one goes."""
+    """Store an edit as the one that counts; no change where the one that does says the same."""
+    of = (edit.run, edit.call, edit.field)
+    found = await db.execute_fetchall(
+        "SELECT version, content FROM edits WHERE run = ? AND call = ? AND field = ? ORDER BY version DESC LIMIT 1", of
+    )
+    version, said = next(iter(found), (0, None))
+    if said == edit.content:
+        return ()
     body = packed_body(edit.body)
     await db.execute(_BODY, body)
     await db.execute(
-        """INSERT OR REPLACE INTO edits (run, call, field, created, content, body, headers, chunks)
-        VALUES (?, ?, ?, ?, ?, ?, ?, ?)""",
-        (edit.run, edit.call, edit.field, edit.created, edit.content, body[0], dump(edit.headers), dump(edit.chunks)),
+        """INSERT INTO edits (run, call, field, version, created, content, body, headers, chunks)
+        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)""",
+        (*of, version + 1, edit.created, edit.content, body[0], dump(edit.headers), dump(edit.chunks)),
     )
-    await _collect_bodies(db)
     return await log_changes(db, [(edit.run, edit.created, "edit.stored", edit.call)])
 
 
 async def delete_edits(
-    db: aiosqlite.Connection, run: str, call: str, fields: Sequence[EditField]
+    db: aiosqlite.Connection, run: str, call: str, fields: Sequence[EditField], every: bool
 ) -> tuple[Change, ...]:
-    """Take edits back; no change where there was none."""
+    """Take the last edit of each field back, or `every` one; no change where there was none."""
     cursor = await db.execute(
-        "DELETE FROM edits WHERE run = ? AND call = ? AND field IN (SELECT value FROM json_each(?))",
-        (run, call, json.dumps(fields)),
+        """DELETE FROM edits WHERE run = :run AND call = :call AND field IN (SELECT value FROM json_each(:fields))
+        AND (:every OR version = (SELECT max(version) FROM edits AS others
+            WHERE others.run = :run AND others.call = :call AND others.field = edits.field))""",
+        {"run": run, "call": call, "fields": json.dumps(fields), "every": every},
     )
     if not cursor.rowcount:
         return ()
