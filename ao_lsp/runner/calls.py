@@ -28,14 +28,15 @@ class Call:
     reported later.
 
     `entry` is the recording to serve or to send in place of what the program sends, or None.
-    `refused`: the policy forbids a call that has no recording.
+    `refused`: why the call must not be made, where the policy forbids one that has no recording; "" where
+    it may be.
     """
 
     def __init__(self, recorder: Recorder, transport: str, method: str, url: str, kind: str) -> None:
         self.id = os.urandom(6).hex()
         self.transport = transport
         self.entry: Entry | None = None
-        self.refused = False
+        self.refused = ""
         self._recorder = recorder
         self._method = method
         self._url = url
@@ -62,7 +63,8 @@ class Call:
             entry = plan.match(hashed, site_key(site), lineage)
             if entry is not None and entry.action != "live":
                 self.entry = entry
-            self.refused = self.entry is None and entry is None and self._recorder.refuses(site, self._url)
+            if entry is None:
+                self.refused = self._recorder.refusal(hashed, site, self._url)
         inputs = escrow.inputs_of_call()
         action = self.entry.action if self.entry else "live"
         self._recorder.post(

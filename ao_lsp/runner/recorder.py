@@ -114,12 +114,14 @@ class Recorder:
         """Something the recorder could not do."""
         self.post({"type": "run.note", "level": "warning", "message": message})
 
-    def refuses(self, site: Place | None, url: str) -> bool:
-        """Whether a rerun must not make this call, for which it has no recording."""
+    def refusal(self, request_hash: str, site: Place | None, url: str) -> str:
+        """Why a rerun must not make this call, for which it has no recording; "" where it may."""
         policy = self._options.policy or (self.plan.policy if self.plan else "live")
-        if policy == "ask":
-            return not _ask(site, url)
-        return policy == "strict"
+        if policy not in ("strict", "ask"):
+            return ""
+        from ao_lsp.runner import refusal
+
+        return refusal.of(policy, request_hash, site, url)
 
     def ended(self, error: BaseException | None) -> None:
         """The main program has ended, by `error` or by itself."""
@@ -187,18 +189,6 @@ def _described(error: BaseException) -> dict[str, Any]:
             found["file"], found["line"] = code.co_filename, trace.tb_lineno
         trace = trace.tb_next
     return found
-
-
-def _ask(site: Place | None, url: str) -> bool:
-    """Ask on the terminal whether a call may be made; no terminal means no."""
-    where = f"{site['file']}:{site['line']}" if site else "?"
-    try:
-        with open("/dev/tty", "r+b", buffering=0) as terminal:
-            question = f"ao-record: no recording for the call at {where} to {secrets.clean_url(url)}. Make it? [y/N] "
-            terminal.write(question.encode())
-            return terminal.readline().strip().lower() in (b"y", b"yes")
-    except OSError:
-        return False
 
 
 def _write_outcome(where: str, outcome: dict[str, Any]) -> None:

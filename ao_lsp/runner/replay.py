@@ -6,6 +6,9 @@ order in which they were made. The transports only obey.
 
 from __future__ import annotations
 
+import _thread
+from _collections import deque
+
 from ao_lsp import protocol
 from ao_lsp.taint.kept import keep
 
@@ -59,7 +62,26 @@ class Plan:
     def __init__(self, header: dict[str, Any], entries: list[Entry]) -> None:
         self.header = header
         self.policy: str = header.get("policy") or "live"
-        self._entries = entries
+        self._matching = _thread.allocate_lock()
+        # Entries in recorded order by what is asked for, so that a call finds its own among ten thousand at once.
+        self._by: dict[tuple[str, ...], deque[Entry]] = {}
+        for entry in entries:
+            self._index("request", entry.request_hash, entry)
+            self._index("here", entry.request_hash, *entry.site, entry)
+            self._index("strand", entry.request_hash, *entry.site, entry.lineage, entry)
+            if entry.action in ("live", "input", "edited"):
+                self._index("place", *entry.site, entry.lineage, entry)
+
+    def _index(self, *key_and_entry: Any) -> None:
+        *key, entry = key_and_entry
+        self._by.setdefault(tuple(key), deque()).append(entry)
+
+    def _first(self, *key: str) -> Entry | None:
+        """The first entry under `key` that is not used up; those that are go for good."""
+        found = self._by.get(key)
+        while found and found[0].used:
+            found.popleft()
+        return found[0] if found else None
 
     def match(self, request_hash: str, site: tuple[str, str], lineage: str) -> Entry | None:
         """The recording of this call, used up by being returned; None where there is none.
@@ -68,22 +90,19 @@ class Plan:
         anywhere. A call that has to go live may have another request than it had: it is known by its
         place then, so that it does not take the recording of another call.
         """
-        free = [entry for entry in self._entries if not entry.used]
-        same = [entry for entry in free if entry.request_hash == request_hash]
-        here = [entry for entry in same if entry.site == site]
-        candidates = [entry for entry in here if entry.lineage == lineage] or here or same
-        if not candidates:
-            candidates = [
-                entry
-                for entry in free
-                if entry.action in ("live", "input", "edited") and entry.site == site and entry.lineage == lineage
-            ][:1]
-            # An output was edited for the request that it answered; another one gets another answer.
-            candidates = [entry for entry in candidates if entry.action == "live"]
-        if not candidates:
-            return None
-        candidates[0].used = True
-        return candidates[0]
+        with self._matching:
+            entry = (
+                self._first("strand", request_hash, *site, lineage)
+                or self._first("here", request_hash, *site)
+                or self._first("request", request_hash)
+            )
+            if entry is None:
+                entry = self._first("place", *site, lineage)
+                # An output was edited for the request that it answered; another one gets another answer.
+                if entry is None or entry.action != "live":
+                    return None
+            entry.used = True
+            return entry
 
 
 def load(path: str) -> Plan:

@@ -229,25 +229,6 @@ def test_other_requests_are_no_calls(client: str, programs: Programs, model_serv
     assert graph()["nodes"] == []
 
 
-def test_a_request_without_a_recording_is_refused_when_it_must_not_be_made(
-    client: str, programs: Programs, model_server: ModelServer
-) -> None:
-    source = program(
-        client,
-        """
-        try:
-            post({"model": "m", "messages": [{"role": "user", "content": os.environ["WHAT"]}]})
-            print("made")
-        except Exception as error:
-            print("--strict" in str(error))
-        """,
-    )
-    programs.record(source, "--name", "first", env={**model_server.env, "WHAT": "one"})
-    made = len(model_server.requests)
-    assert programs.rerun("first", "--strict", env={**model_server.env, "WHAT": "another"}) == "True\n"
-    assert len(model_server.requests) == made
-
-
 def test_no_secret_of_a_request_reaches_the_disk(
     client: str, programs: Programs, model_server: ModelServer, home: str
 ) -> None:

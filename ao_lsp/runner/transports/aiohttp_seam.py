@@ -88,7 +88,7 @@ class _Methods:
             if call is None:
                 return _connect(connector, req, *args, **kwargs)
             if call.refused:
-                error = self._refused("ao-record --strict: there is no recording of this call")
+                error = self._refused(call.refused)
                 call.failed(error)
                 raise error
             exchange = _Exchange(call, recorder, self._cut)

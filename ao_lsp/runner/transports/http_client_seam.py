@@ -172,7 +172,7 @@ def begin(
 
 def refusal(call: Call) -> BaseException:
     """What a program gets that makes a call which it must not make."""
-    error = ConnectionError("ao-record --strict: there is no recording of this call")
+    error = ConnectionError(call.refused)
     call.failed(error)
     return error
 

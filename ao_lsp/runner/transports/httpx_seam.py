@@ -106,10 +106,8 @@ class _Library:
             request.method, request.url, headers=headers, content=body, extensions=request.extensions
         )
 
-    def refusal(self, request: Any) -> BaseException:
-        error: BaseException = self.module.ConnectError(
-            "ao-record --strict: there is no recording of this call", request=request
-        )
+    def refusal(self, call: Call, request: Any) -> BaseException:
+        error: BaseException = self.module.ConnectError(call.refused, request=request)
         return error
 
     def watch(self, call: Call, response: Any, tee: Any) -> Any:
@@ -155,7 +153,7 @@ class _Transport:
         if entry is not None and entry.action != "input":
             return library.replayed(call, entry, request)
         if call.refused:
-            error = library.refusal(request)
+            error = library.refusal(call, request)
             call.failed(error)
             raise error
         if entry is not None:
@@ -259,7 +257,7 @@ class _AsyncTransport:
         if entry is not None and entry.action != "input":
             return Ready(library.replayed(call, entry, request))
         if call.refused:
-            error = library.refusal(request)
+            error = library.refusal(call, request)
             call.failed(error)
             raise error
         if entry is not None:

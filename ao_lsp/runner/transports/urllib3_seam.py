@@ -45,7 +45,7 @@ def patch(module: ModuleType, recorder: Recorder) -> Callable[[], None]:
         if entry is not None and entry.action != "input":
             return _replayed(call, entry, method, url, kwargs, self)
         if call.refused:
-            error = module.NewConnectionError(conn, "ao-record --strict: there is no recording of this call")
+            error = module.NewConnectionError(conn, call.refused)
             call.failed(error)
             raise error
         if entry is not None:
