@@ -215,12 +215,21 @@ def _response(call: Call, exchange: Exchange | None) -> Json | None:
 
 
 def _body(headers: tuple[tuple[str, str], ...], body: bytes) -> Any:
-    """A body as JSON where it is JSON, else as text; null where its encoding cannot be undone."""
+    """A body as JSON where it is JSON, else as text, a form by its fields; null where its encoding cannot be undone.
+    What is no text (sound, images) is named."""
     plain = bodies.decoded(headers, body)
     if plain is None:
         return None
-    parsed = bodies.parsed(plain)
-    return parsed if parsed is not None else plain.decode("utf-8", "replace")
+    found = providers.fields(headers, plain) or bodies.parsed(plain)
+    if found is not None:
+        return found
+    kind = bodies.header(headers, "content-type").partition(";")[0].strip()
+    try:
+        return plain.decode("utf-8")
+    except UnicodeDecodeError:
+        if kind.startswith("text/") or "json" in kind:
+            return plain.decode("utf-8", "replace")
+        return f"[{kind or 'data'}, {len(plain)} bytes]"
 
 
 def _raw(exchange: Exchange | None) -> Json:

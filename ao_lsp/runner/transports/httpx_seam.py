@@ -78,8 +78,9 @@ class _Library:
                 return None
             try:
                 body = request.content
-            except self.module.RequestNotRead:  # an upload that is generated while it is sent
-                body = b""
+            except self.module.RequestNotRead:
+                # A form is read from files that can be read again. Another upload may be made while it is sent.
+                body = request.read() if type(request.stream).__name__ == "MultipartStream" else b""
             call.start(list(request.headers.items()), body)
         except Exception as error:
             self.recorder.note(f"a call was not recorded: {error!r}")

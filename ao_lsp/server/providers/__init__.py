@@ -8,7 +8,7 @@ functions that make an edit raise, `EditError`, with a reason for the user.
 from __future__ import annotations
 
 from ao_lsp.server.providers.editing import edited_request, edited_response
-from ao_lsp.server.providers.reading import read_request, read_response, whole_response
+from ao_lsp.server.providers.reading import fields, read_request, read_response, whole_response
 from ao_lsp.server.providers.shape import EditError, Message, Request, Response, ToolCall
 
 __all__ = [
@@ -19,6 +19,7 @@ __all__ = [
     "ToolCall",
     "edited_request",
     "edited_response",
+    "fields",
     "read_request",
     "read_response",
     "whole_response",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from ao_lsp.server.model import Chunks, Headers
 from ao_lsp.server.providers import body as bodies
 from ao_lsp.server.providers import endpoint as endpoints
+from ao_lsp.server.providers import multipart
 from ao_lsp.server.providers.reading import whole_response
 from ao_lsp.server.providers.shape import EditError, Json, error_of
 
@@ -38,7 +39,8 @@ def edited_response(
         response = shape.with_text(recorded, content)
     framing = endpoints.framing(endpoint, headers)
     if framing is None:
-        made = bodies.packed(response)
+        spoken = bodies.parsed(bodies.decoded(headers, body)) is None  # a response that is nothing but its text
+        made = response["text"].encode("utf-8", "replace") if spoken else bodies.packed(response)
         return made, bodies.refitted(headers, len(made)), ((len(made), chunks[-1][1] if chunks else 0.0),)
     old = framing.decode(bodies.decoded(headers, body) or b"")
     pieces = framing.pieces(shape.split(response, old))
@@ -56,6 +58,8 @@ def edited_request(endpoint: str, headers: Headers, body: bytes, content: str) -
     known = endpoints.of_path(endpoint)
     if known is None:
         raise EditError(f"requests to {endpoint or 'this endpoint'} cannot be edited")
+    if multipart.is_form(headers):
+        raise EditError("this request is a form with files: it has no JSON that could be edited")
     try:
         given = bodies.parsed_strictly(content)
     except ValueError as error:

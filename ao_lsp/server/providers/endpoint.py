@@ -11,12 +11,14 @@ from urllib.parse import unquote, urlsplit
 
 from ao_lsp.server.model import Headers
 from ao_lsp.server.providers import (
+    audio,
     chat,
     completions,
     converse,
     embeddings,
     event_stream,
     gemini,
+    images,
     json_array,
     json_lines,
     messages,
@@ -41,6 +43,8 @@ class Endpoint:
     required: tuple[str, ...]
     streams: Streams = "if asked"
     provider: str = "openai-compatible"
+    plain_text: bool = False
+    """Whether a response that is no JSON is the output's text."""
 
     def streamed(self, request: Json) -> bool:
         """Whether `request` asks for a stream."""
@@ -57,6 +61,12 @@ _ENDPOINTS = (
     Endpoint("/embeddings", embeddings, ("model", "input"), "never"),
     Endpoint("/responses", responses, ("model", "input")),
     Endpoint("/messages", messages, ("model", "messages", "max_tokens"), "if asked", "anthropic-compatible"),
+    Endpoint("/audio/transcriptions", audio, ("model", "file"), plain_text=True),
+    Endpoint("/audio/translations", audio, ("model", "file"), "never", plain_text=True),
+    Endpoint("/audio/speech", audio, ("model", "input", "voice")),
+    Endpoint("/images/generations", images, ("prompt",)),
+    Endpoint("/images/edits", images, ("prompt", "image")),
+    Endpoint("/images/variations", images, ("image",), "never"),
     Endpoint("/api/chat", ollama, ("model", "messages"), "unless declined", "ollama-compatible"),
     Endpoint("/api/generate", ollama, ("model", "prompt"), "unless declined", "ollama-compatible"),
     Endpoint("/api/embed", ollama, ("model", "input"), "never", "ollama-compatible"),

@@ -8,13 +8,13 @@ from typing import Any
 from ao_lsp.server.model import Headers
 from ao_lsp.server.providers import body as bodies
 from ao_lsp.server.providers import endpoint as endpoints
-from ao_lsp.server.providers.shape import Request, Response
+from ao_lsp.server.providers import multipart
+from ao_lsp.server.providers.shape import Json, Request, Response
 
 
 def read_request(endpoint: str, url: str, headers: Headers, body: bytes) -> Request:
     """What a request asks for. `endpoint` is the path, `body` as sent."""
-    request = bodies.parsed(bodies.decoded(headers, body))
-    request = request if isinstance(request, dict) else {}
+    request = fields(headers, bodies.decoded(headers, body))
     known = endpoints.of_path(endpoint)
     return Request(
         provider=endpoints.provider(endpoint, url),
@@ -22,6 +22,14 @@ def read_request(endpoint: str, url: str, headers: Headers, body: bytes) -> Requ
         streamed=known.streamed(request) if known else request.get("stream") is True,
         messages=known.shape.prompt(request) if known else (),
     )
+
+
+def fields(headers: Headers, plain: bytes | None) -> Json:
+    """The fields of a request without its content encoding; empty where it has none."""
+    if plain and multipart.is_form(headers):
+        return multipart.fields(headers, plain)
+    request = bodies.parsed(plain)
+    return request if isinstance(request, dict) else {}
 
 
 def read_response(endpoint: str, headers: Headers, body: bytes) -> Response:
@@ -38,7 +46,10 @@ def read_response(endpoint: str, headers: Headers, body: bytes) -> Response:
 def whole_response(endpoint: str, headers: Headers, body: bytes) -> Any:
     """A response as one JSON value, a stream put together; None where it is neither."""
     plain, framing = bodies.decoded(headers, body), endpoints.framing(endpoint, headers)
-    if plain is None or framing is None:
-        return bodies.parsed(plain)
     known = endpoints.of_path(endpoint)
+    if plain is None or framing is None:
+        whole = bodies.parsed(plain)
+        if whole is None and plain and known is not None and known.plain_text:
+            return {"text": plain.decode("utf-8", "replace")}
+        return whole
     return known.shape.join(framing.decode(plain)) if known else None

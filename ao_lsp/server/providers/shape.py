@@ -1,7 +1,7 @@
 """What every shape of API offers, and how its modules look at JSON that anybody may have sent.
 
-A shape is a module: `chat`, `completions`, `responses`, `messages`, `embeddings`, `gemini`, `ollama`,
-`converse`. Its functions take parsed JSON and give parsed JSON, and never raise on what they are
+A shape is a module: `chat`, `completions`, `responses`, `messages`, `embeddings`, `audio`, `images`,
+`gemini`, `ollama`, `converse`. Its functions take parsed JSON and give parsed JSON, and never raise on what they are
 given, but for `EditError`.
 """
 
