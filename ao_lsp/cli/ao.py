@@ -200,7 +200,9 @@ def _parser() -> argparse.ArgumentParser:
     add_call(made)
     field = made.add_mutually_exclusive_group(required=True)
     field.add_argument("--output", metavar="FILE", help="new text, or whole response as JSON; - is stdin")
-    field.add_argument("--input", metavar="FILE", help="whole request as JSON; - is stdin")
+    field.add_argument(
+        "--input", metavar="FILE", help="new text of the user's, messages, or whole request as JSON; - is stdin"
+    )
 
     made = add("unedit", _unedit, "Take the last edit of a call back.")
     add_run(made)

@@ -276,7 +276,10 @@ async def test_an_edit_that_an_sdk_would_choke_on_is_refused_with_the_reason_and
     found = await error(core, "ao.edit", call=1, content='{"object": "chat.completion"}')
     assert (found.code, str(found)) == ("refused", '"choices" must be a list of objects')
     assert found.hint == "the whole output as it is: ao call run1 1 --response"
-    assert (await error(core, "ao.edit", call=1, field="input", content="hi")).code == "refused"
+    whole = json.dumps({"model": "m", "messages": [{"role": "usr", "content": "x"}]})
+    found = await error(core, "ao.edit", call=1, field="input", content=whole)
+    assert (found.code, "messages[0].role" in str(found)) == ("refused", True)
+    assert found.hint == "the whole input as it is: ao call run1 1 --request"
     assert (await do(core, "ao.runs"))["runs"][0]["edits"] == 0
 
 
@@ -303,6 +306,18 @@ async def test_what_was_edited_twice_goes_back_to_the_first_edit_and_then_to_the
     assert await counting() == [("better", 2)]
     assert (await do(core, "ao.unedit", call=1, all=True))["restored"] == []
     assert await counting() == []
+
+
+async def test_half_of_a_surrogate_pair_can_be_recorded_and_edited(core: Core) -> None:
+    recorder = Recorder("run1")
+    recorder.start()
+    recorder.call("c1", response=chat_response("cut \ud83d"))
+    await take(core, recorder)
+    assert (await do(core, "ao.call", call=1))["output"]["text"] == "cut \ud83d"
+    await do(core, "ao.edit", call=1, content="and cut \udc00 again")
+    (edit,) = await core.store.edits("run1")
+    assert edit.content == "and cut \N{REPLACEMENT CHARACTER} again"
+    assert b"and cut \\udc00 again" in edit.body
 
 
 async def test_subscribers_hear_of_edits_and_of_every_event_in_order(core: Core) -> None:

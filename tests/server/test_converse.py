@@ -148,7 +148,11 @@ def test_a_block_that_no_stream_can_carry_is_refused_in_streams_only() -> None:
         (recorded.converse(), {"output": {"message": 1}}, '"output.message" must be an object'),
         (recorded.converse(), {"output": {"message": {"role": "user", "content": []}}}, 'role" must be "assistant"'),
         (recorded.converse(), {"output": {"message": {"role": "assistant"}}}, "content. must be a list"),
-        (recorded.converse(), {"output": {"message": {"role": "assistant", "content": []}}}, "stopReason"),
+        (
+            recorded.converse(),
+            {"output": {"message": {"role": "assistant", "content": []}}, "stopReason": 1},
+            "stopReason",
+        ),
         (recorded.converse(), recorded.converse({"text": "a", "image": {}}), "one field"),
         (recorded.converse(), recorded.converse({"text": 1}), r'content\[0\].text" must be a string'),
         (recorded.converse(), recorded.converse({"toolUse": {"name": "f"}}), 'toolUseId" must be a string'),

@@ -193,7 +193,7 @@ def test_an_output_that_cannot_be_made_is_refused_with_the_reason(
     ("given", "reason"),
     [
         ("{}", 'must have "contents"'),
-        ('{"contents": ["hi"]}', '"contents" must be a list of objects'),
+        ('{"contents": ["hi"]}', r'"contents\[0\]" must be an object'),
         ('{"contents": [{"role": "user", "text": "hi"}]}', '"parts"'),
     ],
 )

@@ -18,7 +18,10 @@ from ao_lsp.server.views import Json
 @dataclass(frozen=True, slots=True)
 class EditParams:
     call: str | int = param(command.CALL)
-    content: str = param("output: the new text, or a whole response as JSON; input: the whole request as JSON")
+    content: str = param(
+        "output: the new text, or a whole response as JSON; "
+        "input: the user's new text, new messages or a whole request as JSON"
+    )
     run: str = param(command.RUN, "last")
     field: Literal["output", "input"] = param("what the program receives, or what it sends", "output")
 

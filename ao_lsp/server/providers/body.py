@@ -67,7 +67,23 @@ def parsed(body: bytes | None) -> Any:
 
 def packed(value: Any) -> bytes:
     """`value` as the JSON that SDKs write: compact, UTF-8."""
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
+    return json_text(value).encode()
+
+
+def json_text(value: Any) -> str:
+    """`value` as compact JSON. Half of a surrogate pair, which models cut off now and then, has no UTF-8: it is
+    escaped, and everything else with it."""
+    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    return text if encodable(text) else json.dumps(value, separators=(",", ":"))
+
+
+def encodable(text: str) -> bool:
+    """Whether `text` can be written as UTF-8."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def refitted(headers: Headers, length: int) -> Headers:
@@ -83,12 +99,16 @@ def refitted(headers: Headers, length: int) -> Headers:
 
 
 def parsed_strictly(text: str) -> Any:
-    """`text` as JSON.
+    """`text` as JSON, such as every parser takes: numbers are finite.
 
     Raises:
         ValueError: it is none; the message says where.
     """
     try:
-        return json.loads(text)
+        return json.loads(text, parse_constant=_no_number)
     except RecursionError:
         raise ValueError("nested too deeply") from None
+
+
+def _no_number(word: str) -> Any:
+    raise ValueError(f"{word} is no number in JSON")

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from ao_lsp.server.providers.expect import each_its_own, json_object
 from ao_lsp.server.providers.shape import (
     CALLS_ONLY,
     EditError,
@@ -231,8 +232,8 @@ def _check_tool_calls(message: Json, where: str) -> None:
         function = call.get("function")
         if not isinstance(function, dict) or not isinstance(function.get("name"), str):
             raise EditError(f'"{place}.function.name" must be a string')
-        if not isinstance(function.get("arguments"), str):
-            raise EditError(f'"{place}.function.arguments" must be a string that holds JSON')
+        json_object(function.get("arguments"), f"{place}.function.arguments")
+    each_its_own(message["tool_calls"], "id", f"{where}.tool_calls")
 
 
 def _tool_calls(message: Json) -> tuple[ToolCall, ...]:

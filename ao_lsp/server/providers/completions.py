@@ -25,7 +25,7 @@ from ao_lsp.server.providers.sse import Event
 
 
 def is_response(given: Json) -> bool:
-    return given.get("object") == "text_completion"
+    return given.get("object") == "text_completion" or any("text" in choice for choice in items(given.get("choices")))
 
 
 def prompt(request: Json) -> tuple[Message, ...]:

@@ -9,6 +9,7 @@ import json
 from collections.abc import Iterator, Sequence
 
 from ao_lsp.server.providers.body import packed, parsed
+from ao_lsp.server.providers.expect import each_its_own
 from ao_lsp.server.providers.shape import (
     CALLS_ONLY,
     EditError,
@@ -197,6 +198,8 @@ def check(response: Json) -> None:
                 need_text(use, key, f"{place}.toolUse")
             if not isinstance(use.get("input"), dict):
                 raise EditError(f'"{place}.toolUse.input" must be an object')
+    uses = [mapping(block.get("toolUse")) for block in message["content"]]
+    each_its_own(uses, "toolUseId", "output.message.content")
 
 
 def _blocks(response: Json) -> list[Json]:

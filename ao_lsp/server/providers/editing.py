@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable
+
 from ao_lsp.server.model import Chunks, Headers
 from ao_lsp.server.providers import body as bodies
+from ao_lsp.server.providers import endings, inputs, multipart
 from ao_lsp.server.providers import endpoint as endpoints
-from ao_lsp.server.providers import multipart
 from ao_lsp.server.providers.reading import whole_response
-from ao_lsp.server.providers.shape import EditError, Json, error_of
+from ao_lsp.server.providers.shape import EditError, Json, Shape, error_of
+
+# What a response has around what it says.
+_ENVELOPE = ("id", "object", "type", "role", "model", "created", "created_at")
+
+_KEY = re.compile(r'"(\w+)"\s*:')
 
 
 def edited_response(
@@ -30,13 +38,14 @@ def edited_response(
     shape = known.shape
     if error_of(recorded) and not shape.is_response(recorded):
         raise EditError("this call failed: it has no output to edit")
-    given = bodies.parsed(content.encode("utf-8", "replace"))
-    # A text may happen to be JSON.
-    if isinstance(given, dict) and shape.is_response(given):
-        shape.check(given)
+    given = _whole(shape, content, recorded)
+    if given is None:
+        response = shape.with_text(recorded, content)
+    elif given == recorded:
         response = given
     else:
-        response = shape.with_text(recorded, content)
+        response = endings.settled({**_envelope(recorded, given), **given}, recorded)
+        shape.check(response)
     framing = endpoints.framing(endpoint, headers)
     if framing is None:
         spoken = bodies.parsed(bodies.decoded(headers, body)) is None  # a response that is nothing but its text
@@ -48,54 +57,52 @@ def edited_response(
     return made, bodies.refitted(headers, len(made)), _paced([len(piece) for piece in pieces], chunks)
 
 
-def edited_request(endpoint: str, headers: Headers, body: bytes, content: str) -> bytes:
-    """The request body to send instead.
+def _whole(shape: Shape, content: str, recorded: Json) -> Json | None:
+    """`content` where it is meant as a whole response; None where it is a text, which may happen to be JSON.
 
     Raises:
-        EditError: it is no JSON object, lacks a field that its endpoint demands, or asks for a
-            stream where the program expects none (or the other way round).
+        EditError: it is meant as one, and cannot be read.
+    """
+    if not content.lstrip().startswith("{"):
+        return None
+    try:
+        given = bodies.parsed_strictly(content)
+    except ValueError as error:
+        if _alike(_KEY.findall(content), recorded):
+            raise EditError(f"this looks like a whole response, and is not JSON: {error}") from None
+        return None
+    return given if shape.is_response(given) or _alike(given, recorded) else None
+
+
+def _alike(keys: Iterable[str], recorded: Json) -> bool:
+    """Whether these keys are those of a response like `recorded`: no text has them by chance."""
+    common = recorded.keys() & set(keys)
+    return len(common) >= 3 and 2 * len(common) >= len(recorded)
+
+
+def _envelope(recorded: Json, given: Json) -> Json:
+    """What SDKs find a response by, where it was left out of a new one."""
+    return {key: recorded[key] for key in _ENVELOPE if key in recorded and key not in given}
+
+
+def edited_request(endpoint: str, headers: Headers, body: bytes, content: str) -> bytes:
+    """The request body to send instead. `content` is a whole request (a JSON object), other messages for the
+    recorded one (a JSON list), or another text for its last message of the user's.
+
+    Raises:
+        EditError: the API would not take it, or it asks for a stream where the program expects none
+            (or the other way round).
     """
     known = endpoints.of_path(endpoint)
     if known is None:
         raise EditError(f"requests to {endpoint or 'this endpoint'} cannot be edited")
     if multipart.is_form(headers):
         raise EditError("this request is a form with files: it has no JSON that could be edited")
-    try:
-        given = bodies.parsed_strictly(content)
-    except ValueError as error:
-        raise EditError(f"an input is edited as the whole request, and this is not JSON: {error}") from None
-    if not isinstance(given, dict):
-        raise EditError("an input is edited as the whole request: a JSON object")
     recorded = bodies.parsed(bodies.decoded(headers, body))
     recorded = recorded if isinstance(recorded, dict) else {}
-    for field in known.required:
-        # What the program itself left out (Azure names the model in the URL) is not demanded.
-        if given.get(field) in (None, "", []) and (field in recorded or not recorded):
-            raise EditError(f'the request must have "{field}"')
-    _check_turns(given)
-    if known.streamed(given) != known.streamed(recorded):
-        raise EditError(
-            f'"stream" must stay {"true" if known.streamed(recorded) else "false"}: the program expects it so'
-        )
-    return bodies.packed(given)
-
-
-def _check_turns(request: Json) -> None:
-    """Make sure that the turns of a conversation, where it has some, are such.
-
-    Raises:
-        EditError: they are not.
-    """
-    turns = request.get("messages", [])
-    if not isinstance(turns, list) or not all(
-        isinstance(turn, dict) and isinstance(turn.get("role"), str) for turn in turns
-    ):
-        raise EditError('"messages" must be a list of objects, each with a "role"')
-    turns = request.get("contents", [])
-    if not isinstance(turns, list) or not all(
-        isinstance(turn, dict) and isinstance(turn.get("parts"), list) for turn in turns
-    ):
-        raise EditError('"contents" must be a list of objects, each with a list of "parts"')
+    request = inputs.written(content, recorded)
+    inputs.check(known, request, recorded)
+    return bodies.packed(request)
 
 
 def _paced(lengths: list[int], recorded: Chunks) -> Chunks:

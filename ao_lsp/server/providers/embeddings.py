@@ -23,7 +23,7 @@ from ao_lsp.server.providers.sse import Event
 
 
 def is_response(given: Json) -> bool:
-    return given.get("object") == "list"
+    return given.get("object") == "list" or isinstance(given.get("data"), list)
 
 
 def prompt(request: Json) -> tuple[Message, ...]:

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from ao_lsp.server.providers.body import packed, parsed
+from ao_lsp.server.providers.expect import each_its_own
 from ao_lsp.server.providers.shape import (
     CALLS_ONLY,
     EditError,
@@ -40,7 +41,9 @@ _DELTAS = {
 
 
 def is_response(given: Json) -> bool:
-    return given.get("type") == "message"
+    return given.get("type") == "message" or (
+        given.get("role") == "assistant" and isinstance(given.get("content"), list)
+    )
 
 
 def prompt(request: Json) -> tuple[Message, ...]:
@@ -177,6 +180,7 @@ def check(response: Json) -> None:
             need_text(block, "name", place)
             if not isinstance(block.get("input"), dict):
                 raise EditError(f'"{place}.input" must be an object')
+    each_its_own([block if block["type"] == "tool_use" else {} for block in response["content"]], "id", "content")
 
 
 def _tool_calls(blocks: list[Json]) -> tuple[ToolCall, ...]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
+from ao_lsp.server.providers.expect import each_its_own, json_object
 from ao_lsp.server.providers.shape import (
     CALLS_ONLY,
     EditError,
@@ -34,7 +35,7 @@ _FINAL = ("response.completed", "response.incomplete", "response.failed")
 
 
 def is_response(given: Json) -> bool:
-    return given.get("object") == "response"
+    return given.get("object") == "response" or any("type" in item for item in items(given.get("output")))
 
 
 def prompt(request: Json) -> tuple[Message, ...]:
@@ -169,8 +170,10 @@ def check(response: Json) -> None:
             for index, part in enumerate(need_list(item, "content", of="parts")):
                 need_text(part, "refusal" if part.get("type") == "refusal" else "text", f"{place}.content[{index}]")
         elif kind == "function_call":
-            for key in ("call_id", "name", "arguments"):
+            for key in ("call_id", "name"):
                 need_text(item, key, place)
+            json_object(item.get("arguments"), f"{place}.arguments")
+    each_its_own(items(response["output"]), "call_id", "output")
 
 
 def _messages(response: Json) -> list[Json]:

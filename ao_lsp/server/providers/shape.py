@@ -173,10 +173,15 @@ def _part(part: object) -> str:
     return f"[{kind}]"
 
 
+# A piece travels with some hundred bytes around it.
+_MOST_PIECES = 5000
+
+
 def pieces(text: str, recorded: Sequence[str]) -> list[str]:
-    """`text` cut into pieces about as long as the recorded ones; they add up to it."""
+    """`text` cut into pieces about as long as the recorded ones, of a very long text longer; they add up to it."""
     lengths = [len(piece) for piece in recorded if piece]
     size = max(1, round(sum(lengths) / len(lengths))) if lengths else 16
+    size = max(size, -(-len(text) // _MOST_PIECES))
     return [text[start : start + size] for start in range(0, len(text), size)]
 
 

@@ -11,6 +11,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from ao_lsp.server.providers.body import json_text
+
 _LINE_END = re.compile(r"\r\n|\n|\r")
 
 # httpx, and so Ollama's SDK, also ends lines at these; JSON does not escape them by itself.
@@ -26,7 +28,7 @@ class Event:
 
     @classmethod
     def of(cls, name: str | None, data: dict[str, Any]) -> Event:
-        return cls(name, json.dumps(data, ensure_ascii=False, separators=(",", ":")).translate(_ESCAPED))
+        return cls(name, json_text(data).translate(_ESCAPED))
 
     @property
     def json(self) -> dict[str, Any]:

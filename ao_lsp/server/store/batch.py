@@ -11,7 +11,7 @@ from ao_lsp.server.model import Failure
 from ao_lsp.server.processes import Process
 from ao_lsp.server.sequence import Seen
 from ao_lsp.server.store import Arrival
-from ao_lsp.server.store.rows import call_start_row, digest, dump, failure_text, packed_body, run_row
+from ao_lsp.server.store.rows import call_start_row, digest, dump, failure_text, packed_body, run_row, storable
 
 _PREVIEW = 200  # characters of an output that lists and hints show
 
@@ -87,7 +87,7 @@ class Batch:
                 summary and summary.input_tokens,
                 summary and summary.output_tokens,
                 summary and summary.finish_reason,
-                summary.text[:_PREVIEW] if summary and summary.text is not None else None,
+                storable(summary.text[:_PREVIEW]) if summary and summary.text is not None else None,
             )
         )
         self.changes.append((fact.run, fact.at, "call.ended", fact.call))

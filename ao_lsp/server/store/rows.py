@@ -41,6 +41,12 @@ def dump(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
+def storable(text: str) -> str:
+    """`text` as a column can hold it. Half of a surrogate pair, as models cut them off and users test them, has
+    no UTF-8; the body of a call or an edit has it still, escaped."""
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
 def digest(body: bytes) -> bytes:
     """The key of a body."""
     return blake2b(body, digest_size=20).digest()
@@ -218,7 +224,7 @@ def session_of(row: sqlite3.Row) -> Session:
 
 
 def failure_text(failure: Failure | None) -> str | None:
-    return dump([failure.type, failure.message, failure.file, failure.line]) if failure else None
+    return storable(dump([failure.type, failure.message, failure.file, failure.line])) if failure else None
 
 
 def failure_of(text: str | None) -> Failure | None:

@@ -13,7 +13,7 @@ from ao_lsp.server.model import Change, Edit, EditField
 from ao_lsp.server.sequence import Seen
 from ao_lsp.server.store import Arrival, Recorded
 from ao_lsp.server.store.batch import Batch, Streams
-from ao_lsp.server.store.rows import CALL_END_COLUMNS, CALL_START_COLUMNS, RUN_COLUMNS, dump, packed_body
+from ao_lsp.server.store.rows import CALL_END_COLUMNS, CALL_START_COLUMNS, RUN_COLUMNS, dump, packed_body, storable
 
 # The record of changes of a session is cut where it is longer than this: whoever is further behind
 # reads everything.
@@ -161,14 +161,15 @@ async def put_edit(db: aiosqlite.Connection, edit: Edit) -> tuple[Change, ...]:
         "SELECT version, content FROM edits WHERE run = ? AND call = ? AND field = ? ORDER BY version DESC LIMIT 1", of
     )
     version, said = next(iter(found), (0, None))
-    if said == edit.content:
+    content = storable(edit.content)
+    if said == content:
         return ()
     body = packed_body(edit.body)
     await db.execute(_BODY, body)
     await db.execute(
         """INSERT INTO edits (run, call, field, version, created, content, body, headers, chunks)
         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)""",
-        (*of, version + 1, edit.created, edit.content, body[0], dump(edit.headers), dump(edit.chunks)),
+        (*of, version + 1, edit.created, content, body[0], dump(edit.headers), dump(edit.chunks)),
     )
     return await log_changes(db, [(edit.run, edit.created, "edit.stored", edit.call)])
 
