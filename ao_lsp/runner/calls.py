@@ -10,8 +10,9 @@ import time
 from ao_lsp.runner import endpoints, places, secrets
 from ao_lsp.runner.keys import request_hash
 from ao_lsp.runner.replay import site_key
-from ao_lsp.taint import escrow, replies
+from ao_lsp.taint import escrow, reach, replies
 from ao_lsp.taint.kept import keep
+from ao_lsp.taint.origins import union
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -51,8 +52,9 @@ class Call:
         self._escrow = escrow.current()
         self._over = _thread.allocate_lock()
 
-    def start(self, headers: list[tuple[str, str]], body: bytes) -> None:
-        """The request is known: decide what happens to it, and say that it has begun."""
+    def start(self, headers: list[tuple[str, str]], body: bytes, given: Any = None) -> None:
+        """The request is known: decide what happens to it, and say that it has begun. `given` is what the
+        request was made of, where that is at hand: its origins are inputs, whoever handed it on."""
         host, path, query = _split(self._url)
         stack = places.stack()
         site = stack[0] if stack else None
@@ -66,6 +68,8 @@ class Call:
             if entry is None:
                 self.refused = self._recorder.refusal(hashed, site, self._url)
         inputs = escrow.inputs_of_call()
+        if given is not None and self._recorder.tracks:
+            inputs = union(inputs, reach.reach((given,)))
         action = self.entry.action if self.entry else "live"
         self._recorder.post(
             {
@@ -76,7 +80,8 @@ class Call:
                 "transport": self.transport,
                 "method": self._method,
                 "url": secrets.clean_url(self._url),
-                "endpoint": path,
+                # Of a tool call no path: it must not be taken for that of a request.
+                "endpoint": path if self._url.startswith("http") else path[1:],
                 "headers": secrets.clean_headers(headers),
                 "request_hash": hashed,
                 "site": site,

@@ -91,7 +91,7 @@ class Run:
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One LLM or embedding call.
+    """One recorded call: of a model (`llm`, `embedding`) or of a tool (`mcp`).
 
     `number` is its 1-based place in its run, in order of start. `lineage` (opaque, from the
     runner) tells concurrent tasks apart. `response_hash` is of the body as received, None where

@@ -30,7 +30,7 @@ _TEXTS = frozenset(
     {"content", "text", "delta", "thinking", "reasoning", "reasoning_content", "refusal", "response", "output_text",
      "partial_json", "arguments", "completion", "generated_text", "output", "transcript", "summary"}
 )  # fmt: skip
-_ARGUMENTS = frozenset({"input", "args", "arguments", "parameters", "kwargs"})
+_ARGUMENTS = frozenset({"input", "args", "arguments", "parameters", "kwargs", "structuredContent"})
 # Fields in which providers repeat the request.
 _REPEATED = frozenset({"tools", "functions", "tool_choice", "instructions", "metadata", "response_format", "prompt"})
 _OF_THE_WIRE = (b"data:", b"event:", b"id:", b"retry:", b":")

@@ -31,6 +31,7 @@ _SEAMS = {
     "httpx": "httpx_seam",
     "httpx2": "httpx_seam",
     "http.client": "http_client_seam",
+    "mcp.client.session": "mcp_seam",
     "urllib3.connectionpool": "urllib3_seam",
 }
 

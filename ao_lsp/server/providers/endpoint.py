@@ -21,6 +21,7 @@ from ao_lsp.server.providers import (
     images,
     json_array,
     json_lines,
+    mcp,
     messages,
     ollama,
     responses,
@@ -78,6 +79,10 @@ _ENDPOINTS = (
     Endpoint("/converse-stream", converse, ("messages",), "always", "bedrock-compatible"),
 )
 
+TOOLS = "tools/call/"
+"""What the endpoint of a tool call over MCP begins with; the tool's name follows. Paths begin with a slash."""
+_TOOL = Endpoint(TOOLS, mcp, (), "never", "mcp")
+
 _PROVIDERS = (
     ("openai.azure.com", "azure"),
     ("cognitiveservices.azure.com", "azure"),
@@ -117,6 +122,8 @@ _FRAMINGS: tuple[tuple[str, Framing], ...] = (
 
 def of_path(path: str) -> Endpoint | None:
     """The endpoint that `path` ends in; None where we know none."""
+    if path.startswith(TOOLS):
+        return _TOOL
     path = path.rstrip("/")
     return next((endpoint for endpoint in _ENDPOINTS if path.endswith(endpoint.ending)), None)
 
@@ -132,6 +139,8 @@ def framing(path: str, headers: Headers) -> Framing | None:
 
 def provider(path: str, url: str) -> str | None:
     """Who is asked: by host where we know it, else by the shape of the API."""
+    if path.startswith(TOOLS):
+        return _TOOL.provider
     try:
         parts = urlsplit(url)
         host, port = parts.hostname or "", parts.port
@@ -150,7 +159,9 @@ def provider(path: str, url: str) -> str | None:
 
 
 def model(path: str, request: Json) -> str | None:
-    """The model that is asked: named in the request, or else in the path."""
+    """The model that is asked: named in the request, or else in the path. Of a tool call, the tool."""
+    if path.startswith(TOOLS):
+        return unquote(path.removeprefix(TOOLS)) or None
     named = text_of(request.get("model"))
     if named is not None:
         return named.removeprefix("models/")

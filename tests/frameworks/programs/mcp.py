@@ -1,6 +1,6 @@
 # packages: mcp==2.3.0 openai==3.14.0
 # follow: mcp
-# edges: weather1>weather2 weather1>pack weather2>shorten
+# edges: weather1>tool tool>weather2 weather1>weather2 weather1>pack weather2>shorten
 import asyncio
 import json
 import sys
@@ -45,7 +45,7 @@ async def main():
         call = message.tool_calls[0]
         arguments = json.loads(call.function.arguments)
         noted.append(arguments["city"])
-        result = await session.call_tool(call.function.name, arguments)
+        result = await session.call_tool(call.function.name, arguments)  #: tool
         messages += [message, {"role": "tool", "tool_call_id": call.id, "content": result.content[0].text}]
         answer = (await ask(messages, tools=tools)).content
     await ask([user("Shorten: " + answer)])
