@@ -31,6 +31,7 @@ THIRD_PARTY = {
     "ast_grep_py": "ao_lsp.server",
     "attrs": "ao_lsp.server.lsp",
     "cattrs": "ao_lsp.server.lsp",
+    "genai_prices": "ao_lsp.server.pricing",
     "lsprotocol": "ao_lsp.server.lsp",
     "pygls": "ao_lsp.server.lsp",
 }

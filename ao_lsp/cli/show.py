@@ -8,7 +8,7 @@ import os
 import sys
 from typing import Any
 
-from ao_lsp.cli.terminal import ago, amount, painted, printable, seconds, table, width
+from ao_lsp.cli.terminal import ago, amount, cost, dollars, painted, printable, seconds, table, width
 
 Json = dict[str, Any]
 
@@ -33,8 +33,10 @@ def runs(result: Json) -> None:
             remarks.append(f"{run['edits']} edited")
         status = (run["status"], _COLORS.get(run["status"], ""))
         took = seconds(run["duration_s"])
-        rows.append((run["id"], run["name"], status, calls, tokens, took, ago(run["started"]), ", ".join(remarks)))
-    print(table(("RUN", "NAME", "STATUS", "CALLS", "TOKENS", "TIME", "STARTED", ""), rows, right=(5,)))
+        spent = cost(run["cost_usd"], run["unknown_costs"]) if run["calls"] else ""
+        since = ago(run["started"])
+        rows.append((run["id"], run["name"], status, calls, tokens, spent, took, since, ", ".join(remarks)))
+    print(table(("RUN", "NAME", "STATUS", "CALLS", "TOKENS", "COST", "TIME", "STARTED", ""), rows, right=(6,)))
     if result["total"] > len(rows):
         print(painted(f"and {result['total'] - len(rows)} more: --limit", "2"))
 
@@ -45,7 +47,10 @@ def call(result: Json) -> None:
     print(f"{painted('call ' + str(node['number']), '1')} of run {result['run']}  {mark}")
     place = f"{node['file']}:{node['line']}" if node["file"] else None
     tokens = f"{amount(node['input_tokens'])}→{amount(node['output_tokens'])} tokens"
-    facts = [node["function"], place, node["model"], node["provider"], tokens, seconds(node["duration_s"])]
+    if node["cached_tokens"]:
+        tokens += f" ({amount(node['cached_tokens'])} cached)"
+    spent = "cost unknown" if node["cost_usd"] is None else dollars(node["cost_usd"])
+    facts = [node["function"], place, node["model"], node["provider"], tokens, spent, seconds(node["duration_s"])]
     print("  " + printable(" · ".join(fact for fact in facts if fact)))
     print("  " + printable(f"{request['method']} {request['url']}" + (f" → {response['status']}" if response else "")))
     for name, edges in (("from", result["sources"]), ("to", result["targets"])):

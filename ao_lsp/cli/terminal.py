@@ -64,6 +64,20 @@ def amount(count: int | None) -> str:
     return str(count)
 
 
+def dollars(usd: float) -> str:
+    """`$12.30`, `$0.04`, `$0.0012`: cents, and of less than a cent two digits."""
+    if usd >= 0.01 or usd <= 0:
+        return f"${usd:,.2f}" if usd > 0 else "$0"
+    return f"${usd:.2g}" if usd >= 0.0001 else "<$0.0001"
+
+
+def cost(usd: float | None, unknown: int) -> str:
+    """What calls cost, of which `unknown` are not known: `$0.12`, `$0.12 + 3 unknown`, `?`."""
+    if usd is None:
+        return "?"
+    return f"{dollars(usd)} + {unknown} unknown" if unknown else dollars(usd)
+
+
 def size(count: int) -> str:
     """Bytes in few characters."""
     value = float(count)

@@ -90,13 +90,31 @@ class Run:
 
 
 @dataclass(frozen=True, slots=True)
+class Spent:
+    """What decides what a call cost (pricing.py). `served_model` is the model that answered, by its own word."""
+
+    kind: str
+    origin: Origin
+    provider: str | None
+    url: str
+    model: str | None
+    served_model: str | None
+    started: float
+    input_tokens: int | None
+    cached_tokens: int | None
+    cache_write_tokens: int | None
+    output_tokens: int | None
+
+
+@dataclass(frozen=True, slots=True)
 class Call:
     """One recorded call: of a model (`llm`, `embedding`) or of a tool (`mcp`).
 
     `number` is its 1-based place in its run, in order of start. `lineage` (opaque, from the
     runner) tells concurrent tasks apart. `response_hash` is of the body as received, None where
-    nothing was. `preview` is the start of the output's text. What went over the wire is its
-    `Exchange`.
+    nothing was. `served_model` is the model that the response names. Tokens count as in
+    `providers.Response`; of recordings from before they were kept, cached and reasoning tokens are None.
+    `preview` is the start of the output's text. What went over the wire is its `Exchange`.
     """
 
     run: str
@@ -128,9 +146,29 @@ class Call:
     duration: float | None = None
     complete: bool = False
     input_tokens: int | None = None
+    cached_tokens: int | None = None
+    cache_write_tokens: int | None = None
     output_tokens: int | None = None
+    reasoning_tokens: int | None = None
+    served_model: str | None = None
     finish_reason: str | None = None
     preview: str | None = None
+
+    @property
+    def spent(self) -> Spent:
+        return Spent(
+            self.kind,
+            self.origin,
+            self.provider,
+            self.url,
+            self.model,
+            self.served_model,
+            self.started,
+            self.input_tokens,
+            self.cached_tokens,
+            self.cache_write_tokens,
+            self.output_tokens,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,6 +220,7 @@ class RunSummary:
     edits: int
     input_tokens: int
     output_tokens: int
+    spent: tuple[Spent, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

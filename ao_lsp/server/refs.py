@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ao_lsp.server import pricing
 from ao_lsp.server.core import Core
 from ao_lsp.server.model import Call, Graph
 from ao_lsp.server.params import CommandError
@@ -43,6 +44,7 @@ async def find_graph(core: Core, wanted: str) -> Graph:
         CommandError: there is none, or more than one.
     """
     run = await find_run(core.store, wanted)
+    await pricing.loaded()
     graph = await core.matching.graph(run)
     if graph is None:
         raise CommandError("not_found", f"run {run} has just been deleted")

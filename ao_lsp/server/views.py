@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import datetime, timezone
 from typing import Any, Literal, TypeAlias
 
-from ao_lsp.server import providers
+from ao_lsp.server import pricing, providers
 from ao_lsp.server.model import Call, Edge, Edit, Exchange, Failure, Graph, Run, RunSummary, Site
 from ao_lsp.server.providers import body as bodies
 
@@ -42,6 +42,15 @@ def summary_json(summary: RunSummary) -> Json:
         "edits": summary.edits,
         "input_tokens": summary.input_tokens,
         "output_tokens": summary.output_tokens,
+        **cost_json(pricing.total(summary.spent)),
+    }
+
+
+def cost_json(cost: pricing.Cost) -> Json:
+    """A sum: null where nothing of it is known."""
+    return {
+        "cost_usd": None if cost.unknown and not cost.known else _dollars(cost.usd),
+        "unknown_costs": cost.unknown,
     }
 
 
@@ -61,7 +70,9 @@ def node_json(call: Call, run: Run) -> Json:
         "function": call.site.function if call.site else None,
         "input_tokens": call.input_tokens,
         "output_tokens": call.output_tokens,
-        "cost_usd": None,
+        "cached_tokens": call.cached_tokens,
+        "reasoning_tokens": call.reasoning_tokens,
+        "cost_usd": _dollars(pricing.cost(call.spent)),
         "duration_s": _rounded(call.duration),
         "streamed": call.streamed,
         "thread": call.thread,
@@ -85,7 +96,7 @@ def edge_json(edge: Edge) -> Json:
 
 def graph_json(graph: Graph) -> Json:
     return {
-        "run": run_json(graph.run),
+        "run": {**run_json(graph.run), **cost_json(pricing.total(call.spent for call in graph.calls))},
         "nodes": [node_json(call, graph.run) for call in graph.calls],
         "edges": [edge_json(edge) for edge in graph.edges],
         "outside": [outside_json(edge, call) for edge, call in graph.outside],
@@ -195,6 +206,7 @@ def _output(call: Call, exchange: Exchange | None) -> Json | None:
         "usage": {
             "input_tokens": said.input_tokens,
             "cached_tokens": said.cached_tokens,
+            "cache_write_tokens": said.cache_write_tokens,
             "output_tokens": said.output_tokens,
             "reasoning_tokens": said.reasoning_tokens,
         },
@@ -254,6 +266,11 @@ def when(seconds: float) -> str:
     except (OverflowError, OSError, ValueError):  # a clock that is out of its mind
         at = datetime.fromtimestamp(0, timezone.utc)
     return at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _dollars(usd: float | None) -> float | None:
+    """To a millionth of a cent: what is behind that is the sum's, not the price's."""
+    return None if usd is None else round(usd, 8)
 
 
 def _rounded(seconds: float | None) -> float | None:

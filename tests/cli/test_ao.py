@@ -78,8 +78,9 @@ def test_runs_are_a_table_with_the_newest_first() -> None:
     record_run("run1", at=1.7e9)
     record_run("run2", name="better agent")
     lines = ao("runs").stdout.splitlines()
-    assert re.split(r"  +", lines[0]) == ["RUN", "NAME", "STATUS", "CALLS", "TOKENS", "TIME", "STARTED"]
+    assert re.split(r"  +", lines[0]) == ["RUN", "NAME", "STATUS", "CALLS", "TOKENS", "COST", "TIME", "STARTED"]
     assert re.split(r"  +", lines[1])[:5] == ["run2", "better agent", "finished", "3", "21→9"]
+    assert re.split(r"  +", lines[1])[5] == "$0.00012"
     assert lines[2].startswith("run1  agent.py")
     assert ao("runs", "--limit", "1").stdout.splitlines()[-1] == "and 1 more: --limit"
     assert [run["id"] for run in ao_json("runs", "--name", "better")["runs"]] == ["run2"]
@@ -115,7 +116,7 @@ def test_a_call_is_shown_with_its_messages_and_output() -> None:
     record_run("run1")
     shown = ao("call", "run1", "2").stdout
     assert "call 2 of run run1  live" in shown
-    assert "work · /project/agent.py:12 · gpt-5 · openai · 7→3 tokens · 0.25 s" in shown
+    assert "work · /project/agent.py:12 · gpt-5 · openai · 7→3 tokens · <$0.0001 · 0.25 s" in shown
     assert "  from 1\n" in shown
     assert "  to 3\n" in shown
     assert "── user" in shown

@@ -25,8 +25,8 @@ async def test_every_editor_sees_what_was_recorded_at_the_calls_of_its_file(agen
     async with editor(profile) as user:
         uri = await user.open(agent)
         assert await user.lens_titles(uri) == {
-            PLAN: [*OFFERS, "gpt-5 · 10 tok · 0.25 s"],
-            SEARCH: [*OFFERS, "2 calls · gpt-5 · 20 tok · 0.50 s"],
+            PLAN: [*OFFERS, "gpt-5 · 10 tok · <$0.0001 · 0.25 s"],
+            SEARCH: [*OFFERS, "2 calls · gpt-5 · 20 tok · <$0.0001 · 0.50 s"],
             NEVER: ["not recorded yet"],
         }
         assert await user.hints(uri) == {PLAN: "→ output of c1", SEARCH: "→ output of c3"}

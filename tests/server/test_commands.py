@@ -153,10 +153,12 @@ async def test_the_graph_has_exactly_the_documented_fields(core: Core) -> None:
     assert list(found) == ["run", "nodes", "edges", "outside"]
     assert list(found["run"]) == [
         "id", "name", "status", "exit_code", "argv", "started", "duration_s", "version", "parent_run", "fork_call",
+        "cost_usd", "unknown_costs",
     ]  # fmt: skip
     assert list(found["nodes"][0]) == [
         "id", "number", "kind", "provider", "model", "endpoint", "status", "origin", "file", "line", "end_line",
-        "function", "input_tokens", "output_tokens", "cost_usd", "duration_s", "streamed", "thread", "task",
+        "function", "input_tokens", "output_tokens", "cached_tokens", "reasoning_tokens", "cost_usd", "duration_s",
+        "streamed", "thread", "task",
     ]  # fmt: skip
     assert found["edges"][0] == {
         "source": "c1",
@@ -168,9 +170,48 @@ async def test_the_graph_has_exactly_the_documented_fields(core: Core) -> None:
     assert node == {
         "kind": "llm", "provider": "openai", "model": "gpt-5", "endpoint": "/v1/chat/completions", "status": "ok",
         "origin": "live", "file": "/project/agent.py", "line": 12, "end_line": 12, "function": "work",
-        "input_tokens": 7, "output_tokens": 3, "cost_usd": None, "duration_s": 0.25, "streamed": False,
+        "input_tokens": 7, "output_tokens": 3, "cached_tokens": None, "reasoning_tokens": None,
+        "cost_usd": 3.875e-05, "duration_s": 0.25, "streamed": False,
         "thread": "MainThread", "task": None,
     }  # fmt: skip
+
+
+async def test_cached_tokens_are_kept_and_paid_less(core: Core) -> None:
+    usage = {"prompt_tokens": 1000, "completion_tokens": 0, "prompt_tokens_details": {"cached_tokens": 1000}}
+    recorder = Recorder()
+    recorder.start()
+    recorder.call("c1", response=chat_response(usage={**usage, "prompt_tokens_details": {}}))
+    recorder.call("c2", response=chat_response(usage=usage))
+    await take(core, recorder)
+    full, cached = (await do(core, "ao.graph"))["nodes"]
+    assert (full["cached_tokens"], cached["cached_tokens"]) == (None, 1000)
+    assert cached["cost_usd"] == pytest.approx(full["cost_usd"] / 10)
+
+
+async def test_a_run_costs_what_its_live_calls_cost_and_says_how_many_are_unknown(core: Core) -> None:
+    recorder = Recorder()
+    recorder.start()
+    recorder.call("c1")
+    recorder.call("c2", origin="replayed")
+    recorder.call("c3", url="http://127.0.0.1:1/v1/chat/completions")
+    await take(core, recorder)
+    graph = await do(core, "ao.graph")
+    first, second, third = graph["nodes"]
+    assert first["cost_usd"] > 0
+    assert (second["cost_usd"], third["cost_usd"]) == (0, None)
+    (run,) = (await do(core, "ao.runs"))["runs"]
+    for found in (graph["run"], run):
+        assert (found["cost_usd"], found["unknown_costs"]) == (first["cost_usd"], 1)
+
+
+async def test_a_run_of_which_no_cost_is_known_has_none(core: Core) -> None:
+    recorder = Recorder()
+    recorder.start()
+    recorder.call("c1", url="http://127.0.0.1:1/v1/chat/completions")
+    await take(core, recorder)
+    (run,) = (await do(core, "ao.runs"))["runs"]
+    assert (run["cost_usd"], run["unknown_costs"]) == (None, 1)
+    assert "cost unknown" in (await do(core, "ao.graph", format="text"))["text"]
 
 
 async def test_edges_that_were_matched_by_text_can_be_left_out(core: Core) -> None:
@@ -226,7 +267,8 @@ async def test_a_call_is_shown_whole(core: Core) -> None:
     assert found["output"]["text"] == "output of c2"
     assert list(found["output"]) == ["text", "reasoning", "tool_calls", "finish_reason", "model", "usage"]
     assert found["output"]["usage"] == {
-        "input_tokens": 7, "cached_tokens": None, "output_tokens": 3, "reasoning_tokens": None,
+        "input_tokens": 7, "cached_tokens": None, "cache_write_tokens": None, "output_tokens": 3,
+        "reasoning_tokens": None,
     }  # fmt: skip
     assert found["request"]["body"]["messages"][0]["content"] == "c2"
     assert found["response"]["body"]["object"] == "chat.completion"

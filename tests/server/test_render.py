@@ -54,7 +54,7 @@ def test_a_graph_in_a_terminal() -> None:
         text(fan_out())
         == shown(
             """
-        agent.py · finished · 5 calls · 12.7k→80 tokens · 10.0 s
+        agent.py · finished · 5 calls · 12.7k→80 tokens · $0.02 + 1 unknown · 10.0 s
 
         1  ●      plan       agent.py:12  gpt-5    100→20    0.50 s
         2  ├▶○    search     agent.py:20  gpt-5    100→20    0.50 s  ← 1
@@ -127,7 +127,7 @@ def test_what_ended_a_failed_run_stands_below_its_headline() -> None:
     error = Failure("ValueError", "no such city\nas \x1b[2JPorto", "/project/agent.py", 12)
     lines = text(graph([call(1)], status="failed", exit_code=1, error=error)).splitlines()
     assert lines[:3] == [
-        "agent.py · failed (1) · 1 call · 100→20 tokens · 10.0 s",
+        "agent.py · failed (1) · 1 call · 100→20 tokens · $0.00032 · 10.0 s",
         "ValueError: no such city (agent.py:12)",
         "",
     ]

@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass
 from typing import Literal
 
-from ao_lsp.server import command, diff, providers, refs, render, views
+from ao_lsp.server import command, diff, pricing, providers, refs, render, views
 from ao_lsp.server.command import Caller, Command
 from ao_lsp.server.core import Core
 from ao_lsp.server.model import Call
@@ -54,13 +54,15 @@ async def _runs(core: Core, _: Caller, params: RunsParams) -> Json:
         raise CommandError("bad_params", f"name is no regular expression: {error}") from None
     found = [run for run, name in await core.store.run_names() if wanted.search(name)]
     shown = await core.store.summaries(found[: params.limit])
-    return {"runs": [views.summary_json(summary) for summary in shown], "total": len(found)}
+    await pricing.loaded()
+    runs = await asyncio.to_thread(lambda: [views.summary_json(summary) for summary in shown])
+    return {"runs": runs, "total": len(found)}
 
 
 async def _graph(core: Core, _: Caller, params: GraphParams) -> Json:
     graph = views.with_evidence(await refs.find_graph(core, params.run), params.evidence)
     if params.format == "json":
-        return views.graph_json(graph)
+        return await asyncio.to_thread(views.graph_json, graph)
     style = render.Style(color=params.color, width=params.width)
     text = await asyncio.to_thread(render.drawn, graph, params.format, style)
     if params.format == "text":

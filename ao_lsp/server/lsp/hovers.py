@@ -12,7 +12,7 @@ import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 
-from ao_lsp.server import providers
+from ao_lsp.server import pricing, providers
 from ao_lsp.server.lsp import words
 from ao_lsp.server.lsp.recordings import Record, Said
 from ao_lsp.server.model import Call, Edge
@@ -97,11 +97,13 @@ def _head(call: Call, record: Record, to: Words) -> str:
     first = words.joined([to.bold(labels.function(call)), f"call {call.number} of {to.plain(record.run.name)}", at])
     spent = ""
     if call.input_tokens is not None or call.output_tokens is not None:
-        spent = f"{labels.amount(call.input_tokens)} tokens in, {labels.amount(call.output_tokens)} out"
+        cached = f" ({labels.amount(call.cached_tokens)} cached)" if call.cached_tokens else ""
+        spent = f"{labels.amount(call.input_tokens)} tokens in{cached}, {labels.amount(call.output_tokens)} out"
+    cost = pricing.told(pricing.total([call.spent])) if call.status != "running" else ""
     took = labels.seconds(call.duration)
     if call.streamed and call.first_byte is not None and took:
         took += f" (first byte after {labels.seconds(call.first_byte)})"
-    second = words.joined([to.plain(labels.model(call)), spent, took, labels.state(call, record.run)])
+    second = words.joined([to.plain(labels.model(call)), spent, cost, took, labels.state(call, record.run)])
     return f"{first}  \n{second}" if to.markdown else f"{first}\n{second}"
 
 

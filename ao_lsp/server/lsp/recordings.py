@@ -7,7 +7,7 @@ import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from ao_lsp.server import providers
+from ao_lsp.server import pricing, providers
 from ao_lsp.server.core import Core
 from ao_lsp.server.model import Call, EditField, Graph, Run
 from ao_lsp.server.sources import keep
@@ -80,6 +80,7 @@ class Recordings:
     async def _record(self, run: str) -> Record | None:
         if run not in self._runs:
             changes = self._changes
+            await pricing.loaded()
             graph = await self._matching.graph(run)
             if graph is None:
                 return None

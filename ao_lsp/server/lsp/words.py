@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Sequence
 
+from ao_lsp.server import pricing
 from ao_lsp.server.model import Call, Run
 from ao_lsp.server.providers import Response
 from ao_lsp.server.render import labels
@@ -27,10 +28,17 @@ def summary(calls: Sequence[Call], run: Run) -> str:
         counted(len(calls), "call") if len(calls) > 1 else "",
         ", ".join(models) if len(models) < 3 else counted(len(models), "model"),
         f"{labels.amount(sum(known))} tok" if known else "",
+        _cost(calls),
         labels.seconds(sum(took)) if took else "",
         *_states(calls, run),
     ]
     return " · ".join(part for part in parts if part)
+
+
+def _cost(calls: Sequence[Call]) -> str:
+    """What they cost, as far as that is known."""
+    cost = pricing.total(call.spent for call in calls)
+    return pricing.told(cost) if cost.usd else ""
 
 
 def _states(calls: Sequence[Call], run: Run) -> list[str]:

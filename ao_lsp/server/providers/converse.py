@@ -54,6 +54,7 @@ def output(response: Json) -> Response:
             *(usage.get(key) for key in ("inputTokens", "cacheReadInputTokens", "cacheWriteInputTokens"))
         ),
         cached_tokens=count_of(usage.get("cacheReadInputTokens")),
+        cache_write_tokens=count_of(usage.get("cacheWriteInputTokens")),
         output_tokens=count_of(usage.get("outputTokens")),
         finish_reason=text_of(response.get("stopReason")),
         error=error_of(response),

@@ -66,6 +66,7 @@ def output(response: Json) -> Response:
         # Anthropic counts cached tokens apart, where OpenAI includes them.
         input_tokens=sum_of(usage.get("input_tokens"), usage.get("cache_creation_input_tokens"), cached),
         cached_tokens=count_of(cached),
+        cache_write_tokens=count_of(usage.get("cache_creation_input_tokens")),
         output_tokens=count_of(usage.get("output_tokens")),
         reasoning_tokens=count_of(mapping(usage.get("output_tokens_details")).get("thinking_tokens")),
         finish_reason=text_of(response.get("stop_reason")),

@@ -56,8 +56,9 @@ class Response:
     """`text` is None where there is none (a tool call, an embedding, an error); `reasoning` is what
     of the model's thoughts the API shows.
 
-    Tokens count the same in every API: `cached_tokens`, read from a cache, are a part of
-    `input_tokens`; `reasoning_tokens` are a part of `output_tokens`.
+    Tokens count the same in every API: `cached_tokens`, read from a cache, and `cache_write_tokens`,
+    written to one (None where an API does not tell), are a part of `input_tokens`; `reasoning_tokens`
+    are a part of `output_tokens`.
     """
 
     streamed: bool = False
@@ -67,6 +68,7 @@ class Response:
     tool_calls: tuple[ToolCall, ...] = ()
     input_tokens: int | None = None
     cached_tokens: int | None = None
+    cache_write_tokens: int | None = None
     output_tokens: int | None = None
     reasoning_tokens: int | None = None
     finish_reason: str | None = None

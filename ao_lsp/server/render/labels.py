@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 
+from ao_lsp.server import pricing
 from ao_lsp.server.model import Call, Failure, Graph, Run
 from ao_lsp.server.views import status_of
 
@@ -40,6 +41,12 @@ def tokens(call: Call) -> str:
     if call.input_tokens is None and call.output_tokens is None:
         return ""
     return f"{amount(call.input_tokens)}→{amount(call.output_tokens)}"
+
+
+def cost(call: Call) -> str:
+    """`$0.04`; empty where it cost nothing, or nobody knows what."""
+    usd = pricing.cost(call.spent)
+    return pricing.dollars(usd) if usd else ""
 
 
 def amount(count: int | None) -> str:
@@ -100,6 +107,8 @@ def headline(graph: Graph) -> str:
     asked = sum(call.input_tokens or 0 for call in calls)
     said = sum(call.output_tokens or 0 for call in calls)
     spent = [f"{amount(asked)}→{amount(said)} tokens"] if asked or said else []
+    cost = pricing.told(pricing.total(call.spent for call in calls))
+    spent += [cost] if cost else []
     ended = run.status if run.exit_code in (None, 0) else f"{run.status} ({run.exit_code})"
     took = [seconds(run.duration)] if run.duration is not None else []
     return " · ".join([clean(run.name), ended, count, *spent, *took])

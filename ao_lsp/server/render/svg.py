@@ -102,7 +102,7 @@ class _Picture:
         """A call: its function and time, its model and tokens, its line."""
         x, y = self._corner(*self._placed.nodes[call.number - 1])
         state, took, tokens = labels.state(call, graph.run), labels.seconds(call.duration), labels.tokens(call)
-        facts = [labels.model(call), labels.place(call), tokens, took, state]
+        facts = [labels.model(call), labels.place(call), tokens, labels.cost(call), took, state]
         told = "\n".join([f"{call.number} {labels.function(call)}", *filter(None, facts)])
         yield f'<g transform="translate({x:.1f} {y:.1f})"><title>{_text(told)}</title>'
         yield f'<rect class="box" width="{_WIDTH}" height="{_HEIGHT}" rx="7"/>'

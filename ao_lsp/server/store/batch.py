@@ -85,7 +85,11 @@ class Batch:
                 fact.complete,
                 bool(summary and summary.streamed),
                 summary and summary.input_tokens,
+                summary and summary.cached_tokens,
+                summary and summary.cache_write_tokens,
                 summary and summary.output_tokens,
+                summary and summary.reasoning_tokens,
+                summary and summary.model,
                 summary and summary.finish_reason,
                 storable(summary.text[:_PREVIEW]) if summary and summary.text is not None else None,
             )

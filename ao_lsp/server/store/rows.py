@@ -21,6 +21,7 @@ from ao_lsp.server.model import (
     Run,
     Session,
     Site,
+    Spent,
 )
 
 RUN_COLUMNS = (
@@ -33,7 +34,8 @@ CALL_START_COLUMNS = (
 )
 CALL_END_COLUMNS = (
     "run, id, status, http_status, response_headers, response_body, chunks, error, first_byte, duration, complete,"
-    " streamed, input_tokens, output_tokens, finish_reason, preview"
+    " streamed, input_tokens, cached_tokens, cache_write_tokens, output_tokens, reasoning_tokens, served_model,"
+    " finish_reason, preview"
 )
 
 
@@ -171,10 +173,24 @@ def call_of(row: sqlite3.Row, number: int) -> Call:
         duration=row["duration"],
         complete=bool(row["complete"]),
         input_tokens=row["input_tokens"],
+        cached_tokens=row["cached_tokens"],
+        cache_write_tokens=row["cache_write_tokens"],
         output_tokens=row["output_tokens"],
+        reasoning_tokens=row["reasoning_tokens"],
+        served_model=row["served_model"],
         finish_reason=row["finish_reason"],
         preview=row["preview"],
     )
+
+
+SPENT_COLUMNS = (
+    "kind, origin, provider, url, model, served_model, started, input_tokens, cached_tokens, cache_write_tokens,"
+    " output_tokens"
+)
+
+
+def spent_of(row: sqlite3.Row) -> Spent:
+    return Spent(**{name: row[name] for name in SPENT_COLUMNS.split(", ")})
 
 
 def edge_of(row: sqlite3.Row) -> Edge:

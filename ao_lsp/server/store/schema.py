@@ -129,6 +129,13 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         "DROP TABLE edits_without_version",
         "CREATE INDEX edits_by_body ON edits (body)",
     ),
+    (
+        # Of calls that were recorded before, these stay null.
+        "ALTER TABLE calls ADD COLUMN cached_tokens INTEGER",
+        "ALTER TABLE calls ADD COLUMN cache_write_tokens INTEGER",
+        "ALTER TABLE calls ADD COLUMN reasoning_tokens INTEGER",
+        "ALTER TABLE calls ADD COLUMN served_model TEXT",
+    ),
 )
 
 

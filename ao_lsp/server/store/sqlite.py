@@ -12,7 +12,7 @@ from contextlib import asynccontextmanager
 import aiosqlite
 
 from ao_lsp.server.graph import RunEnded
-from ao_lsp.server.model import Call, Change, Edge, Edit, EditField, Exchange, Graph, Run, RunSummary, Session
+from ao_lsp.server.model import Call, Change, Edge, Edit, EditField, Exchange, Graph, Run, RunSummary, Session, Spent
 from ao_lsp.server.processes import Process
 from ao_lsp.server.store import Arrival, Recorded, rows, writing
 from ao_lsp.server.store.errors import translated
@@ -28,6 +28,9 @@ _SUMMARY = """SELECT runs.*,
     (SELECT coalesce(sum(output_tokens), 0) FROM calls WHERE run = runs.id) AS output_tokens
     FROM runs WHERE runs.started IS NOT NULL AND runs.id IN (SELECT value FROM json_each(?))
     ORDER BY runs.started DESC, runs.rowid DESC"""
+
+_SPENT = f"""SELECT run, {rows.SPENT_COLUMNS} FROM calls
+    WHERE run IN (SELECT value FROM json_each(?)) AND started IS NOT NULL"""  # noqa: S608 - constants
 
 # A stack names files as JSON does. There is no index on that, so only the last runs are searched.
 _RUNS_IN_FILES = """SELECT id FROM runs WHERE started IS NOT NULL AND id IN (
@@ -170,6 +173,9 @@ class SqliteStore:
     async def summaries(self, runs: Sequence[str]) -> list[RunSummary]:
         async with self._read() as db:
             found = await db.execute_fetchall(_SUMMARY, (json.dumps(runs),))
+            spent: dict[str, list[Spent]] = {run: [] for run in runs}
+            for row in await db.execute_fetchall(_SPENT, (json.dumps(runs),)):
+                spent[row["run"]].append(rows.spent_of(row))
         return [
             RunSummary(
                 rows.run_of(row),
@@ -179,6 +185,7 @@ class SqliteStore:
                 edits=row["edits"],
                 input_tokens=row["input_tokens"],
                 output_tokens=row["output_tokens"],
+                spent=tuple(spent[row["id"]]),
             )
             for row in found
         ]
