@@ -49,7 +49,9 @@ def call(result: Json) -> None:
     tokens = f"{amount(node['input_tokens'])}→{amount(node['output_tokens'])} tokens"
     if node["cached_tokens"]:
         tokens += f" ({amount(node['cached_tokens'])} cached)"
-    spent = "cost unknown" if node["cost_usd"] is None else dollars(node["cost_usd"])
+    spent = None if node["cost_usd"] is None else dollars(node["cost_usd"])
+    if spent is None and node["kind"] in ("llm", "embedding"):
+        spent = "cost unknown"
     facts = [node["function"], place, node["model"], node["provider"], tokens, spent, seconds(node["duration_s"])]
     print("  " + printable(" · ".join(fact for fact in facts if fact)))
     print("  " + printable(f"{request['method']} {request['url']}" + (f" → {response['status']}" if response else "")))
