@@ -128,7 +128,7 @@ def _rerun_behind(params: dict[str, Any]) -> None:
 
 def _become(plan: dict[str, Any]) -> NoReturn:
     """Become the program: this process ends where it ends, in this terminal."""
-    print(f"ao: {show.planned(plan['counts'])}; this is run {plan['run']}", file=sys.stderr, flush=True)
+    print(f"ao: {show.planned(plan)}; this is run {plan['run']}", file=sys.stderr, flush=True)
     try:
         os.chdir(plan["cwd"])
         os.execve(plan["argv"][0], plan["argv"], {**os.environ, **plan["env"]})  # noqa: S606 - to become it

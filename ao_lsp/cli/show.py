@@ -160,17 +160,14 @@ def raw(result: Json, part: str) -> None:
     sys.stdout.buffer.write(base64.b64decode(result["raw"][part] or ""))
 
 
-def planned(counts: Json) -> str:
-    """`2 of 7 calls live, 1 edited, 4 replayed`: what a rerun will cost, before it starts."""
-    total = counts["calls"]
-    words = [f"{counts['live']} of {total} call{'' if total == 1 else 's'} live"]
-    words += [f"{counts[name]} {name}" for name in ("edited", "replayed") if counts[name]]
-    affected = f" ({counts['affected']} of them live if their input changes)" if counts["affected"] else ""
-    return ", ".join(words) + affected
+def planned(plan: Json) -> str:
+    """`2 of 7 calls live, about 620 tokens, $0.04; 1 edited, 4 replayed`: what a rerun will do, before it starts."""
+    rest = ", ".join(f"{plan['counts'][name]} {name}" for name in ("edited", "replayed") if plan["counts"][name])
+    return "; ".join(filter(None, (plan["estimate"]["summary"], rest)))
 
 
 def plan(result: Json) -> None:
-    print(planned(result["counts"]))
+    print(planned(result))
     rows = []
     for entry in result["calls"]:
         action = {"replay": "replayed", "input": "live, input edited"}.get(entry["action"], entry["action"])

@@ -20,7 +20,7 @@ from ao_lsp.server.model import Spent
 
 log = logging.getLogger(__name__)
 
-_KINDS = ("llm", "embedding")
+KINDS = ("llm", "embedding")
 """The kinds of calls that are paid for by tokens."""
 
 _PROVIDERS = {"bedrock": "aws", "xai": "x-ai", "ollama": None}
@@ -49,14 +49,14 @@ async def loaded() -> None:
 
 def cost(spent: Spent) -> float | None:
     """Dollars that a call cost; None where that is not known, and for what is not paid by tokens."""
-    if spent.kind not in _KINDS:
+    if spent.kind not in KINDS:
         return None
     return price(spent) if spent.origin == "live" else 0.0
 
 
 def price(spent: Spent) -> float | None:
     """Dollars that a call costs when it is sent, wherever its answer came from this time."""
-    if spent.kind not in _KINDS or spent.input_tokens is None:
+    if spent.kind not in KINDS or spent.input_tokens is None:
         return None
     if spent.output_tokens is None and spent.kind != "embedding":
         return None
@@ -66,7 +66,7 @@ def price(spent: Spent) -> float | None:
 
 def total(spent: Iterable[Spent]) -> Cost:
     """The sum of what calls cost."""
-    return summed(cost(one) for one in spent if one.kind in _KINDS)
+    return summed(cost(one) for one in spent if one.kind in KINDS)
 
 
 def summed(costs: Iterable[float | None]) -> Cost:

@@ -7,7 +7,8 @@ from dataclasses import replace
 from datetime import datetime, timezone
 from typing import Any, Literal, TypeAlias
 
-from ao_lsp.server import pricing, providers
+from ao_lsp.server import estimate, pricing, providers
+from ao_lsp.server.estimate import Estimate, Use
 from ao_lsp.server.model import Call, Edge, Edit, Exchange, Failure, Graph, Run, RunSummary, Site
 from ao_lsp.server.providers import body as bodies
 
@@ -51,6 +52,20 @@ def cost_json(cost: pricing.Cost) -> Json:
     return {
         "cost_usd": None if cost.unknown and not cost.known else _dollars(cost.usd),
         "unknown_costs": cost.unknown,
+    }
+
+
+def estimate_json(found: Estimate) -> Json:
+    """What a rerun will use; `summary` is a sentence for people."""
+    return {"summary": estimate.told(found), "live": _use_json(found.live), "most": _use_json(found.most)}
+
+
+def _use_json(use: Use) -> Json:
+    return {
+        "calls": use.calls,
+        "tokens": use.tokens,
+        "unknown_tokens": use.unknown_tokens,
+        **cost_json(use.cost),
     }
 
 

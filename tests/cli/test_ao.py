@@ -261,7 +261,7 @@ def test_a_dry_run_says_what_a_rerun_will_cost() -> None:
     start()
     record_run("run1")
     assert ao("rerun", "run1", "--from", "2", "--dry-run").stdout.splitlines() == [
-        "2 of 3 calls live, 1 replayed",
+        "2 of 3 calls live, about 20 tokens, <$0.0001; 1 replayed",
         "",
         "1  replayed  work  gpt-5",
         "2  live      work  gpt-5",
@@ -269,7 +269,9 @@ def test_a_dry_run_says_what_a_rerun_will_cost() -> None:
     ]
     ao("edit", "run1", "1", "--output", "-", stdin="new")
     said = ao("rerun", "run1", "--dry-run").stdout.splitlines()
-    assert said[0] == "0 of 3 calls live, 1 edited, 2 replayed (2 of them live if their input changes)"
+    assert (
+        said[0] == "0 of 3 calls live (up to 2 if their input changes, about 20 tokens, <$0.0001); 1 edited, 2 replayed"
+    )
     assert ao_json("rerun", "run1", "--dry-run")["counts"]["edited"] == 1
 
 
@@ -283,7 +285,7 @@ def test_a_rerun_becomes_the_program_in_this_terminal(tmp_path: Path) -> None:
     )  # fmt: skip
     out, err = process.communicate("typed\n", timeout=60)
     assert (process.returncode, out) == (7, f"again typed {process.pid}\n")
-    assert re.fullmatch(r"ao: 0 of 1 call live, 1 replayed; this is run [0-9a-f]{12}\n", err)
+    assert re.fullmatch(r"ao: 0 of 1 call live; 1 replayed; this is run [0-9a-f]{12}\n", err)
     run = err.split()[-1]
     found = ao_json("graph", run)["run"]
     assert (found["status"], found["exit_code"], found["parent_run"]) == ("failed", 7, "run1")

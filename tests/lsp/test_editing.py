@@ -35,7 +35,8 @@ async def test_saving_the_opened_file_stores_the_edit_and_asks_to_rerun(agent: P
         assert (user.shown, file.name, file.read_text("utf-8")) == ([file], "plan-1.output.md", "output of c1\n")
         user.save(file, "something else\n")
         await user.until(lambda: user.asked)
-        assert user.asked == ["stored the edited output of call 1 (plan). Rerun from here?"]
+        (asked,) = user.asked
+        assert asked.startswith("stored the edited output of call 1 (plan). Rerun from here? 2 of 3 calls live, about ")
         assert edits() == [("output", "something else")]
         assert user.messages == []
 

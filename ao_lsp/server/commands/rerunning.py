@@ -10,10 +10,11 @@ from dataclasses import asdict, dataclass
 from typing import Literal
 
 from ao_lsp import paths
-from ao_lsp.server import command, refs, rerun
+from ao_lsp.server import command, refs, rerun, views
 from ao_lsp.server.changes import Subscription
 from ao_lsp.server.command import Caller, Command, Progress
 from ao_lsp.server.core import Core
+from ao_lsp.server.estimate import estimate
 from ao_lsp.server.model import Edit, EditField, Graph
 from ao_lsp.server.params import CommandError, param
 from ao_lsp.server.plan import PlanEntry, Policy, counts, plan
@@ -58,6 +59,7 @@ class _Planned:
             "parent_run": self.graph.run.id,
             "fork_call": self.fork,
             "counts": asdict(counts(self.entries)),
+            "estimate": views.estimate_json(estimate(self.entries)),
             "calls": [
                 {
                     "call": entry.call.id,

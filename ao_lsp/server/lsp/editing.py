@@ -154,7 +154,13 @@ class Editing:
     async def _offer_rerun(self, call: Call, field: EditField) -> None:
         told = f"stored the edited {field} of {words.call_name(call)}"
         try:
-            chosen = await self._editor.choose(f"{told}. Rerun from here?", (_RERUN, _LATER))
+            params = {"run": call.run, "from": call.id, "dry_run": True}
+            plan = await execute(self._editor.core, self._editor.caller, "ao.plan", params)
+            question = f"{told}. Rerun from here? {plan['estimate']['summary']}"
+        except CommandError:  # a question without a price is one, too
+            question = f"{told}. Rerun from here?"
+        try:
+            chosen = await self._editor.choose(question, (_RERUN, _LATER))
         except AnswerError:  # a client that cannot ask
             self._editor.say(told)
             return
