@@ -21,7 +21,7 @@ def test_the_demo_records_shows_edits_and_reruns_a_real_agent(tmp_path: Path) ->
         r"4  ╰▶●  search .*  ← 1",
         r"7  ●◀╯  revise .*  ← 5, 6",
         r"stored the edited output of call 3",
-        r"3 of 7 calls live, about [\d,]+ tokens, cost unknown; 1 edited, 3 replayed",
+        r"3 of 7 calls live, about [\d,]+ tokens \+ 1 unknown, cost unknown; 1 edited, 3 replayed",
         r"3  ├▶◆  search .*  ← 1",
         r"research \w+ → research \w+: 3 same, 4 changed",
         r"~   5→5  write · gpt-5\.4 · live · input changed",
