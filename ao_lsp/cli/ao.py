@@ -142,6 +142,19 @@ def _diff(options: argparse.Namespace) -> None:
     client.print_json(result) if options.json else show.diff(result)
 
 
+def _rm(options: argparse.Namespace) -> None:
+    connection = _connected()
+    if not options.yes and not options.json and sys.stdin.isatty():
+        client.confirm(f"Delete {', '.join(options.runs)}?")
+    result = connection.request("ao.rm", {"runs": options.runs})
+    if options.json:
+        client.print_json(result)
+    else:
+        count = len(result["deleted"])
+        said = f"deleted {count} run{'' if count == 1 else 's'}: {', '.join(result['deleted'])}"
+        print(f"{said}; {terminal.size(result['freed_bytes'])} freed")
+
+
 def _exec(options: argparse.Namespace) -> None:
     text = sys.stdin.read() if options.params == "-" else options.params
     try:
@@ -226,6 +239,10 @@ def _parser() -> argparse.ArgumentParser:
     made = add("diff", _diff, "Show what changed between two runs.")
     made.add_argument("a", metavar="RUN")
     made.add_argument("b", metavar="RUN", nargs="?", default="last", help="default: the latest")
+
+    made = add("rm", _rm, "Delete runs with all that belongs to them, and give the space back.")
+    made.add_argument("runs", metavar="RUN", nargs="+", help="id, beginning of an id, name, or `last`")
+    made.add_argument("--yes", action="store_true", help="do not ask")
 
     made = add("exec", _exec, "Run any command of the daemon, as an editor would.")
     made.add_argument("name", metavar="COMMAND", help="ao.graph, for example")

@@ -93,6 +93,17 @@ def _report(program: str, as_json: bool, error: CommandError | DaemonUnavailable
         print(f"  {terminal.painted(terminal.printable(hint), '2', sys.stderr)}", file=sys.stderr)
 
 
+def confirm(question: str) -> None:
+    """Ask on the terminal whether something is to be deleted.
+
+    Raises:
+        CommandError: it is not.
+    """
+    print(f"{terminal.printable(question)} [y/N] ", end="", file=sys.stderr, flush=True)
+    if sys.stdin.readline().strip().lower() not in ("y", "yes"):
+        raise CommandError("conflict", "nothing was deleted")
+
+
 def print_json(value: Any) -> None:
     """One JSON document on stdout."""
     text = json.dumps(value, indent=2, ensure_ascii=False) + "\n"

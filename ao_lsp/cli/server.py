@@ -146,9 +146,7 @@ def _clear(options: argparse.Namespace) -> None:
 def _confirm(question: str) -> None:
     if not sys.stdin.isatty():
         raise CommandError("conflict", "nothing is deleted without being asked for", "say --yes")
-    print(f"{question} [y/N] ", end="", file=sys.stderr, flush=True)
-    if sys.stdin.readline().strip().lower() not in ("y", "yes"):
-        raise CommandError("conflict", "nothing was deleted")
+    client.confirm(question)
 
 
 def _logs(options: argparse.Namespace) -> None:

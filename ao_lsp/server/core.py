@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 
 from ao_lsp import paths
-from ao_lsp.server import editor_files
+from ao_lsp.server import editor_files, leftovers
 from ao_lsp.server.changes import Changes
 from ao_lsp.server.ingest import Ingest, Stream
 from ao_lsp.server.liveness import Liveness
@@ -71,9 +71,11 @@ class Core:
         Raises:
             StoreError: the database does not do it.
         """
+        found = [await self.store.run(run) for run in runs]
+        sessions = {run.session for run in found if run is not None}
         self.changes.publish(await self.store.delete_runs(runs))
         self.reruns.delete_logs(runs)
-        await asyncio.to_thread(editor_files.delete_files, runs)
+        await asyncio.to_thread(leftovers.delete_files, runs, await self.store.sessions_without_runs(sorted(sessions)))
 
     def look_soon(self) -> None:
         """Something may have happened: look for spool files and dead programs now."""

@@ -393,3 +393,31 @@ def test_a_cold_command_imports_nothing_of_the_server() -> None:
     )
     said = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=True)
     assert said.stdout == "[]\n"
+
+
+def test_runs_are_deleted_without_a_question_where_nobody_could_answer() -> None:
+    start()
+    record_run("run1")
+    record_run("run2")
+    record_run("run3")
+    assert re.fullmatch(r"deleted 2 runs: run1, run2; [\d.]+ k?B freed\n", ao("rm", "run1", "run2", stdin="").stdout)
+    assert "there is no run run1" in ao("rm", "run1", code=1, stdin="").stderr
+    assert ao_json("rm", "last", stdin="")["deleted"] == ["run3"]
+
+
+def test_on_a_terminal_runs_are_deleted_after_a_yes() -> None:
+    start()
+    record_run("run1")
+    for answer, options, code, left in (("n\n", (), 1, 1), ("", ("--yes",), 0, 0)):
+        ours, theirs = pty.openpty()
+        process = subprocess.Popen(
+            [sys.executable, "-m", "ao_lsp.cli.ao", "rm", "run1", *options],
+            stdin=theirs, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        )  # fmt: skip
+        os.write(ours, answer.encode())
+        _, asked = process.communicate(timeout=60)
+        os.close(ours)
+        os.close(theirs)
+        assert process.returncode == code
+        assert asked.startswith("Delete run1? [y/N] ") == (not options)
+        assert len(ask("ao.runs")["runs"]) == left

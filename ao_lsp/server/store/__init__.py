@@ -113,6 +113,9 @@ class Store(Protocol):
     async def delete_runs(self, runs: Sequence[str]) -> tuple[Change, ...]:
         """Delete runs with all that belongs to them, and give the space back."""
 
+    async def sessions_without_runs(self, sessions: Sequence[str]) -> list[str]:
+        """Those of `sessions` whose runs have all been deleted."""
+
     async def changes_since(self, session: str, seq: int) -> list[Change] | None:
         """The changes after `seq`; None where they are not all there any more: read everything."""
 

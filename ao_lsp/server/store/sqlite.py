@@ -240,6 +240,15 @@ class SqliteStore:
             found = await db.execute_fetchall(_EDITS, (run,))
         return [rows.edit_of(row) for row in found]
 
+    async def sessions_without_runs(self, sessions: Sequence[str]) -> list[str]:
+        async with self._read() as db:
+            found = await db.execute_fetchall(
+                """SELECT value FROM json_each(?)
+                WHERE NOT EXISTS (SELECT 1 FROM runs WHERE runs.session = json_each.value)""",
+                (json.dumps(sessions),),
+            )
+        return [session for (session,) in found]
+
     async def changes_since(self, session: str, seq: int) -> list[Change] | None:
         async with self._read() as db:
             row = await _first(db, "SELECT * FROM sessions WHERE id = ?", session)

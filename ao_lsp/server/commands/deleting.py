@@ -1,0 +1,36 @@
+"""`ao.rm`: deleting runs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ao_lsp.server import refs
+from ao_lsp.server.command import Caller, Command
+from ao_lsp.server.core import Core
+from ao_lsp.server.params import CommandError, param
+from ao_lsp.server.views import Json
+
+
+@dataclass(frozen=True, slots=True)
+class RmParams:
+    runs: list[str] = param("which runs: their ids, the beginnings of them, names, or `last`")  # noqa: RUF009 - a field
+
+
+async def _rm(core: Core, _: Caller, params: RmParams) -> Json:
+    if not params.runs:
+        raise CommandError("bad_params", "no run is named", "ao runs lists them")
+    wanted = list(dict.fromkeys([await refs.find_run(core.store, run) for run in params.runs]))
+    running = {run for run, _ in await core.store.running()}
+    for run in wanted:
+        if run in running or core.reruns.running(run) is not None:
+            raise CommandError(
+                "conflict",
+                f"run {run} is still running; nothing was deleted",
+                f'stop it first: Ctrl-C in its terminal, or ao exec ao.stop \'{{"run": "{run}"}}\'',
+            )
+    before = core.store.size()
+    await core.delete_runs(wanted)
+    return {"deleted": wanted, "freed_bytes": max(0, before - core.store.size())}
+
+
+RM = Command("delete runs with all that belongs to them, and give the space back", RmParams, _rm)
