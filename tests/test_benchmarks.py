@@ -26,6 +26,12 @@ def test_every_workload_gives_the_same_rewritten_and_knows_where_its_result_came
     assert measured >= {file.stem for file in BENCHMARKS.glob("workloads/*.py")}
 
 
+def test_loops_that_draw_by_chance_are_timed_in_three_states() -> None:
+    measured = rows("chance.py", "--rounds=1", "--calls=1000")
+    assert [row[1] for row in measured] == ["`random.random()`", "`time.time()`", "`uuid.uuid4()`"]
+    assert all(len(row) == 5 for row in measured)
+
+
 def test_tainted_strings_that_are_gone_leave_nothing_and_live_ones_cost_200_bytes_at_most() -> None:
     gone, live = rows("memory.py", "--strings=30000", "--megabytes=1")
     assert gone[2] == "0 entries left"

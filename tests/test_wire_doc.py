@@ -87,7 +87,7 @@ def test_every_field_of_a_real_event_is_on_the_page(home: str, tmp_path: Path, m
             assert re.search(rf"\b{field}\b", row), f"{event['type']} has {field}, the page does not"
         for site in [event.get("site"), *event.get("stack", ())]:
             assert all(f'"{name}"' in PAGE for name in site or ())
-    assert seen == {"run.start", "process.start", "call.start", "call.end", "run.end"}
+    assert seen == {"run.start", "process.start", "draws", "call.start", "call.end", "run.end"}
 
 
 def test_every_field_of_a_preamble_and_of_its_answer_is_on_the_page(home: str) -> None:
@@ -108,7 +108,7 @@ def test_every_field_of_a_real_plan_is_on_the_page(home: str, tmp_path: Path, mo
     described = PAGE[PAGE.index("## Replay plans") : PAGE.index("## Requests")]
     (head, _), *entries = frames(Path(plan).read_bytes())
     assert len(entries) == 2
-    for field in {*head, *(name for entry, parts in entries for name in {*entry, *parts} - {"parts"})}:
+    for field in {*head, *(name for entry, parts in entries for name in {*entry, *parts})} - {"parts"}:
         assert re.search(rf'[`"]{field}[`"]', described), field
 
 

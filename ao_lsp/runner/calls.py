@@ -10,7 +10,7 @@ import time
 from ao_lsp.runner import endpoints, places, secrets
 from ao_lsp.runner.keys import request_hash
 from ao_lsp.runner.replay import site_key
-from ao_lsp.taint import escrow, reach, replies
+from ao_lsp.taint import escrow, lineage, reach, replies
 from ao_lsp.taint.kept import keep
 from ao_lsp.taint.origins import union
 
@@ -58,15 +58,17 @@ class Call:
         host, path, query = _split(self._url)
         stack = places.stack()
         site = stack[0] if stack else None
-        lineage = _lineage()
+        strand = lineage.of_call()
         hashed = request_hash(self._method, host, path, query, body)
         plan = self._recorder.plan
+        entry = None
         if plan is not None:
-            entry = plan.match(hashed, site_key(site), lineage)
+            entry = plan.match(hashed, site_key(site), strand)
             if entry is not None and entry.action != "live":
                 self.entry = entry
             if entry is None:
                 self.refused = self._recorder.refusal(hashed, site, self._url)
+        self._recorder.begins(entry.call if entry else None, self.id, self._started)
         inputs = escrow.inputs_of_call()
         if given is not None and self._recorder.tracks:
             inputs = union(inputs, reach.reach((given,)))
@@ -86,7 +88,7 @@ class Call:
                 "request_hash": hashed,
                 "site": site,
                 "stack": stack,
-                "lineage": lineage,
+                "lineage": strand,
                 "thread": _thread_name(),
                 "task": _task_name(),
                 "inputs": [
@@ -174,16 +176,6 @@ def _split(url: str) -> tuple[str, str, str]:
     host = authority.rpartition("@")[2]
     host = host[: host.find("]") + 1] if host.startswith("[") else host.partition(":")[0]
     return host, slash + path or "/", query
-
-
-def _lineage() -> str:
-    """Which strand of a concurrent program this is, by names that are the same in every run: those
-    of the thread (workers of a pool are interchangeable) and of the task."""
-    thread = _thread_name() or ""
-    pool, separator, worker = thread.rpartition("_")
-    if separator and worker.isdigit():
-        thread = pool
-    return f"{thread}/{_task_name() or ''}"
 
 
 def _thread_name() -> str | None:

@@ -9,14 +9,17 @@ import time
 
 from ao_lsp.runner import secrets
 from ao_lsp.runner.outbox import Outbox
+from ao_lsp.taint import names
 from ao_lsp.taint.frames import unwatched
 from ao_lsp.taint.kept import keep
+from ao_lsp.taint.state import FORKS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
     from ao_lsp.runner.calls import Call
+    from ao_lsp.runner.draws import Draws
     from ao_lsp.runner.options import Options
     from ao_lsp.runner.places import Place
     from ao_lsp.runner.replay import Plan
@@ -37,6 +40,9 @@ class Recorder:
         self._outcome: dict[str, Any] = {"exit_code": 0, "status": "finished", "error": None}
         self._parent: str | None = None
         self._known_child = False
+        self._forks = 0
+        self._began = time.time()
+        self._draws: Draws | None = None
 
     @classmethod
     def start(cls, options: Options) -> Recorder:
@@ -56,10 +62,11 @@ class Recorder:
             hook.install(_log)
         from ao_lsp.runner import transports
 
+        names.record_draws(recorder.draws, options.taint)
         transports.install(recorder)
         # The first registered is the last that is called: after the program's own.
         atexit.register(unwatched(recorder._finish))
-        os.register_at_fork(after_in_child=recorder._forked)
+        os.register_at_fork(before=recorder._forking, after_in_child=recorder._forked)
         recorder._outbox.post(recorder._first_event())
         if untracked:
             recorder.note("Python 3.10 cannot hide the helpers that tracking needs: calls are recorded without edges")
@@ -110,6 +117,19 @@ class Recorder:
         kind = calls.kind_of(method, url)
         return None if kind is None else calls.Call(self, transport, method, url, kind)
 
+    def draws(self) -> Draws:
+        """What records values that were drawn by chance."""
+        if self._draws is None:
+            from ao_lsp.runner.draws import Draws
+
+            self._draws = Draws(self.post, self.plan, self._began)
+        return self._draws
+
+    def begins(self, recorded: str | None, call: str, at: float) -> None:
+        """A call begins, at `at`; its recording was called `recorded`."""
+        if self._draws is not None:
+            self._draws.call(recorded, call, at)
+
     def note(self, message: str) -> None:
         """Something the recorder could not do."""
         self.post({"type": "run.note", "level": "warning", "message": message})
@@ -144,13 +164,28 @@ class Recorder:
             from ao_lsp.runner import session_files
 
             session_files.keep(self.session)
+        if self._draws is not None:
+            self._draws.flush()
         self._outbox.finish({"type": "run.end", "at": time.time(), **self._outcome})
         if self._options.json:
             _write_outcome(self._options.json, {"run": self._run, **self._outcome})
 
+    def _forking(self) -> None:
+        self._forks += 1
+        if self._draws is not None:
+            self._draws.seed  # noqa: B018  # the children's too, so it has to be known by now
+
     def _forked(self) -> None:
+        FORKS.append(f"fork.{self._forks}/")
+        self._forks = 0
+        if "ao_lsp.taint.lineage" in sys.modules:
+            from ao_lsp.taint import lineage
+
+            lineage.forked()
         self._parent = self._outbox.stream
         self._known_child = False
+        if self._draws is not None:
+            self._draws.forked()
         self._outbox.forked(os.urandom(4).hex())
 
 

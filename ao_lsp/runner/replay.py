@@ -14,6 +14,7 @@ from ao_lsp.taint.kept import keep
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from typing import Any
 
     from ao_lsp.runner.places import Place
@@ -57,10 +58,12 @@ def site_key(site: Place | dict[str, Any] | None) -> tuple[str, str]:
 
 
 class Plan:
-    """The entries of a plan, and which of them have been used. `header` is the plan's first frame."""
+    """The entries of a plan, and which of them have been used. `header` is the plan's first frame, `draws` are the
+    events of that name."""
 
-    def __init__(self, header: dict[str, Any], entries: list[Entry]) -> None:
+    def __init__(self, header: dict[str, Any], entries: list[Entry], draws: Iterable[dict[str, Any]] = ()) -> None:
         self.header = header
+        self.draws = draws
         self.policy: str = header.get("policy") or "live"
         self._matching = _thread.allocate_lock()
         # Entries in recorded order by what is asked for, so that a call finds its own among ten thousand at once.
@@ -116,13 +119,15 @@ def load(path: str) -> Plan:
     with open(path, "rb") as handle:
         frames.feed(handle.read())
     header: dict[str, Any] | None = None
+    drawn = None
     entries = []
     for head, payload in frames:
         message = protocol.loads(head)
         if header is None:
             header = message
+            drawn = protocol.parts_of(message, payload).get("draws")
         else:
             entries.append(Entry(message, protocol.parts_of(message, payload)))
     if header is None or header.get("plan") != 1:
         raise protocol.ProtocolError(f"{path} is no replay plan")
-    return Plan(header, entries)
+    return Plan(header, entries, protocol.loads(drawn) if drawn else ())

@@ -7,6 +7,7 @@ applies each whenever it comes.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, TypeAlias, cast
@@ -97,7 +98,16 @@ class RunNote:
     message: str
 
 
-Fact: TypeAlias = "RunStarted | ProcessStarted | CallStarted | CallEnded | RunEnded | RunNote"
+@dataclass(frozen=True, slots=True)
+class Drawn:
+    """What a program drew by chance, as its rerun wants it back: the JSON of the event's fields."""
+
+    run: str
+    at: float
+    drawn: str
+
+
+Fact: TypeAlias = "RunStarted | ProcessStarted | CallStarted | CallEnded | RunEnded | RunNote | Drawn"
 
 
 def read(event: dict[str, Any], parts: dict[str, bytes], run: str) -> Fact | None:
@@ -203,6 +213,16 @@ def _run_note(event: dict[str, Any], _: dict[str, bytes], run: str) -> RunNote:
     return RunNote(run, _at(event), optional(event, "level") or "info", text(event, "message"))
 
 
+def _drawn(event: dict[str, Any], _: dict[str, bytes], run: str) -> Drawn:
+    said = {
+        "clock": number(event.get("clock")),
+        "seed": optional(event, "seed"),
+        "call": optional(event, "call"),
+        "values": entries(event, "values"),
+    }
+    return Drawn(run, _at(event), json.dumps(said, separators=(",", ":")))
+
+
 def _run_ended(event: dict[str, Any], _: dict[str, bytes], run: str) -> RunEnded:
     return RunEnded(
         run=run,
@@ -218,6 +238,7 @@ _READERS: dict[str, Callable[[dict[str, Any], dict[str, bytes], str], Fact]] = {
     "process.start": _process_started,
     "call.start": _call_started,
     "call.end": _call_ended,
+    "draws": _drawn,
     "run.note": _run_note,
     "run.end": _run_ended,
 }

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -29,14 +29,16 @@ class PlanHead:
 
 
 async def write_plan(
-    folder: str, head: PlanHead, entries: Iterable[PlanEntry], edits: Mapping[tuple[str, EditField], Edit], store: Store
+    folder: str, head: PlanHead, entries: Sequence[PlanEntry], edits: Mapping[tuple[str, EditField], Edit], store: Store
 ) -> str:
     """Write a plan into `folder` and return its path. It appears whole or not at all."""
     os.makedirs(folder, 0o700, exist_ok=True)
     path = os.path.join(folder, f"{head.run}.plan")
     half = f"{path}.half"
+    fork = next((entry.call for entry in entries if entry.call.id == head.fork_call), None)
+    draws = await store.draws(head.parent.id, fork.started if fork else None)
     with os.fdopen(os.open(half, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600), "wb") as file:
-        file.write(protocol.frame(_first(head)))
+        file.write(protocol.frame(_first(head), draws=f"[{','.join(draws)}]".encode()))
         for entry in entries:
             exchange = await store.exchange(entry.call.run, entry.call.id) if entry.action == "replay" else None
             file.write(_frame(entry, exchange, edits))

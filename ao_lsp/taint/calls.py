@@ -529,6 +529,26 @@ _STEPS = {"__anext__": partial(next_async, anext), "__next__": partial(flow.next
 _DIRECT = frozenset({"collections", "itertools", "typing"})
 
 
+def record_draws(chance: ModuleType) -> None:
+    """From now on what the user's code draws by chance is recorded, or served from a recording."""
+    _NAMED.update(chance.NAMED)
+    _NAMED_TYPES.update(chance.TYPES)
+    _FUNCTIONS.update(chance.COMPILED)
+    _METHODS_BY_MODULE.update(chance.METHODS)
+    chance.call_through(library, native)
+    _chance[:] = [chance]
+
+
+_chance: list[Any] = []
+
+
+def _of_cython(function: Any) -> models.Model:
+    if _chance and _chance[0].is_numpy_generator(function):
+        numpy_generator: models.Model = _chance[0].numpy_generator
+        return numpy_generator
+    return library
+
+
 def callee(function: Any) -> Any:
     """What rewritten code calls in place of `function`; never raises."""
     cls = type(function)
@@ -562,7 +582,7 @@ def callee(function: Any) -> Any:
             return partial(_NAMED_TYPES.get(f"{module_of(function)}.{name_of(function)}", library), function)
         if is_users(function):
             return function
-        return partial(library, function)
+        return partial(_of_cython(function) if name_of(cls) == "cython_function_or_method" else library, function)
     except RecursionError:
         return function  # nothing can be noted here; the call itself will meet the same
     except Exception as error:

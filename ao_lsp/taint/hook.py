@@ -36,7 +36,7 @@ else:
 
 keep(__name__)
 
-VERSION = 6
+VERSION = 7
 """Of the code that `rewrite` makes; `rewrite.VERSION` is the same number, held so by a test: this
 file must not import `ast`."""
 

@@ -7,8 +7,10 @@ are possible they do nothing but what the language does (resting.py).
 from __future__ import annotations
 
 import builtins
+import sys
 
 from ao_lsp.taint import resting
+from ao_lsp.taint.frames import unseen
 from ao_lsp.taint.kept import keep
 from ao_lsp.taint.state import INSIDE, LIVE, TAINT
 
@@ -45,6 +47,34 @@ def install() -> None:
         load()
 
 
+_recording: list[Callable[[], Any]] = []
+"""Makes what records values that were drawn by chance (chance.py)."""
+
+
+def record_draws(draws: Callable[[], Any], in_code: bool) -> None:
+    """From now on what is drawn by chance is recorded by what `draws` makes, once something is drawn; in rewritten
+    code, where there is such."""
+    _recording[:] = [draws]
+    if in_code and not LIVE:
+        vars(builtins)[HELPER + "drawn"] = _drawn
+
+
+def chance() -> Any:
+    """The module of that name, recording."""
+    from ao_lsp.taint import chance
+
+    if _recording:
+        chance.begin(_recording.pop()())
+    return chance
+
+
+@unseen
+def _drawn(function: Any) -> Any:
+    found = chance().callee
+    vars(builtins)[HELPER + "drawn"] = found
+    return found(function)
+
+
 def _builtins_of_the_start() -> list[dict[str, Any]]:
     """The interpreter's copy of the built-ins (`builtins_copy` in pycore_interp.h), which nothing but the collector
     of garbage can find."""
@@ -63,11 +93,14 @@ def load() -> None:
     from ao_lsp.taint import callbacks, calls, environ, flow, ops
 
     environ.install()
+    if _recording or "ao_lsp.taint.chance" in sys.modules:
+        calls.record_draws(chance())
     helpers: dict[str, Callable[..., Any]] = {
         "attribute": ops.attribute,
         "awaited": flow.awaited,
         "called_back": callbacks.called_back,
         "callee": calls.callee,
+        "drawn": calls.callee,
         "entered": flow.entered,
         "entered_async": flow.entered_async,
         "formatted": ops.formatted,

@@ -72,6 +72,7 @@ HELPERS: dict[str, Callable[..., Any]] = {
             "awaited",
             "called_back",
             "callee",
+            "drawn",
             "entered",
             "entered_async",
             "given_back",

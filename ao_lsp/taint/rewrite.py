@@ -34,7 +34,7 @@ from typing import Any, TypeVar
 from ao_lsp.taint.names import HELPER, INSIDE_LIBRARY, TAINTED, WATCHED
 from ao_lsp.taint.percent import pieces_of
 
-VERSION = 6
+VERSION = 7
 """To be raised with every change of what is generated."""
 
 Node = TypeVar("Node", bound="ast.expr | ast.stmt")
@@ -66,6 +66,17 @@ _DIRECT = frozenset(
 )
 
 
+# Calls whose function is called so are helped from the start, because what they say is not the same in every run
+# (chance.py decides what it is in truth).
+_DRAWING = frozenset(
+    [
+        "time", "time_ns", "localtime", "gmtime", "ctime", "asctime", "strftime", "now", "utcnow", "today",
+        "uuid1", "uuid4", "urandom", "token_bytes", "token_hex", "token_urlsafe", "randbelow", "randbits",
+        "choice", "Random", "default_rng",
+    ]
+)  # fmt: skip
+
+
 def rewrite(source: bytes, filename: str) -> ast.Module:
     """The rewritten syntax tree of a module.
 
@@ -74,8 +85,19 @@ def rewrite(source: bytes, filename: str) -> ast.Module:
             caller then leaves the module alone, and the interpreter says what is wrong.
     """
     tree = ast.parse(source, filename)
-    rewritten: ast.Module = _Rewriter(_imported(tree)).visit(tree)
+    rewritten: ast.Module = _Rewriter(_imported(tree), _drawing(tree)).visit(tree)
     return rewritten
+
+
+def _drawing(tree: ast.Module) -> frozenset[str]:
+    """The other names that the module has for functions of `_DRAWING`."""
+    return frozenset(
+        name.asname
+        for statement in ast.walk(tree)
+        if isinstance(statement, ast.ImportFrom)
+        for name in statement.names
+        if name.asname and name.name in _DRAWING
+    )
 
 
 def _imported(tree: ast.Module) -> frozenset[str]:
@@ -274,8 +296,9 @@ def _is_small(node: ast.expr) -> bool:
 
 
 class _Rewriter(ast.NodeTransformer):
-    def __init__(self, imported: frozenset[str]) -> None:
+    def __init__(self, imported: frozenset[str], drawing: frozenset[str]) -> None:
         self._imported = imported
+        self._drawing = drawing
         self._in_class_body = False
         self._own: frozenset[str] = frozenset()  # names for the object whose method this is
         self._gives_back = False  # what the function around this returns may go to library code
@@ -458,6 +481,8 @@ class _Rewriter(ast.NodeTransformer):
             return node
         place = self._place_of_call(node)
         chosen = _help("callee", [function], place)
+        if self._draws(function):
+            return _at(ast.Call(_help("drawn", [function], place), node.args, node.keywords), place)
         if not _is_dotted(function):
             return _at(ast.Call(chosen, node.args, node.keywords), place)
         arguments = [*node.args, *(keyword.value for keyword in node.keywords)]
@@ -465,6 +490,11 @@ class _Rewriter(ast.NodeTransformer):
             node.func = function
             return _guarded_call(_at(ast.Call(chosen, node.args, node.keywords), place), node)
         return _at(ast.Call(_guarded(WATCHED, chosen, function), node.args, node.keywords), place)
+
+    def _draws(self, function: ast.expr) -> bool:
+        if isinstance(function, ast.Attribute):
+            return function.attr in _DRAWING
+        return isinstance(function, ast.Name) and (function.id in _DRAWING or function.id in self._drawing)
 
     def _place_of_call(self, node: ast.Call) -> ast.expr:
         """Where the compiler would place the call instruction: for a method call that spans lines,

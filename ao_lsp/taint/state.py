@@ -18,6 +18,9 @@ INSIDE: list[object] = []
 """Truthy while library code runs for the user's, which may call the user's functions: one element for
 each such call, and one that stays once library code has started a task or thread."""
 
+FORKS: list[str] = []
+"""How this process came from its parent: the name of each fork on the way."""
+
 
 def go_live() -> None:
     """From now on calls into library code go through the escrow."""

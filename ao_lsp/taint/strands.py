@@ -1,4 +1,5 @@
-"""Tasks and threads that library code starts: each goes on under a fork of the escrow that it was started in.
+"""Tasks and threads: each is a strand with a name (lineage.py), and where library code starts it, goes on under a
+fork of the escrow that it was started in.
 
 A task inherits the context variable by itself; a thread of a pool does not. Either gets a fork, so
 that of two calls that run side by side neither counts as an input of the other, while whoever
@@ -12,7 +13,7 @@ import os
 import sys
 from _thread import get_ident
 
-from ao_lsp.taint import escrow
+from ao_lsp.taint import escrow, lineage
 from ao_lsp.taint.escrow import ACTIVE_TAINT, STRANDS
 from ao_lsp.taint.frames import disguised, unseen
 from ao_lsp.taint.kept import keep
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 keep(__name__)
 
 _ESCROW = "@ao.escrow"
+_STRAND = "@ao.strand"
 _undo: list[Callable[[], None]] = []
 _patched: set[str] = set()
 
@@ -34,6 +36,14 @@ def _replace(cls: Any, name: str, wrapper: Callable[..., Any]) -> None:
     original = cls.__dict__[name]
     setattr(cls, name, disguised(wrapper, original))
     _undo.append(lambda: setattr(cls, name, original))
+
+
+def _begin(names: dict[str, Any], work: Any) -> None:
+    """Note a new strand in what stands for it."""
+    try:
+        names[_STRAND] = lineage.current().child(work)
+    except Exception as error:
+        escrow.lost("the name of a strand", error)
 
 
 def _in_pools(module: Any) -> None:
@@ -45,6 +55,7 @@ def _in_pools(module: Any) -> None:
     @unseen
     def __init__(self: Any, future: Any, *args: Any, **kwargs: Any) -> None:  # noqa: N807  # it takes the place of one
         make(self, future, *args, **kwargs)
+        _begin(self.__dict__, args[0] if args else None)
         waiting = escrow.current()
         if waiting is not None:
             forked = waiting.fork()
@@ -62,6 +73,19 @@ def _in_pools(module: Any) -> None:
 
     @unseen
     def run_item(self: Any, *args: Any) -> Any:
+        strand = self.__dict__.pop(_STRAND, None)
+        if strand is None:
+            return run_forked(self, *args)
+        thread = get_ident()
+        outer = lineage.in_thread(thread)
+        lineage.enter(thread, strand)
+        try:
+            return run_forked(self, *args)
+        finally:
+            lineage.leave(thread, outer)
+
+    @unseen
+    def run_forked(self: Any, *args: Any) -> Any:
         forked = self.__dict__.pop(_ESCROW, None)
         if forked is None:
             return run(self, *args)
@@ -89,6 +113,7 @@ def _in_threads(module: Any) -> None:
 
     @unseen
     def start_thread(self: Any) -> None:
+        _begin(self.__dict__, getattr(self, "_target", None) or type(self))
         waiting = escrow.current()
         if waiting is None:
             start(self)
@@ -102,6 +127,18 @@ def _in_threads(module: Any) -> None:
 
     @unseen
     def run_thread(self: Any) -> None:
+        strand = self.__dict__.pop(_STRAND, None)
+        if strand is None:
+            run_forked(self)
+            return
+        lineage.enter(get_ident(), strand)
+        try:
+            run_forked(self)
+        finally:
+            lineage.leave(get_ident())
+
+    @unseen
+    def run_forked(self: Any) -> None:
         forked = starting.pop(id(self), None)
         if forked is None:
             bootstrap(self)
@@ -124,6 +161,15 @@ def _in_tasks(module: Any) -> None:
 
     @unseen
     def create_task(self: Any, *args: Any, **kwargs: Any) -> Any:
+        task = create_forked(self, *args, **kwargs)
+        try:
+            lineage.is_task(task, lineage.current().child(args[0] if args else kwargs.get("coro")))
+        except Exception as error:  # a task of somebody's own that takes no weak reference
+            escrow.lost("the name of a task", error)
+        return task
+
+    @unseen
+    def create_forked(self: Any, *args: Any, **kwargs: Any) -> Any:
         waiting = escrow.current()
         if waiting is None:
             return create(self, *args, **kwargs)

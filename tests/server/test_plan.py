@@ -100,7 +100,10 @@ def test_the_counts_say_what_it_will_cost() -> None:
 
 
 class _Recorded:
-    """A store that knows exchanges only."""
+    """A store that knows exchanges and draws only."""
+
+    async def draws(self, run: str, until: float | None) -> list[str]:
+        return [f'{{"seed":"{run}"}}', f'{{"until":{json.dumps(until)}}}']
 
     async def exchange(self, run: str, call_id: str) -> Exchange:
         name = f"{run}/{call_id}".encode()
@@ -125,7 +128,9 @@ async def test_the_plan_file_is_as_the_wire_document_says(tmp_path: Path) -> Non
     path = await write_plan(str(tmp_path / "plans"), head, entries, edits, _Recorded())  # type: ignore[arg-type]
     assert path == str(tmp_path / "plans" / "new-run.plan")
     assert list((tmp_path / "plans").iterdir()) == [Path(path)]
-    (first, _), *rest = frames_of(path)
+    (first, drawn), *rest = frames_of(path)
+    # Only what was drawn before the fork.
+    assert json.loads(drawn) == [{"seed": "run1"}, {"until": call(2).started}]
     assert first == {
         "plan": 1,
         "run": "new-run",
@@ -134,6 +139,7 @@ async def test_the_plan_file_is_as_the_wire_document_says(tmp_path: Path) -> Non
         "fork_call": "c2",
         "name": "agent.py",
         "policy": "strict",
+        "parts": [["draws", len(drawn)]],
     }
     assert [header["action"] for header, _ in rest] == ["replay", "edited", "input", "live", "replay"]
     parts = [protocol.parts_of(header, payload) for header, payload in rest]

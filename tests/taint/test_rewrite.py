@@ -53,6 +53,10 @@ CASES = {
     "in place on an attribute": ("o.x += y", "(target(o) if L else o).x += y"),
     "in place on an item": ("d[k] += y", "(target(d) if L else d)[k] += y"),
     "in place in a class body": ("class C:\n    x = 1\n    x += 1", "class C:\n    x = 1\n    x += 1"),
+    "what may not be the same in every run is helped from the start": (
+        "from uuid import uuid4 as u\ntime.time(), d.now(z), u(), f()",
+        "from uuid import uuid4 as u\n(drawn(time.time)(), drawn(d.now)(z), drawn(u)(), callee(f)() if L else f())",
+    ),
     "an attribute": ("o.x", "(attribute(o) if T else o).x"),
     "an attribute of what a call returns": ("f().x", "attribute(callee(f)() if L else f()).x"),
     "an attribute of a module": ("import m\nm.x", "import m\nm.x"),

@@ -48,7 +48,9 @@ _LOOKING = {
     "pyspark.cloudpickle.cloudpickle": "pickling",
     "ray.cloudpickle.cloudpickle": "pickling",
 }
-_WATCHED = _STARTING | _SEAMS.keys() | (_LOOKING.keys() if HIDES else set())
+# Modules whose generators start from the run's own number (taint/chance.py).
+_GENERATORS = {"random": "seed_global", "numpy.random": "seed_numpy"}
+_WATCHED = _STARTING | _GENERATORS.keys() | _SEAMS.keys() | (_LOOKING.keys() if HIDES else set())
 
 _recorder: Recorder | None = None
 _undo: list[Undo] = []
@@ -102,6 +104,9 @@ def _patch(name: str, module: ModuleType) -> None:
             if state.LIVE:
                 import_module("ao_lsp.taint.strands").patch(module)
             return
+        if name in _GENERATORS:
+            getattr(names.chance(), _GENERATORS[name])(module)
+            return
         if name in _LOOKING:
             import_module(f"ao_lsp.taint.{_LOOKING[name]}").patch(module)
             return
@@ -130,7 +135,7 @@ def install(recorder: Recorder) -> None:
     _recorder = recorder
     sys.meta_path.insert(0, Finder)
     # What runs at the start of an interpreter may have imported some.
-    for name in _WATCHED & _LOOKING.keys() & sys.modules.keys():
+    for name in _WATCHED & (_LOOKING.keys() | _GENERATORS.keys()) & sys.modules.keys():
         _patch(name, sys.modules[name])
 
 

@@ -94,6 +94,9 @@ class Store(Protocol):
     async def notes(self, run: str) -> list[tuple[float, str, str]]:
         """What the recorder could not do: time, level, message."""
 
+    async def draws(self, run: str, until: float | None) -> list[str]:
+        """What the program drew by chance, in order, `until` that time (Unix seconds): the JSON of each event."""
+
     async def edits(self, run: str) -> list[Edit]:
         """The edits that count: the last one of each call and field."""
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from ao_lsp.server.graph import CallEnded, CallStarted, ProcessStarted, RunEnded, RunNote, RunStarted
+from ao_lsp.server.graph import CallEnded, CallStarted, Drawn, ProcessStarted, RunEnded, RunNote, RunStarted
 from ao_lsp.server.model import Failure
 from ao_lsp.server.processes import Process
 from ao_lsp.server.sequence import Seen
@@ -31,6 +31,7 @@ class Batch:
     call_ends: list[tuple[Any, ...]] = field(default_factory=list)
     run_ends: list[tuple[Any, ...]] = field(default_factory=list)
     notes: list[tuple[Any, ...]] = field(default_factory=list)
+    draws: list[tuple[Any, ...]] = field(default_factory=list)
     changes: list[tuple[str, float, str, str | None]] = field(default_factory=list)
     """`(run, at, kind, call)`; the session and the number are known in the transaction only."""
 
@@ -57,6 +58,8 @@ class Batch:
         elif isinstance(fact, RunNote):
             self.notes.append((run, fact.at, fact.level, fact.message))
             self.changes.append((run, fact.at, "run.note", None))
+        elif isinstance(fact, Drawn):
+            self.draws.append((run, fact.at, fact.drawn))
         elif isinstance(fact, ProcessStarted):
             pass  # its stream, which is written down anyway, is all that it says
 

@@ -136,6 +136,15 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         "ALTER TABLE calls ADD COLUMN reasoning_tokens INTEGER",
         "ALTER TABLE calls ADD COLUMN served_model TEXT",
     ),
+    (
+        # What programs drew by chance, event by event.
+        """CREATE TABLE draws (
+            run TEXT NOT NULL REFERENCES runs (id) ON DELETE CASCADE,
+            at REAL NOT NULL,
+            drawn TEXT NOT NULL
+        )""",
+        "CREATE INDEX draws_by_run ON draws (run)",
+    ),
 )
 
 

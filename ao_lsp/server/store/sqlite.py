@@ -235,6 +235,13 @@ class SqliteStore:
             found = await db.execute_fetchall("SELECT at, level, message FROM notes WHERE run = ? ORDER BY at", (run,))
         return [(at, level, message) for at, level, message in found]
 
+    async def draws(self, run: str, until: float | None) -> list[str]:
+        async with self._read() as db:
+            found = await db.execute_fetchall(
+                "SELECT drawn FROM draws WHERE run = ? AND at <= coalesce(?, at) ORDER BY rowid", (run, until)
+            )
+        return [row["drawn"] for row in found]
+
     async def edits(self, run: str) -> list[Edit]:
         async with self._read() as db:
             found = await db.execute_fetchall(_EDITS, (run,))

@@ -81,6 +81,7 @@ async def _write(db: aiosqlite.Connection, batch: Batch, streams: Streams) -> No
     await _each(db, "UPDATE runs SET texts = texts + 1 WHERE id = ?", [(run,) for run in told])
     await _each(db, "UPDATE runs SET ended = ?, status = ?, exit_code = ?, error = ? WHERE id = ?", batch.run_ends)
     await _each(db, "INSERT INTO notes (run, at, level, message) VALUES (?, ?, ?, ?)", batch.notes)
+    await _each(db, "INSERT INTO draws (run, at, drawn) VALUES (?, ?, ?)", batch.draws)
 
 
 async def log_changes(
