@@ -109,6 +109,7 @@ def _unedit(options: argparse.Namespace) -> None:
 
 def _rerun(options: argparse.Namespace) -> None:
     params = {"run": options.run, **({"from": options.from_call} if options.from_call else {})}
+    params |= {"python": _interpreter(options.python)} if options.python else {}
     if options.dry_run:
         result = _connected().request("ao.plan", {**params, "policy": options.policy, "dry_run": True})
         client.print_json(result) if options.json else show.plan(result)
@@ -116,6 +117,13 @@ def _rerun(options: argparse.Namespace) -> None:
         _rerun_behind({**params, "policy": options.policy})
     else:
         _become(_connected().request("ao.plan", {**params, "policy": options.policy}))
+
+
+def _interpreter(named: str) -> str:
+    """The path of an interpreter, which the daemon would look for in other places."""
+    import shutil
+
+    return os.path.abspath(shutil.which(named) or named)
 
 
 def _rerun_behind(params: dict[str, Any]) -> None:
@@ -128,6 +136,10 @@ def _rerun_behind(params: dict[str, Any]) -> None:
 
 def _become(plan: dict[str, Any]) -> NoReturn:
     """Become the program: this process ends where it ends, in this terminal."""
+    if plan["obstacle"]:
+        os.unlink(plan["plan"])
+        raise CommandError("conflict", plan["obstacle"]["message"], plan["obstacle"]["hint"])
+    show.notes(plan)
     print(f"ao: {show.planned(plan)}; this is run {plan['run']}", file=sys.stderr, flush=True)
     try:
         os.chdir(plan["cwd"])
@@ -135,6 +147,11 @@ def _become(plan: dict[str, Any]) -> NoReturn:
     except OSError as error:
         os.unlink(plan["plan"])
         raise CommandError("conflict", f"the program cannot be started in {plan['cwd']}: {error.strerror}") from None
+
+
+def _stop(options: argparse.Namespace) -> None:
+    result = _connected().request("ao.stop", {"run": options.run})
+    client.print_json(result) if options.json else print(f"stopped run {result['run']}")
 
 
 def _diff(options: argparse.Namespace) -> None:
@@ -229,12 +246,16 @@ def _parser() -> argparse.ArgumentParser:
     add_run(made, nargs="?", default="last")
     made.add_argument("--from", dest="from_call", metavar="CALL", help="this call and what depends on it go live")
     made.add_argument("--dry-run", action="store_true", help="only say what would happen")
+    made.add_argument("--python", metavar="PATH", help="the interpreter to use in place of the recorded one")
     policy = made.add_mutually_exclusive_group()
     for name, text in (("live", "make it (default)"), ("strict", "fail"), ("ask", "ask on the terminal")):
         policy.add_argument(
             f"--{name}", dest="policy", action="store_const", const=name, default="live",
             help=f"a call without a recording: {text}",
         )  # fmt: skip
+
+    made = add("stop", _stop, "End the program of a run and what it started.")
+    add_run(made, nargs="?", default="last")
 
     made = add("diff", _diff, "Show what changed between two runs.")
     made.add_argument("a", metavar="RUN")

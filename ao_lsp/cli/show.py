@@ -166,7 +166,14 @@ def planned(plan: Json) -> str:
     return "; ".join(filter(None, (plan["estimate"]["summary"], rest)))
 
 
+def notes(result: Json) -> None:
+    """What to know of a rerun, beside what the program prints."""
+    for note in result["notes"]:
+        print(f"ao: {printable(note)}", file=sys.stderr, flush=True)
+
+
 def plan(result: Json) -> None:
+    notes(result)
     print(planned(result))
     rows = []
     for entry in result["calls"]:

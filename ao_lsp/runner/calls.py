@@ -63,7 +63,7 @@ class Call:
         plan = self._recorder.plan
         entry = None
         if plan is not None:
-            entry = plan.match(hashed, site_key(site), strand)
+            entry = plan.match(hashed, site_key(site), strand, stack)
             if entry is not None and entry.action != "live":
                 self.entry = entry
             if entry is None:

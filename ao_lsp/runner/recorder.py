@@ -160,6 +160,9 @@ class Recorder:
         tracking = sys.modules.get("ao_lsp.taint.escrow")
         for lost in tracking.LOST[:10] if tracking is not None else ():
             self.note(f"tracking lost {lost}")
+        for entry in self.plan.unused_edits() if self.plan else ():
+            which = "input" if entry.action == "input" else "output"
+            self.note(f"the edited {which} of call {entry.number} was not used: no call of this run was like it")
         if "ao_lsp.taint.streams" in sys.modules:
             from ao_lsp.runner import session_files
 

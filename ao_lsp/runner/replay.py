@@ -25,15 +25,17 @@ keep(__name__)
 class Entry:
     """One recorded call of a plan."""
 
-    __slots__ = ("action", "call", "chunks", "headers", "lineage", "request", "request_hash", "response", "site",
-                 "status", "used")  # fmt: skip
+    __slots__ = ("action", "call", "chunks", "headers", "lineage", "number", "request", "request_hash", "response",
+                 "site", "stack", "status", "used")  # fmt: skip
 
     def __init__(self, header: dict[str, Any], parts: dict[str, bytes]) -> None:
         self.call: str = header["call"]
         self.action: str = header["action"]
         self.request_hash: str = header["request_hash"]
         self.site = site_key(header.get("site"))
+        self.stack: tuple[tuple[str, int], ...] = tuple((file, line) for file, line in header.get("stack") or ())
         self.lineage: str = header.get("lineage") or ""
+        self.number: int = header.get("number") or 0
         self.status: int = header.get("http_status") or 0
         self.headers: list[tuple[str, str]] = [(name, value) for name, value in header.get("headers") or ()]
         self.chunks: list[int] = [length for length, _ in header.get("chunks") or ()]
@@ -67,45 +69,72 @@ class Plan:
         self.policy: str = header.get("policy") or "live"
         self._matching = _thread.allocate_lock()
         # Entries in recorded order by what is asked for, so that a call finds its own among ten thousand at once.
-        self._by: dict[tuple[str, ...], deque[Entry]] = {}
+        self._by: dict[tuple[Any, ...], deque[Entry]] = {}
+        # How many entries there are of the same lines.
+        self._asked: dict[tuple[tuple[tuple[str, int], ...], str], int] = {}
         for entry in entries:
             self._index("request", entry.request_hash, entry)
             self._index("here", entry.request_hash, *entry.site, entry)
             self._index("strand", entry.request_hash, *entry.site, entry.lineage, entry)
             if entry.action in ("live", "input", "edited"):
                 self._index("place", *entry.site, entry.lineage, entry)
+            if entry.stack:
+                self._index("lines", entry.stack, entry.lineage, entry)
+                key = entry.stack, entry.lineage
+                self._asked[key] = self._asked.get(key, 0) + 1
+        self._edits = [entry for entry in entries if entry.action in ("input", "edited")]
+
+    def unused_edits(self) -> list[Entry]:
+        """The edits that no call came for."""
+        return [entry for entry in self._edits if not entry.used]
 
     def _index(self, *key_and_entry: Any) -> None:
         *key, entry = key_and_entry
         self._by.setdefault(tuple(key), deque()).append(entry)
 
-    def _first(self, *key: str) -> Entry | None:
+    def _first(self, *key: Any) -> Entry | None:
         """The first entry under `key` that is not used up; those that are go for good."""
         found = self._by.get(key)
         while found and found[0].used:
             found.popleft()
         return found[0] if found else None
 
-    def match(self, request_hash: str, site: tuple[str, str], lineage: str) -> Entry | None:
+    def match(
+        self, request_hash: str, site: tuple[str, str], lineage: str, stack: list[Place] | None = None
+    ) -> Entry | None:
         """The recording of this call, used up by being returned; None where there is none.
 
         The same request at the same place in the same task comes first, then at the same place, then
         anywhere. A call that has to go live may have another request than it had: it is known by its
-        place then, so that it does not take the recording of another call.
+        place then, so that it does not take the recording of another call. So may one that is edited,
+        behind another edit: it is known by the lines that asked for it, in the recorded order of these.
         """
         with self._matching:
             entry = (
                 self._first("strand", request_hash, *site, lineage)
                 or self._first("here", request_hash, *site)
                 or self._first("request", request_hash)
+                or self._edited_at(stack, lineage)
             )
             if entry is None:
                 entry = self._first("place", *site, lineage)
-                # An output was edited for the request that it answered; another one gets another answer.
                 if entry is None or entry.action != "live":
                     return None
             entry.used = True
-            return entry
+            # The answer to another request is no answer to this one.
+            return None if entry.action == "replay" and entry.request_hash != request_hash else entry
+
+    def _edited_at(self, stack: list[Place] | None, lineage: str) -> Entry | None:
+        """The next entry of the lines that ask for this call, where one of theirs is edited.
+
+        Workers of a pool are one strand, and come in any order: there a line has to have asked only once.
+        """
+        if not stack or not self._edits:
+            return None
+        lines = tuple((place["file"], place["line"]) for place in stack)
+        if self._asked.get((lines, lineage), 0) > 1 and not lineage.startswith("MainThread/"):
+            return None
+        return self._first("lines", lines, lineage)
 
 
 def load(path: str) -> Plan:

@@ -8,11 +8,14 @@ import time
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from typing import TypeAlias
 
 from ao_lsp import protocol
 from ao_lsp.server.model import Call, Edit, EditField, Exchange, Run, Site
 from ao_lsp.server.plan import PlanEntry, Policy
 from ao_lsp.server.store import Store
+
+_Lines: TypeAlias = "tuple[tuple[str, int], ...]"
 
 # A plan that no runner came for within a day is not wanted any more.
 _KEPT_S = 24 * 3600.0
@@ -39,9 +42,11 @@ async def write_plan(
     draws = await store.draws(head.parent.id, fork.started if fork else None)
     with os.fdopen(os.open(half, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600), "wb") as file:
         file.write(protocol.frame(_first(head), draws=f"[{','.join(draws)}]".encode()))
+        # Where one call is edited, the others of the same lines are needed to tell which one that is.
+        edited = {_lines(entry.call) for entry in entries if entry.action in ("edited", "input")}
         for entry in entries:
             exchange = await store.exchange(entry.call.run, entry.call.id) if entry.action == "replay" else None
-            file.write(_frame(entry, exchange, edits))
+            file.write(_frame(entry, exchange, edits, _lines(entry.call) if _lines(entry.call) in edited else ()))
             await asyncio.sleep(0)  # a long plan is not the only thing to do
     os.replace(half, path)
     return path
@@ -69,16 +74,19 @@ def _first(head: PlanHead) -> dict[str, protocol.Json]:
     }
 
 
-def _frame(entry: PlanEntry, exchange: Exchange | None, edits: Mapping[tuple[str, EditField], Edit]) -> bytes:
+def _frame(
+    entry: PlanEntry, exchange: Exchange | None, edits: Mapping[tuple[str, EditField], Edit], lines: _Lines
+) -> bytes:
     call = entry.call
+    recorded = {**_recorded(entry), **({"stack": _lists(lines)} if lines else {})}
     if entry.action == "edited":
         edit = edits[call.id, "output"]
         answer = {"http_status": call.http_status, "headers": _lists(edit.headers), "chunks": _lists(edit.chunks)}
-        return protocol.frame({**_recorded(entry), **answer, "error": None}, response=edit.body)
+        return protocol.frame({**recorded, **answer, "error": None}, response=edit.body)
     if entry.action == "input":
-        return protocol.frame(_recorded(entry), request=edits[call.id, "input"].body)
+        return protocol.frame(recorded, request=edits[call.id, "input"].body)
     if exchange is None:
-        return protocol.frame(_recorded(entry))
+        return protocol.frame(recorded)
     answer = {
         "http_status": call.http_status,
         "headers": _lists(exchange.response_headers),
@@ -86,7 +94,7 @@ def _frame(entry: PlanEntry, exchange: Exchange | None, edits: Mapping[tuple[str
         # Only what arrived is replayed, so there is never a failure of the connection to repeat.
         "error": None,
     }
-    return protocol.frame({**_recorded(entry), **answer}, response=exchange.response or b"")
+    return protocol.frame({**recorded, **answer}, response=exchange.response or b"")
 
 
 def _recorded(entry: PlanEntry) -> dict[str, protocol.Json]:
@@ -97,7 +105,13 @@ def _recorded(entry: PlanEntry) -> dict[str, protocol.Json]:
         "site": _site(call.site),
         "lineage": call.lineage,
         "action": entry.action,
+        "number": call.number,
     }
+
+
+def _lines(call: Call) -> _Lines:
+    """The lines that asked for a call, innermost first."""
+    return tuple((site.file, site.line) for site in call.stack)
 
 
 def _site(site: Site | None) -> dict[str, protocol.Json] | None:

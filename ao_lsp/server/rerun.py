@@ -36,12 +36,13 @@ class Rerun:
     ended: asyncio.Event
 
 
-def command(run: Run) -> list[str]:
-    """The command line that runs the program of `run` again, under `ao-record`."""
+def command(run: Run, python: str) -> list[str]:
+    """The command line that runs the program of `run` again with the interpreter `python` ("": any), under
+    `ao-record`."""
     kind, value = run.target
     named = {"module": ["-m", value], "command": ["-c", value]}.get(kind, [value])
-    python = ["--python", run.python] if run.python else []
-    return [sys.executable, "-m", "ao_lsp.runner", *python, *run.options, *named, *run.argv[1:]]
+    interpreter = ["--python", python] if python else []
+    return [sys.executable, "-m", "ao_lsp.runner", *interpreter, *run.options, *named, *run.argv[1:]]
 
 
 def restored(run: Run, plan: str) -> dict[str, str]:

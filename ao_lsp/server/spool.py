@@ -56,6 +56,10 @@ class Spool:
                 left = not await self._take_file(path) or left
             return left
 
+    def is_written(self, run: str) -> bool:
+        """Whether a program of this run lives and writes to a file."""
+        return any(_is_held(os.path.join(self._folder, name)) for name in self._names() if name.startswith(f"{run}-"))
+
     def _names(self) -> list[str]:
         try:
             names = [name for name in os.listdir(self._folder) if name.endswith(".spool")]
@@ -138,6 +142,21 @@ class Spool:
                 reading.offset += len(data)
                 await self._ingest.take(reading.stream, reading.frames, data)
         return reading
+
+
+def _is_held(path: str) -> bool:
+    """Whether the runner that writes to this file lives."""
+    try:
+        fd = os.open(path, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return True
+    finally:
+        os.close(fd)
+    return False
 
 
 def _stream_of(preamble: bytes) -> Stream:

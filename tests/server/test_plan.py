@@ -158,7 +158,14 @@ async def test_the_plan_file_is_as_the_wire_document_says(tmp_path: Path) -> Non
         "end_column": None,
         "function": "work",
     }
-    recorded = {"call": "c1", "request_hash": "h1", "site": site, "lineage": "MainThread/", "action": "replay"}
+    recorded = {
+        "call": "c1",
+        "request_hash": "h1",
+        "site": site,
+        "lineage": "MainThread/",
+        "action": "replay",
+        "number": 1,
+    }
     answer = {"http_status": 200, "headers": [["content-type", "text/plain"]], "chunks": [[4, 0.5]], "error": None}
     assert rest[0][0] == {**recorded, **answer, "parts": [["response", 11]]}
     assert rest[3][0]["lineage"] == {"task": "t"}

@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass
 from typing import Literal
 
 from ao_lsp import paths
-from ao_lsp.server import command, refs, rerun, views
+from ao_lsp.server import command, processes, refs, rerun, restart, stopping, views
 from ao_lsp.server.changes import Subscription
 from ao_lsp.server.command import Caller, Command, Progress
 from ao_lsp.server.core import Core
@@ -19,9 +19,14 @@ from ao_lsp.server.model import Edit, EditField, Graph
 from ao_lsp.server.params import CommandError, param
 from ao_lsp.server.plan import PlanEntry, Policy, counts, plan
 from ao_lsp.server.plan_file import PlanHead, write_plan
+from ao_lsp.server.processes import Process
 from ao_lsp.server.views import Json
 
 _FROM = "rerun from this call: it and everything that depends on it go live"
+_PYTHON = "the interpreter to use in place of the recorded one"
+
+_STOP_S = 5.0
+"""How long a program may take over SIGTERM."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +35,7 @@ class PlanParams:
     from_: str | int | None = param(_FROM, None)
     policy: Literal["live", "strict", "ask"] = param("what to do with a call that has no recording", "live")
     dry_run: bool = param("only say what would happen", False)
+    python: str | None = param(_PYTHON, None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,11 +44,12 @@ class RerunParams:
     from_: str | int | None = param(_FROM, None)
     policy: Literal["live", "strict"] = param("what to do with a call that has no recording", "live")
     wait: bool = param("answer when the program has ended, with progress until then", False)
+    python: str | None = param(_PYTHON, None)
 
 
 @dataclass(frozen=True, slots=True)
 class StopParams:
-    run: str = param("which rerun: its id, the beginning of it, a name, or `last`", "last")
+    run: str = param(command.RUN, "last")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,11 +60,13 @@ class _Planned:
     fork: str | None
     entries: tuple[PlanEntry, ...]
     edits: dict[tuple[str, EditField], Edit]
+    python: str
 
     def as_json(self) -> Json:
         return {
             "parent_run": self.graph.run.id,
             "fork_call": self.fork,
+            "notes": restart.notes(self.graph),
             "counts": asdict(counts(self.entries)),
             "estimate": views.estimate_json(estimate(self.entries)),
             "calls": [
@@ -75,11 +84,12 @@ class _Planned:
         }
 
 
-async def _planned(core: Core, run: str, from_: str | int | None) -> _Planned:
+async def _planned(core: Core, run: str, from_: str | int | None, python: str | None) -> _Planned:
     graph = await refs.find_graph(core, run)
     fork = refs.find_call(graph, from_).id if from_ is not None else None
     edits = await core.store.edits(graph.run.id)
-    return _Planned(graph, fork, plan(graph, edits, fork), {(edit.call, edit.field): edit for edit in edits})
+    by_field = {(edit.call, edit.field): edit for edit in edits}
+    return _Planned(graph, fork, plan(graph, edits, fork), by_field, python or graph.run.python)
 
 
 async def _written(core: Core, planned: _Planned, policy: Policy) -> tuple[str, str]:
@@ -90,30 +100,35 @@ async def _written(core: Core, planned: _Planned, policy: Policy) -> tuple[str, 
 
 
 async def _plan(core: Core, _: Caller, params: PlanParams) -> Json:
-    planned = await _planned(core, params.run, params.from_)
+    planned = await _planned(core, params.run, params.from_, params.python)
     if params.dry_run:
         return planned.as_json()
     run, path = await _written(core, planned, params.policy)
     parent = planned.graph.run
+    obstacle = restart.obstacle(parent, planned.python)
     return {
         **planned.as_json(),
         "run": run,
         "plan": path,
-        "argv": rerun.command(parent),
+        "argv": rerun.command(parent, planned.python),
         "cwd": parent.cwd,
-        "python": parent.python,
+        "python": planned.python,
         "env": rerun.restored(parent, path),
+        "obstacle": obstacle and {"message": str(obstacle), "hint": obstacle.hint},
     }
 
 
 async def _rerun(core: Core, caller: Caller, params: RerunParams) -> Json:
-    planned = await _planned(core, params.run, params.from_)
-    run, path = await _written(core, planned, params.policy)
+    planned = await _planned(core, params.run, params.from_, params.python)
     parent = planned.graph.run
+    obstacle = restart.obstacle(parent, planned.python)
+    if obstacle is not None:
+        raise obstacle
+    run, path = await _written(core, planned, params.policy)
     env = {**(os.environ if caller.env is None else caller.env), **rerun.restored(parent, path)}
     with core.changes.subscribe() as changes:
         try:
-            started = core.reruns.start(run, rerun.command(parent), parent.cwd, env)
+            started = core.reruns.start(run, rerun.command(parent, planned.python), parent.cwd, env)
         except OSError as error:
             with suppress(OSError):
                 os.unlink(path)
@@ -138,15 +153,29 @@ async def follow(started: rerun.Rerun, changes: Subscription, expected: int, pro
 
 
 async def _stop(core: Core, _: Caller, params: StopParams) -> Json:
+    # A rerun that was started a moment ago may not have said a word yet.
     if await core.reruns.stop(params.run):
         return {"run": params.run}
     run = await refs.find_run(core.store, params.run)
-    if not await core.reruns.stop(run):
-        message = f"run {run} was not started in the background, or has ended"
-        raise CommandError("conflict", message, "a run in a terminal is stopped there: Ctrl-C")
+    if await core.reruns.stop(run):
+        return {"run": run}
+    program = await _program(core, run)
+    if program is None or program.pid == os.getpid() or not await stopping.stop(program, _STOP_S):
+        raise CommandError("conflict", f"run {run} has ended, or its program cannot be reached from here")
+    core.look_soon()
     return {"run": run}
+
+
+async def _program(core: Core, run: str) -> Process | None:
+    """The process of a run that is going on, as far as it is known."""
+    program = dict(await core.store.running()).get(run)
+    if program is None and core.spool.is_written(run):
+        # It has not been connected yet: it began before there was a daemon, and had nothing to say since.
+        found = await core.store.run(run)
+        program = processes.process(found.pid) if found is not None and found.pid else None
+    return program
 
 
 PLAN = Command("what a rerun would do with each call; writes the plan of one", PlanParams, _plan)
 RERUN = Command("rerun a program in the background", RerunParams, _rerun)
-STOP = Command("end a background rerun and what it started", StopParams, _stop)
+STOP = Command("end the program of a run and what it started", StopParams, _stop)

@@ -73,9 +73,9 @@ async def _rerun_from(editor: Editor, params: RerunFromParams) -> Json:
 
 async def _rerun(editor: Editor, params: rerunning.RerunParams) -> Json:
     if params.wait:
-        given = {"run": params.run, "from": params.from_, "policy": params.policy, "wait": True}
-        return await execute_shared(editor.core, editor.caller, "ao.rerun", given)
-    return await reruns.start(editor, params.run, params.from_, params.policy)
+        given = {"run": params.run, "from": params.from_, "policy": params.policy, "python": params.python}
+        return await execute_shared(editor.core, editor.caller, "ao.rerun", {**given, "wait": True})
+    return await reruns.start(editor, params.run, params.from_, params.policy, params.python)
 
 
 async def _edit_output(editor: Editor, params: CallParams) -> Json:

@@ -22,7 +22,9 @@ if TYPE_CHECKING:
 _SHOW = "Show its output"
 
 
-async def start(editor: Editor, run: str, call: str | int | None, policy: str = "live") -> Json:
+async def start(
+    editor: Editor, run: str, call: str | int | None, policy: str = "live", python: str | None = None
+) -> Json:
     """Rerun `run` in the background, from `call` where one is given, and show how it goes on. Gives what
     `ao.rerun` does.
 
@@ -32,7 +34,7 @@ async def start(editor: Editor, run: str, call: str | int | None, policy: str = 
     """
     changes = editor.core.changes.subscribe()
     try:
-        params = {"run": run, "policy": policy, **({} if call is None else {"from": call})}
+        params = {"run": run, "policy": policy, "python": python, **({} if call is None else {"from": call})}
         answer = await execute(editor.core, editor.caller, "ao.rerun", params)
     except BaseException:
         changes.close()
