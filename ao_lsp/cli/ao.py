@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Any, NoReturn
 
 from ao_lsp import __version__
-from ao_lsp.cli import client, show, terminal
+from ao_lsp.cli import client, show, show_diff, terminal
 from ao_lsp.cli.client import Client, CommandError
 from ao_lsp.connect import environment, open_session
 
@@ -156,7 +156,7 @@ def _stop(options: argparse.Namespace) -> None:
 
 def _diff(options: argparse.Namespace) -> None:
     result = _connected().request("ao.diff", {"a": options.a, "b": options.b})
-    client.print_json(result) if options.json else show.diff(result)
+    client.print_json(result) if options.json else show_diff.diff(result)
 
 
 def _rm(options: argparse.Namespace) -> None:

@@ -16,7 +16,6 @@ _COLORS = {
     "finished": "32", "failed": "31", "killed": "31", "lost": "33", "running": "34",
     "ok": "32", "error": "31", "cancelled": "31", "live": "32", "replayed": "36", "edited": "33",
 }  # fmt: skip
-_DIFF_LINES = 6  # of each side
 _RANGES = 3  # of a source
 
 
@@ -184,44 +183,6 @@ def plan(result: Json) -> None:
         rows.append((str(entry["number"]), (action, color), entry["function"] or "", entry["model"] or ""))
     if rows:
         print("\n" + table(("", "", "", ""), rows, right=(0,)).partition("\n")[2])
-
-
-def diff(result: Json) -> None:
-    a, b, counts = result["a"], result["b"], result["counts"]
-    said = ", ".join(f"{count} {verdict}" for verdict, count in counts.items() if count) or "no calls"
-    print(painted(printable(f"{a['name']} {a['id']} → {b['name']} {b['id']}"), "1") + f": {said}")
-    for entry in result["calls"]:
-        node = entry["b"] or entry["a"]
-        sign, color = {"same": ("=", "2"), "changed": ("~", "33"), "added": ("+", "32"), "removed": ("-", "31")}[
-            entry["verdict"]
-        ]
-        numbers = "→".join(str(side["number"]) for side in (entry["a"], entry["b"]) if side)
-        facts = [node["function"], node["model"], entry["b"] and entry["b"]["origin"]]
-        if entry["input_changed"]:
-            facts.append("input changed")
-        line = f"{sign} {numbers:>5}  {' · '.join(fact for fact in facts if fact)}"
-        print(painted(printable(line), color))
-        if entry["verdict"] == "changed":
-            _text_diff(entry["output"]["a"] or "", entry["output"]["b"] or "")
-
-
-def _text_diff(before: str, after: str) -> None:
-    """The lines that went and the lines that came, the first few of each."""
-    import difflib
-
-    room = (width() or 120) - 10
-    left = {"-": _DIFF_LINES, "+": _DIFF_LINES}
-    hidden = 0
-    for line in list(difflib.unified_diff(before.splitlines(), after.splitlines(), n=0, lineterm=""))[2:]:
-        if line[0] in left and line[1:].strip():
-            left[line[0]] -= 1
-            if left[line[0]] < 0:
-                hidden += 1
-                continue
-            shown = line if len(line) <= room else line[: room - 1] + "…"
-            print("         " + painted(printable(shown), "31" if line[0] == "-" else "32"))
-    if hidden:
-        print(painted(f"         … {hidden} more lines: ao diff --json", "2"))
 
 
 def progress(said: Json) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterable
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
@@ -32,6 +32,15 @@ class Pair:
         return "same" if same else "changed"
 
     @property
+    def same_end(self) -> bool:
+        """Whether both were answered in the same way, or failed."""
+        return (
+            self.a is not None
+            and self.b is not None
+            and (self.a.status, self.a.http_status) == (self.b.status, self.b.http_status)
+        )
+
+    @property
     def input_changed(self) -> bool:
         """Whether the two were asked something else."""
         return self.a is not None and self.b is not None and self.a.request_hash != self.b.request_hash
@@ -40,8 +49,9 @@ class Pair:
 def match(a: Graph, b: Graph) -> tuple[Pair, ...]:
     """The calls of both runs in pairs: in the order of `b`, each removed call after its neighbour.
 
-    Best evidence first: the recorded call that was served; then the same place, lineage and
-    occurrence; then the same place; then the same function, for code that has been edited since.
+    Best evidence first: the recorded call that was served; then the same place, lineage and request;
+    then the same place, lineage and occurrence; then the same place; then the same function. Where code
+    has been edited since, the places of a function that moved are the same ones in order.
     """
     left, right = ({call.id: call for call in graph.calls} for graph in (a, b))
     partner: dict[str, Call] = {}
@@ -50,7 +60,19 @@ def match(a: Graph, b: Graph) -> tuple[Pair, ...]:
         if source is not None:
             partner[call.id] = source
             del right[call.id]
-    for key in (_exact, _place, _function):
+    moved, earlier = _moved(a.calls, b.calls), {id(call) for call in a.calls}
+
+    def place(call: Call) -> Hashable:
+        function, line = _function(call), call.site.line if call.site else None
+        return function, moved.get((function, line), line) if id(call) in earlier else line
+
+    def lineage(call: Call) -> Hashable:
+        return place(call), json.dumps(call.lineage, sort_keys=True)
+
+    def asked(call: Call) -> Hashable:
+        return lineage(call), call.request_hash
+
+    for key in (asked, lineage, place, _function):
         _pair(left, right, key, partner)
     return _ordered(a, b, partner)
 
@@ -68,12 +90,19 @@ def _pair(
             del left[partner[call.id].id], right[call.id]
 
 
-def _exact(call: Call) -> Hashable:
-    return _place(call), json.dumps(call.lineage, sort_keys=True)
-
-
-def _place(call: Call) -> Hashable:
-    return _function(call), (call.site.line if call.site else None)
+def _moved(a: Iterable[Call], b: Iterable[Call]) -> dict[tuple[Hashable, int | None], int]:
+    """Function and line of `a` → the line of that place in `b`, where all of a function's are elsewhere."""
+    lines: tuple[dict[Hashable, set[int]], dict[Hashable, set[int]]] = (defaultdict(set), defaultdict(set))
+    for side, calls in enumerate((a, b)):
+        for call in calls:
+            if call.site is not None:
+                lines[side][_function(call)].add(call.site.line)
+    found: dict[tuple[Hashable, int | None], int] = {}
+    for function, old in lines[0].items():
+        new = lines[1].get(function, set())
+        if len(old) == len(new) and old != new:
+            found |= {(function, line): there for line, there in zip(sorted(old), sorted(new), strict=True)}
+    return found
 
 
 def _function(call: Call) -> Hashable:

@@ -34,10 +34,9 @@ _PRICES_KEPT_S = 60.0
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """Of several calls: dollars as far as they are known, of how many calls they are, and of how many not."""
+    """Of several calls: dollars as far as they are known, and of how many calls they are not."""
 
     usd: float
-    known: int
     unknown: int
 
 
@@ -72,7 +71,7 @@ def total(spent: Iterable[Spent]) -> Cost:
 def summed(costs: Iterable[float | None]) -> Cost:
     listed = list(costs)
     known = [one for one in listed if one is not None]
-    return Cost(sum(known), len(known), len(listed) - len(known))
+    return Cost(sum(known), len(listed) - len(known))
 
 
 def dollars(usd: float) -> str:

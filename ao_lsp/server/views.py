@@ -50,7 +50,7 @@ def summary_json(summary: RunSummary) -> Json:
 def cost_json(cost: pricing.Cost) -> Json:
     """A sum: null where nothing of it is known."""
     return {
-        "cost_usd": None if cost.unknown and not cost.known else _dollars(cost.usd),
+        "cost_usd": None if cost.unknown and not cost.usd else _dollars(cost.usd),
         "unknown_costs": cost.unknown,
     }
 

@@ -319,14 +319,52 @@ def test_a_diff_shows_what_went_and_what_came() -> None:
     runner.call("d2", source_call="c2", response=chat_response("something else"))
     runner.end()
     runner.wait()
-    assert ao("diff", "run1").stdout.splitlines() == [
-        "agent.py run1 → agent.py run2: 1 same, 1 changed",
+    first, totals, *lines = ao("diff", "run1").stdout.splitlines()
+    assert first == "agent.py run1 → agent.py run2: 1 same, 1 changed"
+    assert totals.startswith("  finished · 14→6 tokens · <$0.0001 · ")
+    assert lines == [
         "=   1→1  work · gpt-5 · replayed · input changed",
+        "         user",
+        "           -c1",
+        "           +d1",
         "~   2→2  work · gpt-5 · live · input changed",
-        "         -output of c2",
-        "         +something else",
+        "         user",
+        "           -c2",
+        "           +d2",
+        "         output",
+        "           -output of c2",
+        "           +something else",
     ]
     assert ao_json("diff", "run1", "run2")["counts"]["changed"] == 1
+
+
+def test_of_a_long_line_the_diff_shows_where_it_changed() -> None:
+    start()
+    for run, end in (("run1", "old end"), ("run2", "new end")):
+        runner = Recorder(run).connect()
+        runner.start()
+        runner.call("c1", request=chat_request("word " * 100 + end), request_hash=run)
+        runner.end()
+        runner.wait()
+        runner.close()
+    shown = ao("diff", "run1", "run2").stdout
+    assert re.search(r"-….*word old end\n +\+….*word new end\n", shown)
+
+
+def test_runs_that_are_the_same_are_one_line() -> None:
+    start()
+    record_run("run1")
+    record_run("run2")
+    assert ao("diff", "run1", "run2").stdout == "agent.py run1 and agent.py run2 are identical: 3 calls\n"
+    assert ao_json("diff", "run1", "run2")["identical"] is True
+
+
+def test_many_calls_in_a_row_that_are_the_same_are_one_line() -> None:
+    start()
+    record_run("run1", calls=30)
+    record_run("run2", calls=31)
+    lines = ao("diff", "run1", "run2").stdout.splitlines()
+    assert lines[2:] == ["=  1–30  30 calls, all the same", "+    31  work · gpt-5 · live"]
 
 
 def test_any_command_can_be_executed_as_an_editor_would() -> None:

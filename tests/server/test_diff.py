@@ -54,6 +54,18 @@ def test_lines_that_moved_in_an_edited_file_do_not_part_calls() -> None:
     assert verdicts(a, b) == [(1, 1, "same"), (2, 2, "same")]
 
 
+def test_places_that_move_onto_each_others_lines_stay_the_same_places() -> None:
+    a = graph([call(1, "run", 10), call(2, "run", 12)])
+    b = graph([other(1, "run", 12, request_hash="x"), other(2, "run", 14, request_hash="y")])
+    assert verdicts(a, b) == [(1, 1, "same"), (2, 2, "same")]
+
+
+def test_a_call_that_comes_before_equal_ones_is_the_added_one() -> None:
+    a = graph([call(1), call(2)])
+    b = graph([other(1, request_hash="new"), other(2, request_hash="h1"), other(3, request_hash="h2")])
+    assert [(found[0], found[1]) for found in verdicts(a, b)] == [(None, 1), (1, 2), (2, 3)]
+
+
 def test_added_and_removed_calls_stand_where_they_were_made() -> None:
     a = graph([call(1, "plan"), call(2, "check"), call(3, "write")])
     b = graph([other(1, "plan"), other(2, "search"), other(3, "write")])

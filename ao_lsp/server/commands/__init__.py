@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ao_lsp.server.command import Caller, Command
-from ao_lsp.server.commands import deleting, editing, reading, rerunning, tracing
+from ao_lsp.server.commands import comparing, deleting, editing, reading, rerunning, tracing
 from ao_lsp.server.core import Core
 from ao_lsp.server.params import CommandError
 from ao_lsp.server.store import StoreError
@@ -25,7 +25,7 @@ COMMANDS: dict[str, Command[Any]] = {
     "ao.graph": reading.GRAPH,
     "ao.call": reading.CALL,
     "ao.why": tracing.WHY,
-    "ao.diff": reading.DIFF,
+    "ao.diff": comparing.DIFF,
     "ao.edit": editing.EDIT,
     "ao.unedit": editing.UNEDIT,
     "ao.plan": rerunning.PLAN,

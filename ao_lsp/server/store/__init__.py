@@ -91,6 +91,9 @@ class Store(Protocol):
 
     async def exchange(self, run: str, call: str) -> Exchange | None: ...
 
+    async def exchanges(self, run: str, calls: Sequence[str]) -> dict[str, Exchange]:
+        """Those of several calls, by the id of the call; one that is not there is left out."""
+
     async def notes(self, run: str) -> list[tuple[float, str, str]]:
         """What the recorder could not do: time, level, message."""
 

@@ -46,12 +46,12 @@ _EDITS = """SELECT * FROM edits JOIN bodies ON bodies.hash = edits.body WHERE ru
     WHERE (every.run, every.call, every.field) = (edits.run, edits.call, edits.field))
     ORDER BY created"""
 
-_EXCHANGE = """SELECT calls.request_headers, calls.response_headers, calls.chunks,
+_EXCHANGES = """SELECT calls.id, calls.request_headers, calls.response_headers, calls.chunks,
     request.codec AS request_codec, request.data AS request_data,
     response.codec AS response_codec, response.data AS response_data
     FROM calls JOIN bodies AS request ON request.hash = calls.request_body
     LEFT JOIN bodies AS response ON response.hash = calls.response_body
-    WHERE calls.run = ? AND calls.id = ?"""
+    WHERE calls.run = ? AND calls.id IN (SELECT value FROM json_each(?))"""
 
 
 async def open_store(path: str, busy_timeout_s: float = 5.0) -> SqliteStore:
@@ -227,8 +227,13 @@ class SqliteStore:
 
     async def exchange(self, run: str, call: str) -> Exchange | None:
         async with self._read() as db:
-            row = await _first(db, _EXCHANGE, run, call)
+            row = await _first(db, _EXCHANGES, run, json.dumps([call]))
         return rows.exchange_of(row) if row else None
+
+    async def exchanges(self, run: str, calls: Sequence[str]) -> dict[str, Exchange]:
+        async with self._read() as db:
+            found = await db.execute_fetchall(_EXCHANGES, (run, json.dumps(calls)))
+        return await asyncio.to_thread(lambda: {row["id"]: rows.exchange_of(row) for row in found})
 
     async def notes(self, run: str) -> list[tuple[float, str, str]]:
         async with self._read() as db:

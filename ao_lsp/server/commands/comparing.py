@@ -1,0 +1,113 @@
+"""`ao.diff`: what changed from one run to another."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from ao_lsp.server import command, diff, differences, pricing, refs, views
+from ao_lsp.server.command import Caller, Command
+from ao_lsp.server.core import Core
+from ao_lsp.server.differences import Side
+from ao_lsp.server.model import Call, Exchange, Graph
+from ao_lsp.server.params import param
+from ao_lsp.server.views import Json
+
+_Exchanges: TypeAlias = "Mapping[str, Exchange]"
+
+_AT_ONCE = 50
+"""So many pairs are read at once: bodies may be large."""
+
+
+@dataclass(frozen=True, slots=True)
+class DiffParams:
+    a: str = param(command.RUN)
+    b: str = param(command.RUN, "last")
+
+
+async def _diff(core: Core, _: Caller, params: DiffParams) -> Json:
+    a, b = await refs.find_graph(core, params.a), await refs.find_graph(core, params.b)
+    pairs = await asyncio.to_thread(diff.match, a, b)
+    calls: list[Json] = []
+    for start in range(0, len(pairs), _AT_ONCE):
+        some = pairs[start : start + _AT_ONCE]
+        wanted = [pair for pair in some if pair.verdict != "same" or pair.input_changed]
+        left = await core.store.exchanges(a.run.id, [pair.a.id for pair in wanted if pair.a])
+        right = await core.store.exchanges(b.run.id, [pair.b.id for pair in wanted if pair.b])
+        calls += await asyncio.to_thread(_all_compared, (a, b), some, (left, right))
+    verdicts = [call["verdict"] for call in calls]
+    ends = [(graph.run.status, graph.run.exit_code) for graph in (a, b)]
+    return {
+        "a": views.run_json(a.run),
+        "b": views.run_json(b.run),
+        "identical": ends[0] == ends[1] and all(call["verdict"] == "same" and not call["changes"] for call in calls),
+        "counts": {verdict: verdicts.count(verdict) for verdict in diff.VERDICTS},
+        "totals": {"a": _totals(a), "b": _totals(b)},
+        "calls": calls,
+    }
+
+
+def _all_compared(
+    graphs: tuple[Graph, Graph], pairs: Sequence[diff.Pair], exchanges: tuple[_Exchanges, _Exchanges]
+) -> list[Json]:
+    (a, b), (left, right) = graphs, exchanges
+    return [_compared(a, b, pair, _side(pair.a, left), _side(pair.b, right)) for pair in pairs]
+
+
+def _compared(a: Graph, b: Graph, pair: diff.Pair, left: Side | None, right: Side | None) -> Json:
+    """A pair of calls, or the one that there is; `left` and `right` are given where they are not the same."""
+    verdict, input_changed = pair.verdict, pair.input_changed
+    changed: list[differences.MessageChange] = []
+    parameters: Json = {}
+    if left is not None and right is not None:
+        if verdict == "changed" and pair.same_end and differences.same_output(left, right):
+            verdict = "same"
+        input_changed = input_changed and not differences.same_input(left, right)
+        if input_changed:
+            changed = differences.messages(left, right)
+            parameters = {name: {"a": x, "b": y} for name, (x, y) in differences.parameters(left, right).items()}
+    return {
+        "verdict": verdict,
+        "input_changed": input_changed,
+        "changes": _changes(pair, verdict, input_changed, parameters),
+        "a": views.node_json(pair.a, a.run) if pair.a else None,
+        "b": views.node_json(pair.b, b.run) if pair.b else None,
+        "messages": [{"role": one.role, "a": one.a, "b": one.b} for one in changed],
+        "parameters": parameters,
+        # What stayed the same need not be said twice.
+        "output": None if verdict == "same" else {"a": left and left.output, "b": right and right.output},
+    }
+
+
+def _changes(pair: diff.Pair, verdict: diff.Verdict, input_changed: bool, parameters: Json) -> list[str]:
+    if pair.a is None or pair.b is None:
+        return []
+    found = {
+        "input": input_changed,
+        "model": pair.a.model != pair.b.model,
+        "parameters": bool(parameters.keys() - {"model"}),
+        "output": verdict == "changed",
+        "status": (pair.a.status, pair.a.http_status) != (pair.b.status, pair.b.http_status),
+    }
+    return [name for name, changed in found.items() if changed]
+
+
+def _side(call: Call | None, exchanges: _Exchanges) -> Side | None:
+    exchange = exchanges.get(call.id) if call else None
+    return differences.side(call, exchange) if call and exchange else None
+
+
+def _totals(graph: Graph) -> Json:
+    return {
+        "calls": len(graph.calls),
+        "live_calls": sum(call.origin == "live" for call in graph.calls),
+        "input_tokens": sum(call.input_tokens or 0 for call in graph.calls),
+        "output_tokens": sum(call.output_tokens or 0 for call in graph.calls),
+        **views.cost_json(pricing.total(call.spent for call in graph.calls)),
+        "duration_s": views.run_json(graph.run)["duration_s"],
+    }
+
+
+DIFF = Command("what changed from run `a` to run `b`, call by call", DiffParams, _diff)
