@@ -16,10 +16,23 @@ from ao_lsp.taint.origins import union
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
+    from typing import Any, Protocol
 
-    from ao_lsp.runner.recorder import Recorder
-    from ao_lsp.runner.replay import Entry
+    from ao_lsp.runner.gateway import Gateway
+    from ao_lsp.runner.places import Place
+    from ao_lsp.runner.replay import Entry, Plan
+
+    class Recorder(Protocol):
+        """Whoever records calls: the recorder of a program, or a gateway."""
+
+        plan: Plan | None
+
+        @property
+        def tracks(self) -> bool: ...
+        def post(self, event: dict[str, Any], **parts: bytes) -> None: ...
+        def begins(self, recorded: str | None, call: str, at: float) -> None: ...
+        def refusal(self, request_hash: str, site: Place | None, url: str) -> str: ...
+
 
 keep(__name__)
 
@@ -33,12 +46,21 @@ class Call:
     it may be.
     """
 
-    def __init__(self, recorder: Recorder, transport: str, method: str, url: str, kind: str) -> None:
+    def __init__(
+        self,
+        recorder: Recorder,
+        transport: str,
+        method: str,
+        url: str,
+        kind: str,
+        gateway: Gateway | None = None,
+    ) -> None:
         self.id = os.urandom(6).hex()
         self.transport = transport
         self.entry: Entry | None = None
         self.refused = ""
         self._recorder = recorder
+        self._gateway = gateway  # that it goes through; `url` is where it arrives
         self._method = method
         self._url = url
         self._kind = kind
@@ -73,6 +95,7 @@ class Call:
         if given is not None and self._recorder.tracks:
             inputs = union(inputs, reach.reach((given,)))
         action = self.entry.action if self.entry else "live"
+        sent = self.entry.request if self.entry and action == "input" else body
         self._recorder.post(
             {
                 "type": "call.start",
@@ -99,8 +122,10 @@ class Call:
                 "source_call": self.entry.call if self.entry else None,
                 "input_edited": action == "input",
             },
-            request=self.entry.request if self.entry and action == "input" else body,
+            request=sent,
         )
+        if self._gateway is not None and not self.refused and action in ("live", "input"):
+            self._gateway.expect(hashed if sent is body else hash_of(self._method, self._url, sent))
 
     # -- the response
 
@@ -166,6 +191,11 @@ class Call:
 def kind_of(method: str, url: str) -> str | None:
     """Which kind of call a request is; None where it is none."""
     return endpoints.kind_of(method, _split(url)[1])
+
+
+def hash_of(method: str, url: str, body: bytes) -> str:
+    """The key of a request (keys.py)."""
+    return request_hash(method, *_split(url), body)
 
 
 def _split(url: str) -> tuple[str, str, str]:

@@ -18,7 +18,12 @@ def _set_aside() -> None:
     from ao_lsp.taint.hiding import set_modules_aside
 
     runner = os.path.dirname(os.path.abspath(__file__))
-    for folder in (os.path.dirname(runner), runner, os.path.join(runner, "transports")):
+    for folder in (
+        os.path.dirname(runner),
+        runner,
+        os.path.join(runner, "gateway"),
+        os.path.join(runner, "transports"),
+    ):
         set_modules_aside(folder)
 
 

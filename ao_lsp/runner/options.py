@@ -17,6 +17,8 @@ options:
   --python PATH      the interpreter (default: $VIRTUAL_ENV, a .venv beside the script, or this one)
   --rewrite WHAT     count a package, or files and folders (joined by ':'), as your own code
   --no-taint         record calls, but do not track which values they came from
+  --gateway          record what no patch reaches, too: children in other languages, clients with sockets of
+                     their own; the variables by which SDKs find their hosts lead through a process of ours
   --live | --strict | --ask
                      what a rerun does with a call that it has no recording of: make it (default),
                      fail, or ask on the terminal
@@ -42,8 +44,8 @@ class Options:
     """
 
     __slots__ = (
-        "arguments", "flags", "json", "kind", "name", "policy", "program", "python", "rewrite", "server_python",
-        "taint",
+        "arguments", "flags", "gateway", "json", "kind", "name", "policy", "program", "python", "rewrite",
+        "server_python", "taint",
     )  # fmt: skip
 
     def __init__(self) -> None:
@@ -55,6 +57,7 @@ class Options:
         self.python: str | None = None
         self.rewrite: list[str] = []
         self.taint = True
+        self.gateway = False
         self.policy: str | None = None
         self.json: str | None = None
         self.server_python: str | None = None
@@ -66,6 +69,8 @@ class Options:
             repeated += ["--rewrite", item]
         if not self.taint:
             repeated.append("--no-taint")
+        if self.gateway:
+            repeated.append("--gateway")
         return repeated
 
 
@@ -102,6 +107,8 @@ def parse(arguments: list[str]) -> Options:
                     setattr(options, name[2:].replace("-", "_"), value)
             elif option == "--no-taint":
                 options.taint = False
+            elif option == "--gateway":
+                options.gateway = True
             elif option in ("--live", "--strict", "--ask"):
                 options.policy = option[2:]
             else:

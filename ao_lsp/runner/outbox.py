@@ -72,6 +72,10 @@ class Outbox:
         """Hand over the last event and what is left: to the daemon if it answers soon, else to the
         spool file."""
         self._append(last, {})
+        self.close()
+
+    def close(self) -> None:
+        """The same without a last event: of a process that does not end the run."""
         deadline = time.monotonic() + FINISH_S
         held = self._io.acquire(timeout=FINISH_S)
         try:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from ao_lsp.runner.calls import Call
     from ao_lsp.runner.draws import Draws
+    from ao_lsp.runner.gateway import Gateway
     from ao_lsp.runner.options import Options
     from ao_lsp.runner.places import Place
     from ao_lsp.runner.replay import Plan
@@ -43,12 +44,14 @@ class Recorder:
         self._forks = 0
         self._began = time.time()
         self._draws: Draws | None = None
+        self.gateway: Gateway | None = None
 
     @classmethod
     def start(cls, options: Options) -> Recorder:
         """Begin to record the run that `options` describe: install the hooks, tell the daemon."""
         from ao_lsp.taint.frames import HIDES
 
+        plan_file = _opened_plan() if options.gateway else None
         plan = _plan(options)
         recorder = cls(options, plan)
         untracked = options.taint and not HIDES
@@ -68,9 +71,29 @@ class Recorder:
         atexit.register(unwatched(recorder._finish))
         os.register_at_fork(before=recorder._forking, after_in_child=recorder._forked)
         recorder._outbox.post(recorder._first_event())
+        recorder._reach_gateway(plan_file)
         if untracked:
             recorder.note("Python 3.10 cannot hide the helpers that tracking needs: calls are recorded without edges")
         return recorder
+
+    def _reach_gateway(self, plan_file: int | None) -> None:
+        """Start a gateway, if one is wanted; else know of the one that was started around this process."""
+        if not self._options.gateway and "AO_GATEWAY" not in os.environ:
+            return
+        from ao_lsp.runner import gateway
+
+        self.gateway = gateway.Gateway.of_environment()
+        if not self._options.gateway:
+            return
+        about = {"run": self._run, "parent_stream": self._outbox.stream, "policy": self._options.policy}
+        try:
+            self.gateway = gateway.start(self._options.server_python or sys.executable, about, plan_file)
+        except (OSError, gateway.GatewayError) as error:
+            gateway.fail(error)
+            self.note(f"there was no gateway: {error}")
+        finally:
+            if plan_file is not None:
+                os.close(plan_file)
 
     def _first_event(self) -> dict[str, Any]:
         options, header = self._options, self.plan.header if self.plan else {}
@@ -115,7 +138,12 @@ class Recorder:
         from ao_lsp.runner import calls
 
         kind = calls.kind_of(method, url)
-        return None if kind is None else calls.Call(self, transport, method, url, kind)
+        if kind is None:
+            return None
+        upstream = None if self.gateway is None else self.gateway.upstream(url)
+        if upstream is None:
+            return calls.Call(self, transport, method, url, kind)
+        return calls.Call(self, transport, method, upstream, kind, self.gateway)
 
     def draws(self) -> Draws:
         """What records values that were drawn by chance."""
@@ -190,6 +218,14 @@ class Recorder:
         if self._draws is not None:
             self._draws.forked()
         self._outbox.forked(os.urandom(4).hex())
+
+
+def _opened_plan() -> int | None:
+    """The file of the plan, for whoever reads it after it is gone; None where there is none."""
+    try:
+        return os.open(os.environ["AO_PLAN"], os.O_RDONLY | os.O_CLOEXEC)
+    except (KeyError, OSError):
+        return None
 
 
 def _plan(options: Options) -> Plan | None:

@@ -137,8 +137,8 @@ class Plan:
         return self._first("lines", lines, lineage)
 
 
-def load(path: str) -> Plan:
-    """The plan in the file `path`.
+def load(path: str, lineage: str | None = None) -> Plan:
+    """The plan in the file `path`; with `lineage`, of the calls of that one only.
 
     Raises:
         OSError: it cannot be read.
@@ -156,7 +156,9 @@ def load(path: str) -> Plan:
             header = message
             drawn = protocol.parts_of(message, payload).get("draws")
         else:
-            entries.append(Entry(message, protocol.parts_of(message, payload)))
+            entry = Entry(message, protocol.parts_of(message, payload))
+            if lineage in (None, entry.lineage):
+                entries.append(entry)
     if header is None or header.get("plan") != 1:
         raise protocol.ProtocolError(f"{path} is no replay plan")
     return Plan(header, entries, protocol.loads(drawn) if drawn else ())
