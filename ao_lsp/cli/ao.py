@@ -159,6 +159,25 @@ def _diff(options: argparse.Namespace) -> None:
     client.print_json(result) if options.json else show_diff.diff(result)
 
 
+def _export(options: argparse.Namespace) -> None:
+    result = _connected().request("ao.export", {"run": options.run, "format": options.format}, show.progress)
+    show.progress_done()
+    data = result["text"].encode("utf-8")
+    if options.file in (None, "-"):
+        sys.stdout.buffer.write(data)
+        return
+    try:
+        with open(options.file, "wb") as file:
+            file.write(data)
+    except OSError as error:
+        raise CommandError("unavailable", f"{options.file}: {error.strerror}") from None
+    written = {"run": result["run"], "format": result["format"], "file": os.path.abspath(options.file)}
+    if options.json:
+        client.print_json({**written, "bytes": len(data)})
+    else:
+        print(f"wrote {terminal.size(len(data))} to {options.file}", file=sys.stderr)
+
+
 def _rm(options: argparse.Namespace) -> None:
     connection = _connected()
     if not options.yes and not options.json and sys.stdin.isatty():
@@ -260,6 +279,11 @@ def _parser() -> argparse.ArgumentParser:
     made = add("diff", _diff, "Show what changed between two runs.")
     made.add_argument("a", metavar="RUN")
     made.add_argument("b", metavar="RUN", nargs="?", default="last", help="default: the latest")
+
+    made = add("export", _export, "Write a whole run as one file, for other tools and people.")
+    add_run(made, nargs="?", default="last")
+    made.add_argument("--format", choices=("json", "html", "otlp"), default="json", help="default: json")
+    made.add_argument("--output", "-o", dest="file", metavar="FILE", help="default: stdout")
 
     made = add("rm", _rm, "Delete runs with all that belongs to them, and give the space back.")
     made.add_argument("runs", metavar="RUN", nargs="+", help="id, beginning of an id, name, or `last`")

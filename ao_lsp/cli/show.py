@@ -185,6 +185,12 @@ def plan(result: Json) -> None:
         print("\n" + table(("", "", "", ""), rows, right=(0,)).partition("\n")[2])
 
 
+def progress_done() -> None:
+    """Take the line of the progress away."""
+    if sys.stderr.isatty():
+        print("\r\x1b[K", end="", file=sys.stderr, flush=True)
+
+
 def progress(said: Json) -> None:
     """On stderr, where that is a terminal."""
     if sys.stderr.isatty():

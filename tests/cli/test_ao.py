@@ -459,3 +459,16 @@ def test_on_a_terminal_runs_are_deleted_after_a_yes() -> None:
         assert process.returncode == code
         assert asked.startswith("Delete run1? [y/N] ") == (not options)
         assert len(ask("ao.runs")["runs"]) == left
+
+
+def test_a_run_is_exported_to_stdout_or_into_a_file(tmp_path: Path) -> None:
+    start()
+    record_run("run1")
+    assert json.loads(ao("export").stdout)["run"]["id"] == "run1"
+    file = tmp_path / "run.html"
+    assert re.fullmatch(
+        r"wrote [\d.]+ kB to .*run.html\n", ao("export", "run1", "--format", "html", "-o", str(file)).stderr
+    )
+    assert file.read_text("utf-8").startswith("<!doctype html>")
+    assert ao_json("export", "run1", "-o", str(file))["bytes"] == file.stat().st_size
+    assert "No such file" in ao("export", "run1", "-o", str(tmp_path / "no" / "file"), code=1).stderr

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ao_lsp.server.command import Caller, Command
-from ao_lsp.server.commands import comparing, deleting, editing, reading, rerunning, tracing
+from ao_lsp.server.commands import comparing, deleting, editing, exporting, reading, rerunning, tracing
 from ao_lsp.server.core import Core
 from ao_lsp.server.params import CommandError
 from ao_lsp.server.store import StoreError
@@ -31,6 +31,7 @@ COMMANDS: dict[str, Command[Any]] = {
     "ao.plan": rerunning.PLAN,
     "ao.rerun": rerunning.RERUN,
     "ao.stop": rerunning.STOP,
+    "ao.export": exporting.EXPORT,
     "ao.rm": deleting.RM,
 }
 

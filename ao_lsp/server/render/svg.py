@@ -50,8 +50,8 @@ _STYLE = "\n".join(
 )
 
 
-def draw(graph: Graph) -> str:
-    """The whole file."""
+def draw(graph: Graph, *, titled: bool = True) -> str:
+    """The whole file; without a title where the page around it has one."""
     edges, count = reduce.indexed(graph), len(graph.calls)
     needed = reduce.needed(count, [(source, target) for source, target, _ in edges])
     implied = [(source, target) for source, target, _ in edges if (source, target) not in needed]
@@ -64,8 +64,11 @@ def draw(graph: Graph) -> str:
         key=lambda made: made.width,
     )
     legend, title = _legend(graph, hidden), _text(labels.headline(graph))
-    width = max(picture.width, 8.0 * len(title), sum(length for _, _, length in legend)) + 2 * _MARGIN
-    height = picture.height + _TITLE + _LEGEND + 2 * _MARGIN
+    top = _TITLE if titled else 0
+    shown = [f'<text class="name" x="{_MARGIN}" y="{_MARGIN + 12}">{title}</text>'] if titled else []
+    words = max(8.0 * len(title) if titled else 0.0, sum(length for _, _, length in legend))
+    width = max(picture.width, words) + 2 * _MARGIN
+    height = picture.height + top + _LEGEND + 2 * _MARGIN
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width:.0f} {height:.0f}" width="{width:.0f}"'
         f' height="{height:.0f}" role="img" aria-label="{title}">',
@@ -73,9 +76,9 @@ def draw(graph: Graph) -> str:
         '<defs><marker id="head" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="7" markerHeight="7"'
         ' orient="auto"><path class="head" d="M0 0.5 8 4 0 7.5z"/></marker></defs>',
         f'<rect class="page" width="{width:.0f}" height="{height:.0f}" rx="8"/>',
-        f'<text class="name" x="{_MARGIN}" y="{_MARGIN + 12}">{title}</text>',
+        *shown,
         # In the middle of a page that its title or legend made wider.
-        f'<g transform="translate({(width - picture.width) / 2:.1f} {_MARGIN + _TITLE})">',
+        f'<g transform="translate({(width - picture.width) / 2:.1f} {_MARGIN + top})">',
         *(picture.edge(edge, source, target) for source, target, edge in edges),
         *(part for call in graph.calls for part in picture.box(call, graph)),
         "</g>",
@@ -104,7 +107,8 @@ class _Picture:
         state, took, tokens = labels.state(call, graph.run), labels.seconds(call.duration), labels.tokens(call)
         facts = [labels.model(call), labels.place(call), tokens, labels.cost(call), took, state]
         told = "\n".join([f"{call.number} {labels.function(call)}", *filter(None, facts)])
-        yield f'<g transform="translate({x:.1f} {y:.1f})"><title>{_text(told)}</title>'
+        yield f'<g class="call" id="box-{call.number}" transform="translate({x:.1f} {y:.1f})">'
+        yield f"<title>{_text(told)}</title>"
         yield f'<rect class="box" width="{_WIDTH}" height="{_HEIGHT}" rx="7"/>'
         yield f'<rect class="{_class(state)}" x="0" y="8" width="4" height="{_HEIGHT - 16}" rx="2"/>'
         yield f'<text class="name" x="14" y="21">{_text(_titled(call, _LETTERS - 2 - len(took)))}</text>'
