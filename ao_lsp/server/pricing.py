@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timezone
 from functools import cache, lru_cache
 from typing import Any
@@ -25,6 +25,8 @@ KINDS = ("llm", "embedding")
 
 _PROVIDERS = {"bedrock": "aws", "xai": "x-ai", "ollama": None}
 """Ours → that of the list, where the two differ."""
+
+_USAGE = ("input_tokens", "cache_read_tokens", "cache_write_tokens", "output_tokens")
 
 _OTHER_UNITS = ("/audio/", "/images/")
 
@@ -59,8 +61,13 @@ def price(spent: Spent) -> float | None:
         return None
     if spent.output_tokens is None and spent.kind != "embedding":
         return None
-    minute = spent.started // _PRICES_KEPT_S * _PRICES_KEPT_S
-    return _price(replace(spent, origin="live", started=minute))
+    return _price(
+        spent.provider or "",
+        spent.url,
+        (spent.served_model, spent.model),
+        (spent.input_tokens, spent.cached_tokens, spent.cache_write_tokens, spent.output_tokens),
+        spent.started // _PRICES_KEPT_S * _PRICES_KEPT_S,
+    )
 
 
 def total(spent: Iterable[Spent]) -> Cost:
@@ -89,33 +96,29 @@ def told(cost: Cost) -> str:
 
 
 @lru_cache(maxsize=1 << 16)
-def _price(spent: Spent) -> float | None:
+def _price(
+    provider: str, url: str, models: tuple[str | None, ...], tokens: tuple[int | None, ...], started: float
+) -> float | None:
     calculate = _calculate()
-    if calculate is None or any(part in spent.url for part in _OTHER_UNITS):
+    if calculate is None or any(part in url for part in _OTHER_UNITS):
         return None
-    usage = {
-        "input_tokens": spent.input_tokens,
-        "cache_read_tokens": spent.cached_tokens,
-        "cache_write_tokens": spent.cache_write_tokens,
-        "output_tokens": spent.output_tokens,
-    }
+    usage = dict(zip(_USAGE, tokens, strict=True))
     try:
-        at = datetime.fromtimestamp(spent.started, timezone.utc)
+        at = datetime.fromtimestamp(started, timezone.utc)
     except (OverflowError, OSError, ValueError):  # a clock that is out of its mind
         return None
-    for model in dict.fromkeys((spent.served_model, spent.model)):
+    for model in dict.fromkeys(models):
         if model:
-            found = calculate(usage, model, _asked(spent), at)
+            found = calculate(usage, model, _asked(provider, url), at)
             if found is not None:
                 return found
     return None
 
 
-def _asked(spent: Spent) -> dict[str, Any] | None:
+def _asked(provider: str, url: str) -> dict[str, Any] | None:
     """Whose prices they are: a provider that we know by its host, else whoever the list has at that host."""
-    provider = spent.provider or ""
     if provider.endswith("-compatible") or not provider:
-        return {"provider_api_url": spent.url}
+        return {"provider_api_url": url}
     name = _PROVIDERS.get(provider, provider)
     return {"provider_id": name} if name else None
 

@@ -31,7 +31,7 @@ async def test_every_editor_sees_what_was_recorded_at_the_calls_of_its_file(agen
         }
         assert await user.hints(uri) == {PLAN: "→ output of c1", SEARCH: "→ output of c3"}
         hover = await user.hover(uri, PLAN)
-        for part in ("plan", "gpt-5", "7 tokens in, 3 out", "output of c1", "user", "c1", "agent.py:14"):
+        for part in ("plan", "gpt-5", "7 tokens in, 3 out", "$0.0001", "output of c1", "user", "c1", "agent.py:14"):
             assert part in hover
         assert "← 1 plan" in await user.hover(uri, SEARCH)
         assert await user.hover(uri, 1) == ""

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from ao_lsp.server import graph
+from ao_lsp.server import graph, pricing
 from ao_lsp.server.model import Edit
 from ao_lsp.server.store import Arrival, StoreError, writing
 from ao_lsp.server.store.schema import MIGRATIONS, migrate
@@ -322,6 +322,36 @@ async def test_edits_of_a_database_from_before_there_were_versions_are_the_first
         assert [(edit.content, edit.version) for edit in await store.edits("run1")] == [("newer", 2)]
         await store.delete_runs(["run1"])
         assert await store.edits("run1") == []
+    finally:
+        await store.close()
+
+
+async def test_calls_from_before_cached_tokens_were_kept_have_the_price_of_all_tokens(path: str) -> None:
+    os.makedirs(os.path.dirname(path))
+    with closing(sqlite3.connect(path)) as db:
+        for statement in (*MIGRATIONS[0], *MIGRATIONS[1], *MIGRATIONS[2], "PRAGMA user_version = 3"):
+            db.execute(statement)
+        db.execute("INSERT INTO sessions (id, created) VALUES ('s', 1.0)")
+        db.execute(
+            """INSERT INTO runs (id, session, name, argv, target, options, cwd, python, python_version, env, started)
+            VALUES ('run1', 's', 'a', '[]', '["script", "a"]', '[]', '/', '', '', '{}', 1.0)"""
+        )
+        db.execute(
+            """INSERT INTO calls (run, id, kind, url, endpoint, stack, lineage, origin, started, provider, model,
+            status, input_tokens, output_tokens)
+            VALUES ('run1', 'c1', 'llm', 'https://api.openai.com/v1/chat/completions',
+            '/v1/chat/completions', '[]', '""', 'live', 1.7e9, 'openai', 'gpt-4o', 'ok', 1000, 100)"""
+        )
+        db.commit()
+    store = await open_store(path)
+    try:
+        graph = await store.graph("run1")
+        assert graph is not None
+        (call,) = graph.calls
+        assert (call.input_tokens, call.cached_tokens, call.served_model) == (1000, None, None)
+        assert pricing.cost(call.spent) == pytest.approx(0.0035)
+        (summary,) = await store.summaries(["run1"])
+        assert summary.spent == (call.spent,)
     finally:
         await store.close()
 

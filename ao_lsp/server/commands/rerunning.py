@@ -102,12 +102,12 @@ async def _written(core: Core, planned: _Planned, policy: Policy) -> tuple[str, 
 async def _plan(core: Core, _: Caller, params: PlanParams) -> Json:
     planned = await _planned(core, params.run, params.from_, params.python)
     if params.dry_run:
-        return planned.as_json()
+        return await asyncio.to_thread(planned.as_json)
     run, path = await _written(core, planned, params.policy)
     parent = planned.graph.run
     obstacle = restart.obstacle(parent, planned.python)
     return {
-        **planned.as_json(),
+        **await asyncio.to_thread(planned.as_json),
         "run": run,
         "plan": path,
         "argv": rerun.command(parent, planned.python),
@@ -133,7 +133,12 @@ async def _rerun(core: Core, caller: Caller, params: RerunParams) -> Json:
             with suppress(OSError):
                 os.unlink(path)
             raise CommandError("conflict", f"the program cannot be started in {parent.cwd}: {error.strerror}") from None
-        answer = {**planned.as_json(), "run": run, "pid": started.process.pid, "log": started.log}
+        answer = {
+            **await asyncio.to_thread(planned.as_json),
+            "run": run,
+            "pid": started.process.pid,
+            "log": started.log,
+        }
         if not params.wait:
             return answer
         await follow(started, changes, len(planned.entries), caller.progress)

@@ -103,7 +103,7 @@ def _head(call: Call, record: Record, to: Words) -> str:
     took = labels.seconds(call.duration)
     if call.streamed and call.first_byte is not None and took:
         took += f" (first byte after {labels.seconds(call.first_byte)})"
-    second = words.joined([to.plain(labels.model(call)), spent, cost, took, labels.state(call, record.run)])
+    second = words.joined([to.plain(labels.model(call)), spent, to.plain(cost), took, labels.state(call, record.run)])
     return f"{first}  \n{second}" if to.markdown else f"{first}\n{second}"
 
 
