@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from typing import Any, Protocol
 
     from ao_lsp.runner.gateway import Gateway
+    from ao_lsp.runner.order import Order, Turn
     from ao_lsp.runner.places import Place
     from ao_lsp.runner.replay import Entry, Plan
 
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
         def post(self, event: dict[str, Any], **parts: bytes) -> None: ...
         def begins(self, recorded: str | None, call: str, at: float) -> None: ...
         def refusal(self, request_hash: str, site: Place | None, url: str) -> str: ...
+        def note(self, message: str) -> None: ...
 
 
 keep(__name__)
@@ -73,6 +75,8 @@ class Call:
         self._pieces: list[bytes] = []
         self._escrow = escrow.current()
         self._over = _thread.allocate_lock()
+        self._turn: Turn | None = None
+        self._order: Order | None = None
 
     def start(self, headers: list[tuple[str, str]], body: bytes, given: Any = None) -> None:
         """The request is known: decide what happens to it, and say that it has begun. `given` is what the
@@ -88,6 +92,9 @@ class Call:
             entry = plan.match(hashed, site_key(site), strand, stack)
             if entry is not None and entry.action != "live":
                 self.entry = entry
+                if entry.turn is not None and plan.order is not None:
+                    self._turn, self._order = entry.turn, plan.order
+                    self._order.began(self._turn)
             if entry is None:
                 self.refused = self._recorder.refusal(hashed, site, self._url)
         self._recorder.begins(entry.call if entry else None, self.id, self._started)
@@ -127,6 +134,31 @@ class Call:
         if self._gateway is not None and not self.refused and action in ("live", "input"):
             self._gateway.expect(hashed if sent is body else hash_of(self._method, self._url, sent))
 
+    # -- whose turn it is, where calls are replayed side by side
+
+    @property
+    def turn(self) -> tuple[Order, Turn] | None:
+        """What it waits for before it receives anything more; None where it need not wait."""
+        if self._turn is None or self._order is None or self._turn.received >= len(self._turn.times):
+            return None
+        return self._order, self._turn
+
+    def wait(self) -> None:
+        """Wait for this call's turn, in a thread. Its whole response counts as received then, unless that is
+        a stream."""
+        try:
+            turn = self.turn
+            if turn is not None:
+                turn[0].wait(turn[1])
+                self.take()
+        except Exception as error:
+            self._recorder.note(f"a call is answered out of its turn: {error!r}")
+
+    def take(self) -> None:
+        """It is this call's turn."""
+        if self._turn is not None and self._order is not None and len(self._turn.times) == 1:
+            self._order.advance(self._turn)
+
     # -- the response
 
     def answered(self, status: int, headers: list[tuple[str, str]]) -> None:
@@ -149,6 +181,8 @@ class Call:
         if self._first_byte is None:
             self._first_byte = now
         self._pieces.append(chunk)
+        if self._turn is not None and self._order is not None and self._turn.received < len(self._turn.times) - 1:
+            self._order.advance(self._turn)
         self._chunks.append([len(chunk), round(now, 6)])
 
     def finished(self, complete: bool = True) -> None:
@@ -171,6 +205,8 @@ class Call:
     def _end(self, status: str, error: dict[str, Any] | None, complete: bool) -> None:
         if not self._over.acquire(blocking=False):
             return
+        if self._turn is not None and self._order is not None:
+            self._order.end(self._turn)
         self._recorder.post(
             {
                 "type": "call.end",

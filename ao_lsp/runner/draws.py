@@ -51,7 +51,7 @@ class Draws:
         self._fork = plan.header.get("fork_call")
         for event in plan.draws:
             if event.get("seed"):
-                self._seeds[event.get("call")] = bytes.fromhex(event["seed"])
+                self._seeds.setdefault(event.get("call"), bytes.fromhex(event["seed"]))
             for *key, values in event.get("values") or ():
                 self._recorded.setdefault(tuple(key), deque()).extend(values)
             if event.get("clock") and self.behind == 0.0:

@@ -217,6 +217,8 @@ class Recorder:
         self._known_child = False
         if self._draws is not None:
             self._draws.forked()
+        if self.plan is not None:
+            self.plan.order = None  # of the parent's calls
         self._outbox.forked(os.urandom(4).hex())
 
 

@@ -10,6 +10,7 @@ import _thread
 from _collections import deque
 
 from ao_lsp import protocol
+from ao_lsp.runner import order
 from ao_lsp.taint.kept import keep
 
 TYPE_CHECKING = False
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from typing import Any
 
+    from ao_lsp.runner.order import Turn
     from ao_lsp.runner.places import Place
 
 keep(__name__)
@@ -25,8 +27,9 @@ keep(__name__)
 class Entry:
     """One recorded call of a plan."""
 
-    __slots__ = ("action", "call", "chunks", "headers", "lineage", "number", "request", "request_hash", "response",
-                 "site", "stack", "status", "used")  # fmt: skip
+    __slots__ = ("action", "after", "call", "chunks", "ended", "headers", "lineage", "number", "request",
+                 "request_hash", "response", "site", "stack", "started", "status", "streamed", "turn",
+                 "used")  # fmt: skip
 
     def __init__(self, header: dict[str, Any], parts: dict[str, bytes]) -> None:
         self.call: str = header["call"]
@@ -39,6 +42,11 @@ class Entry:
         self.status: int = header.get("http_status") or 0
         self.headers: list[tuple[str, str]] = [(name, value) for name, value in header.get("headers") or ()]
         self.chunks: list[int] = [length for length, _ in header.get("chunks") or ()]
+        self.after: list[float] = [seconds or 0.0 for _, seconds in header.get("chunks") or ()]
+        self.started: float = header.get("started") or 0.0
+        self.ended: float = self.started + (header.get("duration") or 0.0)
+        self.streamed = bool(header.get("streamed"))
+        self.turn: Turn | None = None
         self.response = parts.get("response", b"")
         self.request = parts.get("request", b"")
         self.used = False
@@ -68,6 +76,7 @@ class Plan:
         self.draws = draws
         self.policy: str = header.get("policy") or "live"
         self._matching = _thread.allocate_lock()
+        self.order = order.of(entries)
         # Entries in recorded order by what is asked for, so that a call finds its own among ten thousand at once.
         self._by: dict[tuple[Any, ...], deque[Entry]] = {}
         # How many entries there are of the same lines.

@@ -106,6 +106,9 @@ def _recorded(entry: PlanEntry) -> dict[str, protocol.Json]:
         "lineage": call.lineage,
         "action": entry.action,
         "number": call.number,
+        "started": call.started,
+        "duration": call.duration,
+        "streamed": call.streamed,
     }
 
 

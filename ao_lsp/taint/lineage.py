@@ -18,6 +18,7 @@ from ao_lsp.taint.state import FORKS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Any
 
 keep(__name__)
@@ -100,6 +101,16 @@ def leave(thread: int, outer: Strand | None = None) -> None:
         _threads.pop(thread, None)
     else:
         _threads[thread] = outer
+    for told in _told:
+        told(thread)
+
+
+_told: list[Callable[[int], object]] = []
+
+
+def on_leave(told: Callable[[int], object]) -> None:
+    """Call `told` with the number of each thread in which a strand is over."""
+    _told.append(told)
 
 
 def in_thread(thread: int) -> Strand | None:

@@ -165,6 +165,9 @@ async def test_the_plan_file_is_as_the_wire_document_says(tmp_path: Path) -> Non
         "lineage": "MainThread/",
         "action": "replay",
         "number": 1,
+        "started": 1001.0,
+        "duration": 0.5,
+        "streamed": False,
     }
     answer = {"http_status": 200, "headers": [["content-type", "text/plain"]], "chunks": [[4, 0.5]], "error": None}
     assert rest[0][0] == {**recorded, **answer, "parts": [["response", 11]]}

@@ -95,7 +95,7 @@ class _Methods:
             connection = self._recorded(call, connector, req)
             if connection is not None:
                 exchange.recording = connection
-                return Watched(Ready(connection), exchange.connected, exchange.unconnected)
+                return Watched(Ready(call, lambda: connection), exchange.connected, exchange.unconnected)
             if call.entry is not None:
                 self._edit(req, call.entry.request)
             return Watched(_connect(connector, req, *args, **kwargs), exchange.connected, call.failed)

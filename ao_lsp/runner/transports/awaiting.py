@@ -97,14 +97,18 @@ class Watched:
 
 @unseen_methods
 class Ready:
-    """An awaitable that has its result, but lets the other tasks run once before it gives it, as a
-    call over the network would."""
+    """Awaits the turn of a replayed `call` (order.py), and gives what `made` returns then. Lets the other tasks run
+    once before, as a call over the network would."""
 
-    def __init__(self, result: Any) -> None:
-        self._result = result
+    def __init__(self, call: Call, made: Callable[[], Any]) -> None:
+        self._call = call
+        self._made = made
         # A bare yield means "again, please" to asyncio, and nothing to other event loops.
         asyncio = sys.modules.get("asyncio")
-        self._yielded = asyncio is None or asyncio._get_running_loop() is None
+        self._loop = asyncio._get_running_loop() if asyncio is not None else None
+        self._yielded = self._loop is None
+        self._steps: Any = None
+        self._waiting: Any = None
 
     def __await__(self) -> Ready:
         return self
@@ -112,7 +116,60 @@ class Ready:
     def __iter__(self) -> Ready:
         return self
 
-    def __next__(self) -> None:
-        if self._yielded:
-            raise StopIteration(self._result)
-        self._yielded = True
+    def __next__(self) -> Any:
+        if not self._yielded:
+            self._yielded = True
+            return None
+        while self._steps is not None or self._waits():
+            try:
+                return next(self._steps)
+            except StopIteration:
+                self._steps = None
+        self._call.take()
+        raise StopIteration(self._made())
+
+    def send(self, _: Any) -> Any:
+        return self.__next__()
+
+    def _waits(self) -> bool:
+        """Whether there is something to wait for; then it is in `_steps`."""
+        turn = self._call.turn
+        if turn is None or self._loop is None:
+            return False
+        order, mine = turn
+        loop, future = self._loop, self._loop.create_future()
+
+        def wake() -> None:
+            loop.call_soon_threadsafe(done)
+
+        def done() -> None:
+            if not future.done():
+                future.set_result(None)
+
+        happened = order.happened
+        asked = order.ask(mine, wake)
+        if asked is None:
+            return False
+        self._waiting, seconds = asked
+
+        def late() -> None:
+            if not future.done():
+                order.expired(asked[0], happened)
+                done()
+
+        timer = loop.call_later(seconds, late)
+        future.add_done_callback(lambda _: timer.cancel())
+        self._steps = future.__await__()
+        return True
+
+    def throw(self, *error: Any) -> Any:
+        if self._waiting is not None:
+            self._waiting.wake = None
+        raised = error[0] if len(error) == 1 else error[1]
+        self._call.failed(raised)
+        raise raised
+
+    def close(self) -> None:
+        if self._waiting is not None:
+            self._waiting.wake = None
+        self._call.failed(GeneratorExit())

@@ -152,6 +152,7 @@ class _Transport:
             return self._inner.handle_request(request)
         entry = call.entry
         if entry is not None and entry.action != "input":
+            call.wait()
             return library.replayed(call, entry, request)
         if call.refused:
             error = library.refusal(call, request)
@@ -213,7 +214,7 @@ class _Pieces:
         self._call = call
 
     def __iter__(self) -> Iterator[bytes]:
-        return _TeeIterator(iter(self._pieces), self._call)
+        return _TeeIterator(_InTurn(iter(self._pieces), self._call), self._call)
 
     def __aiter__(self) -> Any:
         return _AsyncPieces(iter(self._pieces), self._call)
@@ -225,14 +226,34 @@ class _Pieces:
         self._call.finished(complete=False)
 
 
+@unseen_methods
+class _InTurn:
+    """Pieces that wait for those of other streams which came before them."""
+
+    def __init__(self, pieces: Iterator[bytes], call: Call) -> None:
+        self._pieces = pieces
+        self._call = call
+
+    def __iter__(self) -> _InTurn:
+        return self
+
+    def __next__(self) -> bytes:
+        if self._call.turn is not None:
+            self._call.wait()
+        return next(self._pieces)
+
+
 class _AsyncPieces:
     def __init__(self, pieces: Iterator[bytes], call: Call) -> None:
         self._pieces = _TeeIterator(pieces, call)
+        self._call = call
 
     def __aiter__(self) -> _AsyncPieces:
         return self
 
     async def __anext__(self) -> bytes:
+        if self._call.turn is not None:
+            await Ready(self._call, lambda: None)
         try:
             return next(self._pieces)
         except StopIteration:
@@ -256,7 +277,7 @@ class _AsyncTransport:
             return self._inner.handle_async_request(request)
         entry = call.entry
         if entry is not None and entry.action != "input":
-            return Ready(library.replayed(call, entry, request))
+            return Ready(call, lambda: library.replayed(call, entry, request))
         if call.refused:
             error = library.refusal(call, request)
             call.failed(error)

@@ -68,12 +68,17 @@ def patch(module: ModuleType, recorder: Recorder) -> Callable[[], None]:
                 recorder.note(f"a tool call was not replayed: {failure!r}")
                 call.entry = None
             else:
-                call.answered(entry.status, entry.headers)
-                call.received(entry.response)
-                call.finished()
-                if isinstance(result, BaseException):
-                    raise result
-                return Ready(result)
+
+                @unseen
+                def given() -> Any:
+                    call.answered(entry.status, entry.headers)
+                    call.received(entry.response)
+                    call.finished()
+                    if isinstance(result, BaseException):
+                        raise result
+                    return result
+
+                return Ready(call, given)
         elif entry is not None:
             try:
                 changed = _with_arguments(asked, entry.request)

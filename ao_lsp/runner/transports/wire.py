@@ -174,6 +174,7 @@ def _reason(status: int) -> bytes:
 @unseen
 def recorded(response_class: Any, call: Call, entry: Entry, method: str) -> Any:
     """The recorded response of `call`, its head read, as an object of `response_class`."""
+    call.wait()
     response = response_class(RecordedSocket(entry), method=method)
     response.begin()
     watch(response, call)
