@@ -19,9 +19,15 @@ def make_edit(call: Call, exchange: Exchange, field: EditField, content: str) ->
     if field == "input":
         body = providers.edited_request(call.endpoint, exchange.request_headers, exchange.request, content)
         return Edit(call.run, call.id, field, time.time(), content, body)
-    if exchange.response is None:
-        raise providers.EditError("this call got no response, so there is no output to edit")
-    body, headers, chunks = providers.edited_response(
-        call.endpoint, exchange.response_headers, exchange.response, exchange.chunks, content
-    )
-    return Edit(call.run, call.id, field, time.time(), content, body, headers, chunks)
+    if exchange.response is None or is_failed(call, exchange):
+        made = providers.made_response(call.endpoint, call.url, exchange.request_headers, exchange.request, content)
+    else:
+        made = providers.edited_response(
+            call.endpoint, exchange.response_headers, exchange.response, exchange.chunks, content
+        )
+    return Edit(call.run, call.id, field, time.time(), content, *made)
+
+
+def is_failed(call: Call, exchange: Exchange) -> bool:
+    """Whether a call got no output. An edit is its first: the program gets it with status 200."""
+    return providers.failed(call.endpoint, call.http_status, exchange.response_headers, exchange.response)

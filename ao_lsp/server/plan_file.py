@@ -81,7 +81,9 @@ def _frame(
     recorded = {**_recorded(entry), **({"stack": _lists(lines)} if lines else {})}
     if entry.action == "edited":
         edit = edits[call.id, "output"]
-        answer = {"http_status": call.http_status, "headers": _lists(edit.headers), "chunks": _lists(edit.chunks)}
+        # What failed gets an answer by being edited.
+        status = 200 if call.http_status is None or call.http_status >= 400 else call.http_status
+        answer = {"http_status": status, "headers": _lists(edit.headers), "chunks": _lists(edit.chunks)}
         return protocol.frame({**recorded, **answer, "error": None}, response=edit.body)
     if entry.action == "input":
         return protocol.frame(recorded, request=edits[call.id, "input"].body)

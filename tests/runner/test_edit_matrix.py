@@ -144,3 +144,49 @@ def test_a_text_is_made_tool_calls_and_a_program_gets_them_whole_and_streamed(
     edit("last", 2, "output", json.dumps(whole))
     found = programs.rerun("last", env=model_server.env).splitlines()
     assert found == [*expected, expected[0], expected[2]]
+
+
+FAILING = """
+    import anthropic, openai
+
+    client, claude = openai.OpenAI(max_retries=0), anthropic.Anthropic(max_retries=0)
+    ask = [{"role": "user", "content": "x"}]
+
+
+    def chat(model):
+        return client.chat.completions.create(model=model, messages=ask).choices[0].message.content
+
+
+    def responses_stream(model):
+        with client.responses.stream(model=model, input="x") as stream:
+            for _ in stream:
+                pass
+            return stream.get_final_response().output_text
+
+
+    def messages_stream(model):
+        with claude.messages.stream(model=model, max_tokens=9, messages=ask) as stream:
+            return "".join(stream.text_stream)
+
+
+    for call in (chat, responses_stream, messages_stream):
+        for model in ("fail-429", "fail-drop", "fail-event"):
+            try:
+                print(call(model))
+            except (openai.APIError, anthropic.APIError, RuntimeError) as error:  # RuntimeError: no end of a stream
+                print("Error", type(error).__name__)
+"""
+
+
+def test_calls_that_failed_in_any_way_succeed_with_what_they_are_given(
+    programs: Programs, model_server: ModelServer
+) -> None:
+    out, _ = programs.record(FAILING, env=model_server.env)
+    assert all(line.startswith("Error") for line in out.splitlines())
+    run, asked = graph()["run"]["id"], len(model_server.requests)
+    count = len(out.splitlines())
+    for number in range(1, count + 1):
+        edit(run, number, "output", f"answer {number}")
+    assert programs.rerun(run, env=model_server.env) == "".join(f"answer {n}\n" for n in range(1, count + 1))
+    assert len(model_server.requests) == asked
+    assert set(column(graph(), "status")) == {"ok"}

@@ -243,3 +243,50 @@ def test_a_very_long_text_is_streamed_in_pieces_that_are_not_too_many() -> None:
     said = [chunk.choices[0].delta.content or "" for chunk in chunks if chunk.choices]
     assert "".join(said) == text
     assert 100 < len(said) < 6000
+
+
+# -- calls that failed
+
+FAILED_STREAMS = {
+    "chat": (recorded.CHAT, {"stream": True}),
+    "completions": (recorded.COMPLETIONS, {"stream": True}),
+    "responses": (recorded.RESPONSES, {"stream": True}),
+    "messages": (recorded.MESSAGES, {"stream": True}),
+    "gemini": (recorded_natively.GEMINI_STREAM, {}),
+    "ollama": (recorded_natively.OLLAMA, {}),
+    "generate": (recorded_natively.OLLAMA_GENERATE, {}),
+    "converse": (recorded_natively.CONVERSE_STREAM, {}),
+}
+FAILED = {
+    **{f"{name} stream": asked for name, asked in FAILED_STREAMS.items()},
+    **{name: (path, {"stream": False}) for name, (path, _) in FAILED_STREAMS.items()},
+    "gemini": (recorded_natively.GEMINI, {}),
+    "converse": (recorded_natively.CONVERSE, {}),
+}
+
+
+@pytest.mark.parametrize("name", list(FAILED))
+def test_a_call_that_failed_can_be_given_an_output_as_its_api_would_say_it(name: str) -> None:
+    path, more = FAILED[name]
+    request = json.dumps({"model": "m-1", **more}).encode()
+    url = f"https://x{path}" + ("?alt=sse" if "Generate" in path else "")
+    made, headers, chunks = providers.made_response(path, url, recorded.JSON, request, "It went well.")
+    said = providers.read_response(path, headers, made)
+    assert (said.text, said.streamed, said.error) == ("It went well.", name.endswith("stream"), None)
+    assert sum(length for length, _ in chunks) == len(made)
+
+
+@pytest.mark.parametrize("name", ["chat", "chat stream", "messages", "messages stream"])
+def test_a_call_that_failed_can_be_given_a_whole_response(name: str) -> None:
+    path, more = FAILED[name]
+    content = recorded.chat(None, [SEARCH]) if name.startswith("chat") else recorded.message(SEARCH_USE)
+    made, headers, _ = providers.made_response(path, "", recorded.JSON, json.dumps(more).encode(), json.dumps(content))
+    assert providers.read_response(path, headers, made).tool_calls[0].name == "search"
+    broken = json.dumps({"object": "chat.completion", "type": "message", "choices": 1, "content": 1})
+    with pytest.raises(providers.EditError, match="must"):
+        providers.made_response(path, "", recorded.JSON, b"{}", broken)
+
+
+def test_what_has_no_text_cannot_be_made_up() -> None:
+    with pytest.raises(providers.EditError, match="has no text"):
+        providers.made_response(recorded.EMBEDDINGS, "", recorded.JSON, b"{}", "x")

@@ -19,6 +19,7 @@ from lsprotocol import types as lsp
 from ao_lsp.server import editor_files, providers, refs
 from ao_lsp.server.commands import execute
 from ao_lsp.server.editor_files import EditOf
+from ao_lsp.server.edits import is_failed
 from ao_lsp.server.lsp import reruns, words
 from ao_lsp.server.lsp.dispatch import AnswerError
 from ao_lsp.server.lsp.documents import file_of
@@ -177,7 +178,7 @@ class Editing:
             CommandError: there is nothing.
         """
         exchange = await self._editor.core.store.exchange(call.run, call.id)
-        if exchange is None or (field == "output" and exchange.response is None):
+        if exchange is None:
             raise CommandError("refused", f"{words.call_name(call)} has no {field} to edit")
         found = await asyncio.to_thread(_recorded, call, exchange, field)
         if found is None:
@@ -190,6 +191,8 @@ def _recorded(call: Call, exchange: Exchange, field: EditField) -> str | None:
     if field == "input":
         whole = bodies.parsed(bodies.decoded(exchange.request_headers, exchange.request))
     else:
+        if is_failed(call, exchange):  # there is nothing yet, and may be something
+            return ""
         headers, body = exchange.response_headers, exchange.response or b""
         said = providers.read_response(call.endpoint, headers, body)
         if said.text is not None and not said.tool_calls:

@@ -7,7 +7,7 @@ functions that make an edit raise, `EditError`, with a reason for the user.
 
 from __future__ import annotations
 
-from ao_lsp.server.providers.editing import edited_request, edited_response
+from ao_lsp.server.providers.editing import edited_request, edited_response, failed, made_response
 from ao_lsp.server.providers.reading import fields, read_request, read_response, whole_response
 from ao_lsp.server.providers.shape import EditError, Message, Request, Response, ToolCall
 
@@ -19,7 +19,9 @@ __all__ = [
     "ToolCall",
     "edited_request",
     "edited_response",
+    "failed",
     "fields",
+    "made_response",
     "read_request",
     "read_response",
     "whole_response",

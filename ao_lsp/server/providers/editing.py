@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterable
 
 from ao_lsp.server.model import Chunks, Headers
+from ao_lsp.server.providers import blank, endings, inputs, multipart
 from ao_lsp.server.providers import body as bodies
-from ao_lsp.server.providers import endings, inputs, multipart
 from ao_lsp.server.providers import endpoint as endpoints
 from ao_lsp.server.providers.reading import whole_response
 from ao_lsp.server.providers.shape import EditError, Json, Shape, error_of
@@ -38,14 +38,7 @@ def edited_response(
     shape = known.shape
     if error_of(recorded) and not shape.is_response(recorded):
         raise EditError("this call failed: it has no output to edit")
-    given = _whole(shape, content, recorded)
-    if given is None:
-        response = shape.with_text(recorded, content)
-    elif given == recorded:
-        response = given
-    else:
-        response = endings.settled({**_envelope(recorded, given), **given}, recorded)
-        shape.check(response)
+    response = _changed(shape, recorded, content)
     framing = endpoints.framing(endpoint, headers)
     if framing is None:
         spoken = bodies.parsed(bodies.decoded(headers, body)) is None  # a response that is nothing but its text
@@ -55,6 +48,53 @@ def edited_response(
     pieces = framing.pieces(shape.split(response, old))
     made = b"".join(pieces)
     return made, bodies.refitted(headers, len(made)), _paced([len(piece) for piece in pieces], chunks)
+
+
+def failed(endpoint: str, status: int | None, headers: Headers, body: bytes | None) -> bool:
+    """Whether a call got no output: no response (`body` None), an HTTP error, or a stream that ended in one."""
+    if body is None or status is None or status >= 400:
+        return True
+    found = whole_response(endpoint, headers, body)
+    return isinstance(found, dict) and bool(found.get("error"))
+
+
+def made_response(
+    endpoint: str, url: str, headers: Headers, request: bytes, content: str
+) -> tuple[bytes, Headers, Chunks]:
+    """The response that says `content` to a call that failed, as `edited_response` gives it. `headers` are the
+    request's: what it asked for says whether there is to be a stream.
+
+    Raises:
+        EditError: the program's SDK could not parse it, or its API has no text.
+    """
+    known, asked = endpoints.of_path(endpoint), bodies.parsed(bodies.decoded(headers, request))
+    asked = asked if isinstance(asked, dict) else {}
+    empty = blank.response(known.ending, endpoints.model(endpoint, asked)) if known else None
+    if known is None or empty is None:
+        raise EditError("this call failed, and its API has no text that could take the place of an output")
+    response = _changed(known.shape, empty, content)
+    made_headers = blank.headers(known.ending, url, known.streamed(asked))
+    framing = endpoints.framing(endpoint, made_headers)
+    pieces = framing.pieces(known.shape.split(response, [])) if framing else [bodies.packed(response)]
+    made = b"".join(pieces)
+    made_headers = (*made_headers, ("content-length", str(len(made))))
+    return made, made_headers, tuple((len(piece), 0.0) for piece in pieces)
+
+
+def _changed(shape: Shape, recorded: Json, content: str) -> Json:
+    """The response that `content` means in the place of the `recorded` one.
+
+    Raises:
+        EditError: see `edited_response`.
+    """
+    given = _whole(shape, content, recorded)
+    if given is None:
+        return shape.with_text(recorded, content)
+    if given == recorded:
+        return given
+    response = endings.settled({**_envelope(recorded, given), **given}, recorded)
+    shape.check(response)
+    return response
 
 
 def _whole(shape: Shape, content: str, recorded: Json) -> Json | None:
