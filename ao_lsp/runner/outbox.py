@@ -14,15 +14,17 @@ from __future__ import annotations
 
 import _socket
 import _thread
-import os
-import time
+from time import monotonic, time
 
-from ao_lsp import connect, paths, protocol
+from ao_lsp import connect, protocol
+from ao_lsp.runner.descriptors import Held
 from ao_lsp.taint.kept import keep
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
+
+    from ao_lsp.runner.spool_file import SpoolFile
 
 keep(__name__)
 
@@ -46,27 +48,32 @@ class Outbox:
         self._seq = 0
         self._kept: dict[int, bytes] = {}  # by seq: not acknowledged
         self._kept_bytes = 0
+        self._given_up = 1  # seq of the last event of which memory keeps no more than the number
         self._io = _thread.allocate_lock()  # held by whoever talks to the daemon or writes the file
         self._socket: _socket.socket | None = None
+        self._held: Held | None = None  # the socket's descriptor
         self._frames = protocol.Frames()
         self._greeted = False
         self._sent = 0  # seq of the last event that was handed to the socket
         self._pause = RECONNECT_S[0]
         self._due = 0.0  # when the next attempt to connect may be made
-        self._spool: int | None = None
+        self._spool: SpoolFile | None = None
         self._spooled = 0  # seq of the last event in the spool file
         self._overflowed = False
 
     def post(self, event: dict[str, Any], **parts: bytes) -> None:
-        """Hand over one event. Never raises for want of a daemon or of disk."""
-        self._append(event, parts)
-        # Not forever: the holder may be this very thread, interrupted by a signal handler. The event
-        # is kept, and goes with the next one.
-        if self._io.acquire(timeout=2 * STALL_S):
-            try:
-                self._flush()
-            finally:
-                self._io.release()
+        """Hand over one event. Raises nothing but an interrupt."""
+        try:
+            self._append(event, parts)
+            # Not forever: the holder may be this very thread, interrupted by a signal handler. The event
+            # is kept, and goes with the next one.
+            if self._io.acquire(timeout=2 * STALL_S):
+                try:
+                    self._flush()
+                finally:
+                    self._io.release()
+        except Exception:  # no memory, or a function that the program has put in the place of one that we call
+            pass
 
     def finish(self, last: dict[str, Any]) -> None:
         """Hand over the last event and what is left: to the daemon if it answers soon, else to the
@@ -76,18 +83,20 @@ class Outbox:
 
     def close(self) -> None:
         """The same without a last event: of a process that does not end the run."""
-        deadline = time.monotonic() + FINISH_S
+        deadline = monotonic() + FINISH_S
         held = self._io.acquire(timeout=FINISH_S)
         try:
             self._due = 0.0
             self._flush()
             while self._kept and self._socket is not None:
-                left = deadline - time.monotonic()
+                left = deadline - monotonic()
                 if left <= 0:
                     break
                 self._receive(left)
             if self._kept:
                 self._write_spool()
+        except Exception:  # as above
+            pass
         finally:
             self._close()
             if held:
@@ -97,14 +106,14 @@ class Outbox:
         """In a forked child: a stream of its own; the parent's connection is not ours."""
         self._close()
         if self._spool is not None:
-            os.close(self._spool)
+            self._spool.close()
         self.__init__(self.run, stream)  # type: ignore[misc]  # everything starts anew
 
     def _append(self, event: dict[str, Any], parts: dict[str, bytes]) -> None:
         with self._queue:
             self._seq = seq = self._seq + 1
             event["seq"] = seq
-            event.setdefault("at", time.time())
+            event.setdefault("at", time())
             framed = protocol.frame(event, **parts)
             self._kept[seq] = framed
             self._kept_bytes += len(framed)
@@ -118,13 +127,19 @@ class Outbox:
                 found.append((seq, framed))
             return found
 
+    def _first(self) -> int:
+        """The first kept event; where none is, the one that comes next."""
+        return min(self._kept, default=self._seq + 1)
+
     # -- the connection; with `_io` held
 
     def _flush(self) -> None:
-        if self._socket is None and not self._overflowed and time.monotonic() >= self._due:
+        if self._held is not None and not self._held.is_ours:
+            self._close()
+        if self._socket is None and not self._overflowed and monotonic() >= self._due:
             if not self._connect():
                 connect.start_without_waiting()
-            self._due = time.monotonic() + self._pause
+            self._due = monotonic() + self._pause
             self._pause = min(2 * self._pause, RECONNECT_S[1])
         self._send()
         self._receive(0)
@@ -139,15 +154,17 @@ class Outbox:
         if sock is None:
             return False
         try:
+            held = Held(sock.detach())
+            sock = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM, 0, held.fd)
             sock.settimeout(STALL_S)
             sock.sendall(connect.preamble("record", run=self.run, stream=self.stream))
         except Exception:
             sock.close()
             return False
-        self._socket, self._frames, self._greeted = sock, protocol.Frames(), False
+        self._socket, self._held, self._frames, self._greeted = sock, held, protocol.Frames(), False
         # Everything that was not acknowledged goes again; the daemon drops what it has.
         with self._queue:
-            self._sent = min(self._kept, default=self._seq + 1) - 1
+            self._sent = self._first() - 1
         return True
 
     def _send(self) -> None:
@@ -186,8 +203,12 @@ class Outbox:
                 return
             for head, payload in self._frames:
                 acknowledged = protocol.acknowledged(head, payload)
-                if acknowledged is not None:
-                    self._drop(acknowledged)
+                if acknowledged is None:
+                    continue
+                if acknowledged > self._sent:  # somebody else listens there
+                    self._close()
+                    return
+                self._drop(acknowledged)
         except protocol.ProtocolError:
             self._close()
 
@@ -205,64 +226,48 @@ class Outbox:
 
     def _drop(self, acknowledged: int) -> None:
         with self._queue:
-            for seq in [seq for seq in self._kept if seq <= acknowledged]:
+            # In their order, but for those that were appended while another was: these wait for the next time.
+            while (seq := next(iter(self._kept), acknowledged + 1)) <= acknowledged:
                 self._kept_bytes -= len(self._kept.pop(seq))
         if self._spool is not None and acknowledged >= self._spooled and not self._overflowed:
             self._remove_spool()
 
     def _close(self) -> None:
-        if self._socket is not None:
-            self._socket.close()
-            self._socket = None
+        if self._socket is not None and self._held is not None:
+            # Its descriptor may be the program's by now, who must not lose it.
+            self._socket.detach()
+            self._held.close()
+        self._socket = self._held = None
 
     # -- the spool file; with `_io` held
 
     def _write_spool(self) -> None:
         try:
+            if self._spool is not None and not self._spool.is_there:
+                self._spool.close()
+                self._spool = None
             if self._spool is None:
-                self._spool = self._open_spool()
-            for seq, framed in self._after(max(self._spooled, min(self._kept, default=1) - 1)):
-                _write_whole(self._spool, framed)
+                from ao_lsp.runner.spool_file import SpoolFile
+
+                self._spool, self._spooled = SpoolFile(self.run, self.stream), 0
+            known = self._spooled + 1 in self._kept
+            for seq, framed in self._after(self._spooled if known else max(self._spooled, self._first() - 1)):
+                self._spool.append(framed)
                 self._spooled = seq
             if self._kept_bytes > MAX_KEPT_BYTES:
                 self._overflowed = True
                 self._drop(self._spooled)
         except Exception:
             # Nowhere to put it (disk full, read-only home, a program that forbids it): keep what memory
-            # allows, drop the oldest.
+            # allows, give up the oldest; but not the first event, without which there is no run.
             with self._queue:
-                while self._kept and self._kept_bytes > MAX_KEPT_BYTES:
-                    self._kept_bytes -= len(self._kept.pop(min(self._kept)))
-
-    def _open_spool(self) -> int:
-        from fcntl import LOCK_EX, flock
-
-        folder = paths.secure_dir(paths.spool_dir())
-        path = os.path.join(folder, f"{self.run}-{self.stream}.spool")
-        spool = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
-        flock(spool, LOCK_EX)  # ours for as long as we live: the daemon leaves it alone until then
-        _write_whole(spool, connect.preamble("record", run=self.run, stream=self.stream))
-        self._spooled = 0
-        return spool
+                while self._kept_bytes > MAX_KEPT_BYTES and self._given_up < self._seq:
+                    self._given_up = seq = self._given_up + 1
+                    if seq in self._kept:
+                        self._kept_bytes -= len(self._kept[seq])
+                        self._kept[seq] = b""
 
     def _remove_spool(self) -> None:
-        if self._spool is None:
-            return
-        try:
-            os.unlink(os.path.join(paths.spool_dir(), f"{self.run}-{self.stream}.spool"))
-        except OSError:
-            pass
-        os.close(self._spool)
-        self._spool = None
-
-
-def _write_whole(fd: int, data: bytes) -> None:
-    """Append all of `data`, or nothing."""
-    start = os.lseek(fd, 0, os.SEEK_END)
-    view = memoryview(data)
-    try:
-        while view:
-            view = view[os.write(fd, view) :]
-    except OSError:
-        os.ftruncate(fd, start)
-        raise
+        if self._spool is not None:
+            self._spool.remove()
+            self._spool = None

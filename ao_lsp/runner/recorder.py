@@ -185,6 +185,15 @@ class Recorder:
     def _finish(self) -> None:
         if os.getpid() != self._process:
             return
+        try:
+            self._tell_what_is_left()
+        except Exception:  # no descriptors left, say: then the end is all there is to say
+            pass
+        self._outbox.finish({"type": "run.end", "at": time.time(), **self._outcome})
+        if self._options.json:
+            _write_outcome(self._options.json, {"run": self._run, **self._outcome})
+
+    def _tell_what_is_left(self) -> None:
         tracking = sys.modules.get("ao_lsp.taint.escrow")
         for lost in tracking.LOST[:10] if tracking is not None else ():
             self.note(f"tracking lost {lost}")
@@ -197,9 +206,6 @@ class Recorder:
             session_files.keep(self.session)
         if self._draws is not None:
             self._draws.flush()
-        self._outbox.finish({"type": "run.end", "at": time.time(), **self._outcome})
-        if self._options.json:
-            _write_outcome(self._options.json, {"run": self._run, **self._outcome})
 
     def _forking(self) -> None:
         self._forks += 1

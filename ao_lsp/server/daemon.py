@@ -13,6 +13,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import resource
 import signal
 import stat
 import sys
@@ -85,6 +86,17 @@ def _cut_loose() -> None:
     for number in (signal.SIGINT, signal.SIGQUIT, signal.SIGHUP):
         signal.signal(number, signal.SIG_DFL)
     signal.pthread_sigmask(signal.SIG_SETMASK, ())
+    # Nor are limits that a program has set for itself meant for us.
+    for limit in (
+        resource.RLIMIT_AS,
+        resource.RLIMIT_CPU,
+        resource.RLIMIT_DATA,
+        resource.RLIMIT_FSIZE,
+        resource.RLIMIT_NOFILE,
+    ):
+        hard = resource.getrlimit(limit)[1]
+        with suppress(OSError, ValueError):  # macOS has no "unlimited" number of descriptors
+            resource.setrlimit(limit, (hard, hard))
     os.chdir("/")
     os.umask(0o077)
     os.closerange(3, READY_FD)

@@ -40,6 +40,8 @@ class Spool:
         self._busy = asyncio.Lock()
         self._followed: dict[str, _Reading | None] = {}
         """Files whose writers live, by path; None where one cannot be read before it is whole."""
+        self._unreadable: set[str] = set()
+        """What has been complained of."""
 
     async def take_in(self) -> bool:
         """Take in what every file holds, and remove those whose writer is gone. Whether any file is left.
@@ -74,8 +76,11 @@ class Spool:
         except FileNotFoundError:
             return True
         except OSError as error:
-            log.warning("spool file %s: %s", path, error)
-            return False
+            # Nothing that waiting would help against: it is looked at again when something else happens.
+            if path not in self._unreadable:
+                self._unreadable.add(path)
+                log.warning("spool file %s: %s", path, error)
+            return True
         try:
             try:
                 fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -128,10 +128,14 @@ class _Library:
 def _choosing(original: Callable[..., Any], transport: Any, library: _Library) -> Callable[..., Any]:
     @unseen
     def _transport_for_url(self: Any, url: Any) -> Any:
-        from ao_lsp.runner.calls import kind_of
-
         chosen = original(self, url)
-        return chosen if kind_of("POST", str(url)) is None else transport(chosen, library)
+        try:
+            from ao_lsp.runner.calls import kind_of
+
+            return chosen if kind_of("POST", str(url)) is None else transport(chosen, library)
+        except Exception as error:
+            library.recorder.note(f"a call was not recorded: {error!r}")
+            return chosen
 
     return _transport_for_url
 
