@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import socket
+import sys
+from collections.abc import Iterator
 from typing import Any
 
+import genai_prices
 import pytest
 from genai_prices import data_snapshot
 
@@ -120,3 +123,28 @@ def test_prices_are_known_without_any_request(monkeypatch: pytest.MonkeyPatch) -
     pricing._price.cache_clear()
     assert pricing.cost(spent()) is not None
     assert not data_snapshot.get_snapshot().from_auto_update
+
+
+@pytest.fixture
+def anew() -> Iterator[None]:
+    """Prices as in a process that has not asked for any."""
+    for cached in (pricing._price, pricing._calculate):
+        cached.cache_clear()
+    yield
+    for cached in (pricing._price, pricing._calculate):
+        cached.cache_clear()
+
+
+@pytest.mark.usefixtures("anew")
+def test_without_the_list_every_cost_is_unknown(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "genai_prices", None)
+    assert pricing.cost(spent()) is None
+
+
+@pytest.mark.usefixtures("anew")
+def test_a_list_that_fails_makes_a_cost_unknown(monkeypatch: pytest.MonkeyPatch) -> None:
+    def failing(*_: object, **__: object) -> None:
+        raise TypeError("renamed")
+
+    monkeypatch.setattr(genai_prices, "calc_price", failing)
+    assert pricing.cost(spent()) is None
