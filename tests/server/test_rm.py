@@ -105,6 +105,7 @@ async def test_an_id_leads_out_of_no_folder(core: Core) -> None:
     outside = Path(paths.data_dir(), "kept.json")
     await record(core, "run1", "a", session="../kept")
     outside.write_text("{}")
+    Path(paths.session_dir()).mkdir()
     await do(core, "ao.rm", runs=["run1"])
     assert outside.exists()
 
