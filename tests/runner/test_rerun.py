@@ -108,6 +108,22 @@ def test_an_edit_of_a_rerun_and_a_rerun_of_that_keep_what_was_edited_before(
     # An unchanged rerun of the last one asks nobody.
     assert programs.rerun("last", env=model_server.env).splitlines() == out
     assert len(model_server.requests) == since + 1
+    # What was served edited before is edited again, where it was replayed.
+    edit("last", 1, "output", "go east")
+    assert programs.rerun("last", env=model_server.env).splitlines()[0] == "go east"
+    assert column(graph(), "origin") == ["edited", "replayed", "live", "live"]
+
+
+def test_of_equal_calls_the_one_that_is_edited_gets_the_edit(programs: Programs, model_server: ModelServer) -> None:
+    source = CHAIN[: CHAIN.index("    first =")] + "    for _ in range(3):\n        print(ask('the same'))\n"
+    out = programs.record(source, env=model_server.env)[0].splitlines()
+    run = graph()["run"]["id"]
+    for number in (1, 2, 3):
+        edit(run, number, "output", f"edited {number}")
+        expected = [f"edited {number}" if n == number else line for n, line in enumerate(out, 1)]
+        assert programs.rerun(run, env=model_server.env).splitlines() == expected
+        ask("ao.unedit", run=run, call=str(number))
+    assert len(model_server.requests) == 3
 
 
 def test_an_edited_input_of_a_replayed_call_is_sent_and_its_answer_is_what_a_rerun_of_the_rerun_replays(
