@@ -112,8 +112,7 @@ class Call:
                 "transport": self.transport,
                 "method": self._method,
                 "url": secrets.clean_url(self._url),
-                # Of a tool call no path: it must not be taken for that of a request.
-                "endpoint": path if self._url.startswith("http") else path[1:],
+                "endpoint": self._endpoint(path),
                 "headers": secrets.clean_headers(headers),
                 "request_hash": hashed,
                 "site": site,
@@ -158,6 +157,12 @@ class Call:
         """It is this call's turn."""
         if self._turn is not None and self._order is not None and len(self._turn.times) == 1:
             self._order.advance(self._turn)
+
+    def _endpoint(self, path: str) -> str:
+        """The path of a request; of another call something that is not taken for one."""
+        if self._kind == "http":
+            return f"{self._method} {path}"
+        return path if self._url.startswith("http") else path[1:]
 
     # -- the response
 
@@ -226,7 +231,10 @@ class Call:
 
 def kind_of(method: str, url: str) -> str | None:
     """Which kind of call a request is; None where it is none."""
-    return endpoints.kind_of(method, _split(url)[1])
+    _, path, query = _split(url)
+    if path.rstrip("/") == "/messages" and query.startswith("session_id="):
+        return None  # how MCP sends to servers that answer by events
+    return endpoints.kind_of(method, path)
 
 
 def hash_of(method: str, url: str, body: bytes) -> str:

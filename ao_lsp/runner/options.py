@@ -19,6 +19,7 @@ options:
   --no-taint         record calls, but do not track which values they came from
   --gateway          record what no patch reaches, too: children in other languages, clients with sockets of
                      their own; the variables by which SDKs find their hosts lead through a process of ours
+  --http             record the other HTTP requests of your code, too, as calls of tools
   --live | --strict | --ask
                      what a rerun does with a call that it has no recording of: make it (default),
                      fail, or ask on the terminal
@@ -44,7 +45,7 @@ class Options:
     """
 
     __slots__ = (
-        "arguments", "flags", "gateway", "json", "kind", "name", "policy", "program", "python", "rewrite",
+        "arguments", "flags", "gateway", "http", "json", "kind", "name", "policy", "program", "python", "rewrite",
         "server_python", "taint",
     )  # fmt: skip
 
@@ -58,6 +59,7 @@ class Options:
         self.rewrite: list[str] = []
         self.taint = True
         self.gateway = False
+        self.http = False
         self.policy: str | None = None
         self.json: str | None = None
         self.server_python: str | None = None
@@ -71,6 +73,8 @@ class Options:
             repeated.append("--no-taint")
         if self.gateway:
             repeated.append("--gateway")
+        if self.http:
+            repeated.append("--http")
         return repeated
 
 
@@ -109,6 +113,8 @@ def parse(arguments: list[str]) -> Options:
                 options.taint = False
             elif option == "--gateway":
                 options.gateway = True
+            elif option == "--http":
+                options.http = True
             elif option in ("--live", "--strict", "--ask"):
                 options.policy = option[2:]
             else:

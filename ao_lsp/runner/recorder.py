@@ -133,14 +133,25 @@ class Recorder:
             )
         self._outbox.post(event, **parts)
 
-    def call(self, transport: str, method: str, url: str) -> Call | None:
-        """A call of a model that is about to be made; None where the request is another one."""
+    def kind_of(self, method: str, url: str) -> str | None:
+        """Which kind of call a request may be; None where it is certainly none."""
         from ao_lsp.runner import calls
 
         kind = calls.kind_of(method, url)
+        return "http" if kind is None and self._options.http and url.startswith("http") else kind
+
+    def call(self, transport: str, method: str, url: str) -> Call | None:
+        """A call that is about to be made; None where the request is none."""
+        from ao_lsp.runner import calls
+
+        kind = self.kind_of(method, url)
         if kind is None:
             return None
         upstream = None if self.gateway is None else self.gateway.upstream(url)
+        if kind == "http":
+            from ao_lsp.runner import http_call
+
+            return http_call.HttpCall(self, transport, method, upstream or url) if http_call.is_asked_for() else None
         if upstream is None:
             return calls.Call(self, transport, method, url, kind)
         return calls.Call(self, transport, method, upstream, kind, self.gateway)

@@ -27,6 +27,20 @@ def is_secret(name: str) -> bool:
     return lowered in _SECRET_PARAMETERS or any(part in lowered for part in _SECRET)
 
 
+# Fields, of JSON or a form, in which services ask for and hand out what opens them.
+_SECRET_FIELD = (
+    rb"[\"'&?\s{,](access_token|refresh_token|id_token|client_secret|client_assertion|password|passwd|private_key"
+    rb"|secretaccesskey|api_key|apikey)[\"']?\s*[:=]"
+)
+
+
+def holds_secret(body: bytes) -> bool:
+    """Whether a body has a field that holds a secret by its name."""
+    import re
+
+    return re.search(_SECRET_FIELD, b"&" + body, re.IGNORECASE) is not None
+
+
 def clean_headers(headers: list[tuple[str, str]]) -> list[list[str]]:
     """`[name, value]` pairs, the values of secrets removed."""
     return [[name, REMOVED if is_secret(name) else value] for name, value in headers]

@@ -108,7 +108,7 @@ class Spent:
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One recorded call: of a model (`llm`, `embedding`) or of a tool (`mcp`).
+    """One recorded call: of a model (`llm`, `embedding`) of a tool (`mcp`), or another request (`http`).
 
     `number` is its 1-based place in its run, in order of start. `lineage` (opaque, from the
     runner) tells concurrent tasks apart. `response_hash` is of the body as received, None where

@@ -69,6 +69,7 @@ def test_embeddings_are_recorded_as_such(url: str) -> None:
         "http://localhost:11434/api/pull",
         "http://localhost:11434/api/tags",
         "https://functions.example/invoke",
+        "http://localhost:8000/messages/?session_id=0123",
         "https://bedrock-runtime.eu-west-1.amazonaws.com/model/m/count-tokens",
     ],
 )

@@ -9,11 +9,10 @@ from typing import Any, Protocol
 from ao_lsp.runner.calls import Call
 from ao_lsp.runner.gateway import http1, upstream
 from ao_lsp.runner.gateway.http1 import Out, Request
-from ao_lsp.runner.replay import Entry
+from ao_lsp.runner.replay import GATEWAY, Entry
 
-LINEAGE = "MainThread/gateway"
-"""The lineage of every call that is recorded here: they have no place in the user's code to be told apart by."""
-_TASK = LINEAGE.rpartition("/")[2]
+_TASK = GATEWAY.rpartition("/")[2]
+"""What makes it the lineage of the calls that are recorded here."""
 
 
 class Gateway(Protocol):

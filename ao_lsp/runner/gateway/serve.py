@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from ao_lsp.runner import calls, gateway, replay
 from ao_lsp.runner.calls import Call
-from ao_lsp.runner.gateway.exchange import LINEAGE, Connection, Reader
+from ao_lsp.runner.gateway.exchange import Connection, Reader
 from ao_lsp.runner.gateway.http1 import Request
 from ao_lsp.runner.outbox import Outbox
 
@@ -32,7 +32,7 @@ class Recording:
     tracks = False
 
     def __init__(self, about: dict[str, Any]) -> None:
-        self.plan = replay.load(f"/dev/fd/{gateway.PLAN_FD}", LINEAGE) if about["plan"] else None
+        self.plan = replay.load(f"/dev/fd/{gateway.PLAN_FD}", replay.GATEWAY) if about["plan"] else None
         self._policy: str = about.get("policy") or "live"
         self._first = {"type": "process.start", "run": about["run"], "parent_stream": about["parent_stream"]}
         self._said = False

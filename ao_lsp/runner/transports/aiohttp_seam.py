@@ -145,10 +145,8 @@ class _Methods:
     def _begun(self, req: Any) -> Call | None:
         """The call that a request is; None where it is none, is recorded by somebody above, or cannot be recorded."""
         try:
-            from ao_lsp.runner.calls import kind_of
-
             url = str(req.url)
-            if kind_of(req.method, url) is None or carried():
+            if self._recorder.kind_of(req.method, url) is None or carried():
                 return None
             headers = [(str(name), str(value)) for name, value in req.headers.items()]
             return begin(self._recorder, "aiohttp", req.method, url, headers, _bytes(getattr(req, self._body)))

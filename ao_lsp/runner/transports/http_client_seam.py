@@ -39,6 +39,14 @@ class Request:
         self.body: list[bytes] = []
         self.call: Call | None = None
 
+    @property
+    def has_more(self) -> bool:
+        """Whether a body is sent by hand, after the headers."""
+        for name, value in self.headers:  # generators cannot be hidden (taint/frames.py)
+            if name.lower() in ("content-length", "transfer-encoding") and value != "0":
+                return True
+        return self.method == "CONNECT"
+
 
 def patch(module: ModuleType, recorder: Recorder) -> Callable[[], None]:
     """Record the calls of all connections of `http.client`; returns what takes it back.
@@ -71,12 +79,10 @@ class _Methods:
 
         @unseen
         def putrequest(self: Any, method: Any, url: Any, *args: Any, **kwargs: Any) -> Any:
-            from ao_lsp.runner.calls import kind_of
-
             try:
                 self.__dict__.pop(_REQUEST, None)
                 whole = _whole(self, url)
-                if kind_of(method, whole) is not None and not _is_urllib3s(self):
+                if recorder.kind_of(method, whole) is not None and not _is_urllib3s(self):
                     self.__dict__[_REQUEST] = Request(method, whole)
             except Exception as error:
                 recorder.note(f"a call was not recorded: {error!r}")
@@ -92,7 +98,7 @@ class _Methods:
         @unseen
         def endheaders(self: Any, message_body: Any = None, **kwargs: Any) -> Any:
             request = self.__dict__.get(_REQUEST)
-            if request is not None and message_body is not None:
+            if request is not None and (message_body is not None or not request.has_more):
                 body = _bytes(message_body)
                 call = begin(recorder, "http.client", request.method, request.url, request.headers, body)
                 request.call = call

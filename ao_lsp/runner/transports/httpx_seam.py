@@ -130,9 +130,7 @@ def _choosing(original: Callable[..., Any], transport: Any, library: _Library) -
     def _transport_for_url(self: Any, url: Any) -> Any:
         chosen = original(self, url)
         try:
-            from ao_lsp.runner.calls import kind_of
-
-            return chosen if kind_of("POST", str(url)) is None else transport(chosen, library)
+            return chosen if library.recorder.kind_of("POST", str(url)) is None else transport(chosen, library)
         except Exception as error:
             library.recorder.note(f"a call was not recorded: {error!r}")
             return chosen

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable
 
 from ao_lsp.server.model import Chunks, Headers
-from ao_lsp.server.providers import blank, endings, inputs, multipart
+from ao_lsp.server.providers import blank, endings, inputs, multipart, plain
 from ao_lsp.server.providers import body as bodies
 from ao_lsp.server.providers import endpoint as endpoints
 from ao_lsp.server.providers.reading import whole_response
@@ -30,6 +30,8 @@ def edited_response(
     Raises:
         EditError: the program's SDK could not parse it, or there is nothing to replace.
     """
+    if plain.is_plain(endpoint):
+        return plain.edited_response(headers, body, chunks, content)
     known, recorded = endpoints.of_path(endpoint), whole_response(endpoint, headers, body)
     if known is None:
         raise EditError(f"responses of {endpoint or 'this endpoint'} cannot be edited")
@@ -133,6 +135,8 @@ def edited_request(endpoint: str, headers: Headers, body: bytes, content: str) -
         EditError: the API would not take it, or it asks for a stream where the program expects none
             (or the other way round).
     """
+    if plain.is_plain(endpoint):
+        return plain.edited_request(headers, body, content)
     known = endpoints.of_path(endpoint)
     if known is None:
         raise EditError(f"requests to {endpoint or 'this endpoint'} cannot be edited")

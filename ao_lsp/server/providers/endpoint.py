@@ -28,6 +28,7 @@ from ao_lsp.server.providers import (
     sse,
 )
 from ao_lsp.server.providers.body import header
+from ao_lsp.server.providers.plain import is_plain
 from ao_lsp.server.providers.shape import Json, Shape, text_of
 from ao_lsp.server.providers.sse import Event
 
@@ -124,6 +125,8 @@ def of_path(path: str) -> Endpoint | None:
     """The endpoint that `path` ends in; None where we know none."""
     if path.startswith(TOOLS):
         return _TOOL
+    if is_plain(path):
+        return None
     path = path.rstrip("/")
     return next((endpoint for endpoint in _ENDPOINTS if path.endswith(endpoint.ending)), None)
 

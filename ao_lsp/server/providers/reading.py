@@ -9,11 +9,14 @@ from ao_lsp.server.model import Headers
 from ao_lsp.server.providers import body as bodies
 from ao_lsp.server.providers import endpoint as endpoints
 from ao_lsp.server.providers import multipart
+from ao_lsp.server.providers import plain as plain_requests
 from ao_lsp.server.providers.shape import Json, Request, Response
 
 
 def read_request(endpoint: str, url: str, headers: Headers, body: bytes) -> Request:
     """What a request asks for. `endpoint` is the path, `body` as sent."""
+    if plain_requests.is_plain(endpoint):
+        return plain_requests.read_request(endpoint, url, headers, body)
     request = fields(headers, bodies.decoded(headers, body))
     known = endpoints.of_path(endpoint)
     return Request(
@@ -34,6 +37,8 @@ def fields(headers: Headers, plain: bytes | None) -> Json:
 
 def read_response(endpoint: str, headers: Headers, body: bytes) -> Response:
     """What a response says. `body` as received, still content-encoded."""
+    if plain_requests.is_plain(endpoint):
+        return plain_requests.read_response(headers, body)
     streamed = endpoints.framing(endpoint, headers) is not None
     known, whole = endpoints.of_path(endpoint), whole_response(endpoint, headers, body)
     if isinstance(whole, list) and len(whole) == 1:  # how Google wraps the errors of its OpenAI-compatible API
@@ -45,6 +50,8 @@ def read_response(endpoint: str, headers: Headers, body: bytes) -> Response:
 
 def whole_response(endpoint: str, headers: Headers, body: bytes) -> Any:
     """A response as one JSON value, a stream put together; None where it is neither."""
+    if plain_requests.is_plain(endpoint):
+        return bodies.parsed(bodies.decoded(headers, body))
     plain, framing = bodies.decoded(headers, body), endpoints.framing(endpoint, headers)
     known = endpoints.of_path(endpoint)
     if plain is None or framing is None:
