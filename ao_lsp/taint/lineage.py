@@ -42,7 +42,8 @@ class Strand:
         """The strand that runs `work` and is started by this one."""
         what = _what(work)
         number = self._started[what] = self._started.get(what, 0) + 1
-        SEVERAL.append(True) if not SEVERAL else None
+        if not SEVERAL:
+            SEVERAL.append(True)
         name = f"{self.name}{what}.{number}/"
         if len(name) > _LONG:
             from binascii import crc32

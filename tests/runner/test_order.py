@@ -66,7 +66,10 @@ class _Handler(BaseHTTPRequestHandler):
             self._stream(group, [int(point) for point in points.split(",")])
             return
         self.server.wait(group, int(points))
-        message = {"role": "assistant", "content": f"{group}:{points}"}
+        message = {
+            "role": "assistant",
+            "content": f"answer {self.server.calls}" if group == "same" else f"{group}:{points}",
+        }
         choice = {"index": 0, "message": message, "finish_reason": "stop"}
         about = {"id": "1", "object": "chat.completion", "created": 1, "model": "m"}
         self._send(json.dumps({**about, "choices": [choice]}).encode())
@@ -224,3 +227,50 @@ def test_in_a_program_that_makes_fewer_calls_by_now_the_others_do_not_wait_for_e
     env = {**conductor.env, "POINTS": "4,2"}
     said = programs.rerun("first", "--strict", env=env).splitlines()
     assert said == [f"{group}:{point}" for group in ("pool", "requests", "queue") for point in (2, 4)]
+
+
+EQUAL = """
+    import asyncio
+    from concurrent.futures import ThreadPoolExecutor
+
+    ORDER = [int(number) for number in os.environ["ORDER"].split(",")]
+    client = openai.OpenAI()
+    done = [threading.Event() for _ in ORDER]
+
+    def ask(number):
+        before = ORDER.index(number)
+        if before:
+            done[ORDER[before - 1]].wait()
+        answer = client.chat.completions.create(**body("same:0")).choices[0].message.content
+        done[number].set()
+        return answer
+
+    with ThreadPoolExecutor(4) as pool:
+        print(list(pool.map(ask, range(4))))
+
+    async def main():
+        answered = [asyncio.Event() for _ in ORDER]
+        async with openai.AsyncOpenAI() as client:
+            async def aask(number):
+                before = ORDER.index(number)
+                if before:
+                    await answered[ORDER[before - 1]].wait()
+                answer = (await client.chat.completions.create(**body("same:0"))).choices[0].message.content
+                answered[number].set()
+                return answer
+
+            print(await asyncio.gather(*map(aask, range(4))))
+
+    asyncio.run(main())
+"""
+
+
+def test_equal_questions_of_different_threads_and_tasks_do_not_swap_their_answers(
+    programs: Programs, conductor: Conductor
+) -> None:
+    out, _ = programs.record(START + EQUAL, env={**conductor.env, "ORDER": "2,0,3,1"})
+    assert out.splitlines()[0] == "['answer 2', 'answer 4', 'answer 1', 'answer 3']"
+    made = conductor.calls
+    for order in ("2,0,3,1", "0,1,2,3", "3,2,1,0"):
+        assert programs.rerun("last", "--strict", env={**conductor.env, "ORDER": order}) == out
+    assert conductor.calls == made
