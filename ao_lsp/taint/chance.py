@@ -33,8 +33,9 @@ if TYPE_CHECKING:
     from _collections import deque
     from collections.abc import Callable
     from types import CodeType, FrameType
-    from typing import Any, Protocol, TypeAlias
+    from typing import Any, Protocol, TypeAlias, TypeVar
 
+    Drawn = TypeVar("Drawn", str, int, float)
     Key: TypeAlias = tuple[str, str, str, str, int]
     Value: TypeAlias = str | int | float
 
@@ -89,9 +90,19 @@ class _Site:
         self.waiting = waiting
         self.generator: Any = None
 
-    def next(self) -> Value | None:
-        """The next recorded value."""
-        return self.waiting.popleft() if self.waiting else None
+    def next(self, kind: type[Drawn]) -> Drawn | None:
+        """The next recorded value, if it is of that kind."""
+        value = self.waiting.popleft() if self.waiting else None
+        return value if type(value) is kind else None
+
+    def bytes(self, count: object) -> bytes | None:
+        """The next recorded bytes, if they are so many."""
+        value = self.next(str)
+        try:
+            found = bytes.fromhex(value or "")
+        except ValueError:
+            return None
+        return found if value is not None and len(found) == count else None
 
     def note(self, value: Value) -> None:
         self.left -= 1
@@ -103,6 +114,13 @@ def _site(frame: FrameType | None, kind: str) -> _Site | None:
     """The place that `frame` is at; None where nothing more is recorded and nothing to be served."""
     if frame is None or not _draws:
         return None
+    try:
+        return _place(frame, kind)
+    except Exception:  # close to the limit of recursion, say
+        return None
+
+
+def _place(frame: FrameType, kind: str) -> _Site | None:
     code = frame.f_code
     place = id(code), frame.f_lasti
     if place in _full:
@@ -136,15 +154,15 @@ def _instant(frame: FrameType | None, kind: str) -> float:
     site = _site(frame, kind)
     if site is None:
         return now()
-    value = site.next()
+    value = site.next(float)
     if value is None:
         value = now()
     else:
         # It never goes back, but a recorded moment may be later: the calls before it took no time.
         draws = _draws[0]
-        draws.behind = min(draws.behind, _clock() - value)  # type: ignore[operator]  # a number, of this kind
+        draws.behind = min(draws.behind, _clock() - value)
     site.note(value)
-    return value  # type: ignore[return-value]  # likewise
+    return value
 
 
 @unseen
@@ -160,11 +178,11 @@ def read_time_ns(function: Any, /, *args: Any, **kwargs: Any) -> Any:
     if site is None:
         behind = _draws[0].behind if _draws else 0.0
         return function(*args, **kwargs) - int(behind * 1e9)
-    value = site.next()
+    value = site.next(int)
     if value is None:
         value = function() - int(_draws[0].behind * 1e9)
     else:
-        _draws[0].behind = min(_draws[0].behind, (_clock_ns() - value) / 1e9)  # type: ignore[operator]  # a number
+        _draws[0].behind = min(_draws[0].behind, (_clock_ns() - value) / 1e9)
     site.note(value)
     return value
 
@@ -227,8 +245,8 @@ def _has_zone(function: Any) -> bool:
 def identifier(function: Any, /, *args: Any, **kwargs: Any) -> Any:
     """`uuid.uuid1` and `uuid.uuid4`."""
     site = _site(_getframe(1), function.__name__)
-    value = None if site is None else site.next()
-    made = function(*args, **kwargs) if value is None else function.__globals__["UUID"](value)
+    value = None if site is None else site.bytes(16)
+    made = function(*args, **kwargs) if value is None else function.__globals__["UUID"](bytes=value)
     if site is not None:
         site.note(made.hex)
     return made
@@ -236,10 +254,30 @@ def identifier(function: Any, /, *args: Any, **kwargs: Any) -> Any:
 
 @unseen
 def token(function: Any, /, *args: Any, **kwargs: Any) -> Any:
-    """`secrets.token_hex`, `token_urlsafe` and `randbelow`."""
+    """`secrets.token_hex` and `token_urlsafe`."""
     site = _site(_getframe(1), function.__name__)
-    value = None if site is None else site.next()
-    if value is None:
+    value = None if site is None else site.next(str)
+    # A program that asks for something else by now gets something else.
+    if value is None or kwargs or len(value) != _length(function.__name__, *args):
+        value = function(*args, **kwargs)
+    if site is not None:
+        site.note(value)
+    return value
+
+
+def _length(name: str, count: object = None, *_: object) -> int | None:
+    count = 32 if count is None else count
+    if type(count) is not int:
+        return None
+    return 2 * count if name == "token_hex" else (4 * count + 2) // 3
+
+
+@unseen
+def random_below(function: Any, /, *args: Any, **kwargs: Any) -> Any:
+    """`secrets.randbelow`."""
+    site = _site(_getframe(1), function.__name__)
+    value = None if site is None else site.next(int)
+    if value is None or len(args) != 1 or type(args[0]) is not int or value >= args[0]:
         value = function(*args, **kwargs)
     if site is not None:
         site.note(value)
@@ -250,8 +288,10 @@ def token(function: Any, /, *args: Any, **kwargs: Any) -> Any:
 def random_bytes(function: Any, /, *args: Any, **kwargs: Any) -> Any:
     """`os.urandom` and `secrets.token_bytes`."""
     site = _site(_getframe(1), function.__name__)
-    value = None if site is None else site.next()
-    made = function(*args, **kwargs) if value is None else bytes.fromhex(str(value))
+    value = None
+    if site is not None and not kwargs:
+        value = site.bytes(args[0] if args and args[0] is not None else 32)
+    made = function(*args, **kwargs) if value is None else value
     if site is not None:
         site.note(made.hex())
     return made
@@ -265,10 +305,8 @@ def _recording_system_random() -> Any:
         """What draws its bits from a place's recording. The algorithms on top are the library's."""
 
         def _bytes(self, count: int) -> bytes:
-            value = self.site.next()
-            found = os.urandom(count) if value is None else bytes.fromhex(str(value))
-            if len(found) != count:  # the program asks for something else than it did
-                found = os.urandom(count)
+            value = self.site.bytes(count)
+            found = os.urandom(count) if value is None else value
             self.site.note(found.hex())
             return found
 
@@ -468,7 +506,7 @@ NAMED: dict[str, Callable[..., Any]] = {
     "uuid.uuid4": identifier,
     "secrets.token_hex": token,
     "secrets.token_urlsafe": token,
-    "secrets.randbelow": token,
+    "secrets.randbelow": random_below,
     "secrets.token_bytes": random_bytes,
     **{f"random.Random.{name}": of_generator for name in _METHODS_OF_RANDOM},
     **{f"random.SystemRandom.{name}": of_generator for name in ("random", "getrandbits", "randbytes")},

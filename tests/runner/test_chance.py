@@ -197,6 +197,30 @@ def test_the_clock_of_a_rerun_goes_on_from_where_the_recording_was(programs: Pro
     assert passed[3] == "False"
 
 
+def test_a_program_that_asks_for_something_else_by_now_gets_that(programs: Programs, home: str) -> None:
+    source = """
+        import httpx
+        import os, random, secrets, time, uuid
+        n = int(os.environ["N"])
+        print(len(os.urandom(n)), len(secrets.token_hex(n)), len(secrets.token_bytes(n)), secrets.randbelow(n) < n,
+              len(secrets.token_urlsafe(n)), secrets.choice(range(n)) < n, secrets.randbits(n) < 2**n,
+              random.random() < 1, time.time() > 1e9, time.time_ns() > 1e18, uuid.uuid4().version, end=" ")
+    """
+    assert programs.record(source, env={"N": "400"})[0] == "400 800 400 True 534 True True True True True 4 "
+    assert programs.rerun("last", env={"N": "3"}) == "3 6 3 True 4 True True True True True 4 "
+    # And where the recording makes no sense.
+    until(lambda: graph()["run"]["status"] == "finished", "the run is not stored")
+    with sqlite3.connect(Path(home, "data", "ao.db")) as db:
+        for value in ("zz", 7, 1.5):
+            said = json.loads(db.execute("SELECT drawn FROM draws ORDER BY rowid DESC").fetchone()[0])
+            for group in said["values"]:
+                group[-1] = [value]
+            db.execute("UPDATE draws SET drawn = ?", (json.dumps(said),))
+            db.commit()
+            assert programs.rerun("last", env={"N": "3"}).startswith("3 6 3 True 4 True True True")
+    db.close()
+
+
 def test_a_loop_records_a_bounded_number_of_values(programs: Programs, home: str) -> None:
     source = """
         import time, uuid
