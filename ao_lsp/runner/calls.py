@@ -199,7 +199,7 @@ class Call:
         """No response, or none to its end."""
         name = type(error).__name__
         cancelled = name in ("CancelledError", "Cancelled", "GeneratorExit", "KeyboardInterrupt")
-        said = {"type": name, "message": str(error)[:2000]}
+        said = {"type": name, "message": secrets.message_of(error)}
         self._end("cancelled" if cancelled else "error", said, False)
 
     @property

@@ -171,6 +171,10 @@ class Recorder:
 
     def note(self, message: str) -> None:
         """Something the recorder could not do."""
+        try:
+            message = secrets.clean_text(message)
+        except Exception:  # a module that cannot be loaded any more
+            message = "something could not be recorded, and cannot be told"
         self.post({"type": "run.note", "level": "warning", "message": message})
 
     def refusal(self, request_hash: str, site: Place | None, url: str) -> str:
@@ -270,11 +274,12 @@ def _described(error: BaseException) -> dict[str, Any]:
     """An uncaught exception: its type, text, and the innermost line of the user's code."""
     from ao_lsp.runner import places
 
-    try:
-        message = str(error)[:2000]
-    except Exception:
-        message = ""
-    found: dict[str, Any] = {"type": type(error).__name__, "message": message, "file": None, "line": None}
+    found: dict[str, Any] = {
+        "type": type(error).__name__,
+        "message": secrets.message_of(error),
+        "file": None,
+        "line": None,
+    }
     trace = error.__traceback__
     while trace is not None:
         code = trace.tb_frame.f_code

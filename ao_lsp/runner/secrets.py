@@ -6,6 +6,10 @@ import os
 
 from ao_lsp.taint.kept import keep
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from re import Match
+
 keep(__name__)
 
 REMOVED = "[removed]"
@@ -41,9 +45,53 @@ def holds_secret(body: bytes) -> bool:
     return re.search(_SECRET_FIELD, b"&" + body, re.IGNORECASE) is not None
 
 
+_known: set[str] = set()
+"""Values that have been removed, so that they are known where they stand in a sentence."""
+_MOST_KNOWN = 1000
+_SHORTEST_KNOWN = 6
+
+
+def _removed(value: str) -> str:
+    """What stands in the place of `value`, which is known from now on."""
+    for part in (value, value.rpartition(" ")[2]):  # "Bearer …"
+        if len(part) >= _SHORTEST_KNOWN and part != REMOVED and len(_known) < _MOST_KNOWN:
+            _known.add(part)
+    return REMOVED
+
+
 def clean_headers(headers: list[tuple[str, str]]) -> list[list[str]]:
-    """`[name, value]` pairs, the values of secrets removed."""
-    return [[name, REMOVED if is_secret(name) else value] for name, value in headers]
+    """`[name, value]` pairs, the values of secrets removed, and those in addresses."""
+    return [
+        [name, _removed(value) if is_secret(name) else clean_url(value) if "://" in value else value]
+        for name, value in headers
+    ]
+
+
+def clean_text(text: str) -> str:
+    """A sentence of somebody's (an exception's message) without the secrets that are known and those that stand
+    in an address."""
+    for name, value in os.environ.items():
+        if is_secret(name):
+            _removed(value)
+    for value in sorted(_known, key=len, reverse=True):
+        text = text.replace(value, REMOVED)
+    import re
+
+    text = re.sub(r"(?<=://)[^/\s@'\"]+@", "", text)
+    text = re.sub(r"(?i)\b(bearer|basic) [\w.~+/=-]{6,}", r"\1 " + REMOVED, text)
+    return re.sub(r"([?&]([\w.-]+)=)[^&\s'\"<>)]+", _parameter, text)
+
+
+def _parameter(found: Match[str]) -> str:
+    return found[1] + REMOVED if is_secret(found[2]) else found[0]
+
+
+def message_of(error: BaseException) -> str:
+    """What an exception says, up to 2000 characters of it; "" where it cannot say it."""
+    try:
+        return clean_text(str(error)[:2000])
+    except Exception:
+        return ""
 
 
 def clean_url(url: str) -> str:
@@ -51,14 +99,17 @@ def clean_url(url: str) -> str:
     scheme, separator, rest = url.partition("://")
     if separator:
         authority, slash, path = rest.partition("/")
-        url = scheme + separator + authority.rpartition("@")[2] + slash + path
+        user, at, host = authority.rpartition("@")
+        if at:
+            _removed(user.partition(":")[2])
+        url = scheme + separator + host + slash + path
     address, mark, query = url.partition("?")
     if not mark:
         return url
     pairs = []
     for pair in query.split("&"):
-        name, equals, _ = pair.partition("=")
-        pairs.append(name + equals + REMOVED if equals and is_secret(name) else pair)
+        name, equals, value = pair.partition("=")
+        pairs.append(name + equals + _removed(value) if equals and is_secret(name) else pair)
     return address + mark + "&".join(pairs)
 
 
