@@ -27,6 +27,8 @@ def _connected() -> Client:
 
 def _runs(options: argparse.Namespace) -> None:
     params = {"limit": options.limit, **({"name": options.name} if options.name else {})}
+    if options.within:
+        params["within"] = options.within
     result = _connected().request("ao.runs", params)
     client.print_json(result) if options.json else show.runs(result)
 
@@ -34,6 +36,7 @@ def _runs(options: argparse.Namespace) -> None:
 def _graph(options: argparse.Namespace) -> None:
     form = "json" if options.json else options.format
     params: dict[str, Any] = {"run": options.run, "format": form, "evidence": options.evidence}
+    params["subruns"] = options.subruns
     if form == "text":
         params |= {"color": terminal.colored(sys.stdout), "width": terminal.width()}
     result = _connected().request("ao.graph", params)
@@ -221,12 +224,14 @@ def _parser() -> argparse.ArgumentParser:
 
     made = add("runs", _runs, "List recorded runs, newest first.")
     made.add_argument("--limit", type=int, default=20, metavar="N", help="at most so many (default: 20)")
-    made.add_argument("--name", metavar="RE", help="only those whose name matches")
+    made.add_argument("--name", metavar="RE", help="only those whose name matches, subruns too")
+    made.add_argument("--within", metavar="RUN", help="only the subruns of this run")
 
     made = add("graph", _graph, "Show the calls of a run and which output reached which input.")
     add_run(made, nargs="?", default="last")
     made.add_argument("--format", choices=("text", "json", "mermaid", "dot", "svg"), default="text")
     made.add_argument("--evidence", choices=("tracked", "all"), default="all", help="which edges (default: all)")
+    made.add_argument("--subruns", action="store_true", help="each call of subruns, not one line for each subrun")
 
     made = add("call", _call, "Show one call, whole.")
     add_run(made)

@@ -6,9 +6,10 @@ import base64
 import json
 import os
 import sys
+from collections.abc import Iterator, Sequence
 from typing import Any
 
-from ao_lsp.cli.terminal import ago, amount, cost, dollars, painted, printable, seconds, table, width
+from ao_lsp.cli.terminal import Cell, ago, amount, cost, dollars, painted, printable, seconds, table, width
 
 Json = dict[str, Any]
 
@@ -17,27 +18,59 @@ _COLORS = {
     "ok": "32", "error": "31", "cancelled": "31", "live": "32", "replayed": "36", "edited": "33",
 }  # fmt: skip
 _RANGES = 3  # of a source
+_SUBRUNS = 10  # of a run
+_REMARK = 60  # letters of a result or note in a list
 
 
 def runs(result: Json) -> None:
     if not result["runs"]:
         print("no runs" if result["total"] == 0 else "none of these", file=sys.stderr)
         return
-    rows = []
+    listed = {run["id"] for run in result["runs"]}
+    below: dict[str, list[Json]] = {}
+    tops = []
     for run in result["runs"]:
-        calls = str(run["calls"]) + (f" ({run['failed_calls']} failed)" if run["failed_calls"] else "")
-        tokens = f"{amount(run['input_tokens'])}→{amount(run['output_tokens'])}"
-        remarks = [f"rerun of {run['parent_run']}"] if run["parent_run"] else []
-        if run["edits"]:
-            remarks.append(f"{run['edits']} edited")
-        status = (run["status"], _COLORS.get(run["status"], ""))
-        took = seconds(run["duration_s"])
-        spent = cost(run["cost_usd"], run["unknown_costs"]) if run["calls"] else ""
-        since = ago(run["started"])
-        rows.append((run["id"], run["name"], status, calls, tokens, spent, took, since, ", ".join(remarks)))
+        if run["subrun_of"] in listed:
+            below.setdefault(run["subrun_of"], []).append(run)
+        else:
+            tops.append(run)
+    rows = [row for run in tops for row in _run_rows(run, below, 0)]
     print(table(("RUN", "NAME", "STATUS", "CALLS", "TOKENS", "COST", "TIME", "STARTED", ""), rows, right=(6,)))
-    if result["total"] > len(rows):
-        print(painted(f"and {result['total'] - len(rows)} more: --limit", "2"))
+    if result["total"] > len(tops):
+        print(painted(f"and {result['total'] - len(tops)} more: --limit", "2"))
+
+
+def _run_rows(run: Json, below: dict[str, list[Json]], depth: int) -> Iterator[Sequence[Cell]]:
+    """A run, and the first of its subruns, indented."""
+    yield _run_row(run, depth)
+    subruns = below.get(run["id"], [])
+    for subrun in subruns[:_SUBRUNS]:
+        yield from _run_rows(subrun, below, depth + 1)
+    more = subruns[_SUBRUNS:]
+    if more:
+        failed = sum(subrun["status"] in ("failed", "killed", "lost") for subrun in more)
+        said = f"… {len(more)} more" + (f" ({failed} failed)" if failed else "")
+        yield ("", _indented(said, depth + 1), "", "", "", "", "", "", f"ao runs --within {run['id']}")
+
+
+def _run_row(run: Json, depth: int) -> Sequence[Cell]:
+    calls = str(run["calls"]) + (f" ({run['failed_calls']} failed)" if run["failed_calls"] else "")
+    tokens = f"{amount(run['input_tokens'])}→{amount(run['output_tokens'])}"
+    remarks = [f"rerun of {run['parent_run']}"] if run["parent_run"] else []
+    if run["edits"]:
+        remarks.append(f"{run['edits']} edited")
+    if run["result"] is not None:
+        remarks.append(f"result {_cut(json.dumps(run['result'], ensure_ascii=False), _REMARK)}")
+    remarks += [_cut(" ".join(note.split()), _REMARK) for note in run["notes"][-1:]]
+    status = (run["status"], _COLORS.get(run["status"], ""))
+    name = _indented(run["name"], depth)
+    spent = cost(run["cost_usd"], run["unknown_costs"]) if run["calls"] else ""
+    took, since = seconds(run["duration_s"]), ago(run["started"])
+    return (run["id"], name, status, calls, tokens, spent, took, since, ", ".join(remarks))
+
+
+def _indented(name: str, depth: int) -> str:
+    return f"{'  ' * (depth - 1)}└ {name}" if depth else name
 
 
 def call(result: Json) -> None:
@@ -51,9 +84,16 @@ def call(result: Json) -> None:
     spent = None if node["cost_usd"] is None else dollars(node["cost_usd"])
     if spent is None and node["kind"] in ("llm", "embedding"):
         spent = "cost unknown"
-    facts = [node["function"], place, node["model"], node["provider"], tokens, spent, seconds(node["duration_s"])]
+    facts = [node["subrun"], node["function"], place, node["model"], node["provider"], tokens, spent]
+    facts.append(seconds(node["duration_s"]))
     print("  " + printable(" · ".join(fact for fact in facts if fact)))
-    print("  " + printable(f"{request['method']} {request['url']}" + (f" → {response['status']}" if response else "")))
+    print(
+        "  "
+        + printable(
+            f"{request['method']} {request['url']}"
+            + (f" → {response['status']}" if response and request["method"] != "CALL" else "")
+        )
+    )
     for name, edges in (("from", result["sources"]), ("to", result["targets"])):
         if edges:
             said = (f"{edge['number']}{'' if edge['evidence'] == 'tracked' else ' (matched)'}" for edge in edges)
@@ -162,7 +202,8 @@ def raw(result: Json, part: str) -> None:
 def planned(plan: Json) -> str:
     """`2 of 7 calls live, about 620 tokens, $0.04; 1 edited, 4 replayed`: what a rerun will do, before it starts."""
     rest = ", ".join(f"{plan['counts'][name]} {name}" for name in ("edited", "replayed") if plan["counts"][name])
-    return "; ".join(filter(None, (plan["estimate"]["summary"], rest)))
+    again = f"{plan['counts']['run']} run again" if plan["counts"].get("run") else ""
+    return "; ".join(filter(None, (plan["estimate"]["summary"], rest, again)))
 
 
 def notes(result: Json) -> None:
@@ -171,12 +212,15 @@ def notes(result: Json) -> None:
         print(f"ao: {printable(note)}", file=sys.stderr, flush=True)
 
 
+_ACTIONS = {"replay": "replayed", "input": "live, input edited", "run": "runs again"}
+
+
 def plan(result: Json) -> None:
     notes(result)
     print(planned(result))
     rows = []
     for entry in result["calls"]:
-        action = {"replay": "replayed", "input": "live, input edited"}.get(entry["action"], entry["action"])
+        action = _ACTIONS.get(entry["action"], entry["action"])
         if entry["affected"]:
             action += ", live if its input changes"
         color = _COLORS.get(action.split(",")[0], "")

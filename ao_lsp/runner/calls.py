@@ -19,9 +19,11 @@ if TYPE_CHECKING:
     from typing import Any, Protocol
 
     from ao_lsp.runner.gateway import Gateway
+    from ao_lsp.runner.groups import Where
     from ao_lsp.runner.order import Order, Turn
     from ao_lsp.runner.places import Place
     from ao_lsp.runner.replay import Entry, Plan
+    from ao_lsp.taint.origins import Origins
 
     class Recorder(Protocol):
         """Whoever records calls: the recorder of a program, or a gateway."""
@@ -33,6 +35,7 @@ if TYPE_CHECKING:
         def post(self, event: dict[str, Any], **parts: bytes) -> None: ...
         def begins(self, recorded: str | None, call: str, at: float) -> None: ...
         def refusal(self, request_hash: str, site: Place | None, url: str) -> str: ...
+        def where(self) -> Where | None: ...
         def note(self, message: str) -> None: ...
 
 
@@ -77,33 +80,53 @@ class Call:
         self._over = _thread.allocate_lock()
         self._turn: Turn | None = None
         self._order: Order | None = None
+        self._subrun: str | None = None
+        self._recorded = True
+        self._replayable = False
+        self._made_of: list[dict[str, Any]] = []
+        """Of a function: the calls inside of it that what it returned came from."""
 
     def start(self, headers: list[tuple[str, str]], body: bytes, given: Any = None) -> None:
         """The request is known: decide what happens to it, and say that it has begun. `given` is what the
         request was made of, where that is at hand: its origins are inputs, whoever handed it on."""
         host, path, query = _split(self._url)
+        hashed = request_hash(self._method, host, path, query, body)
+        inputs = escrow.inputs_of_call()
+        if given is not None and self._recorder.tracks:
+            inputs = union(inputs, reach.reach((given,)))
+        self.begin(self._endpoint(path), hashed, headers, body, inputs)
+
+    def begin(self, endpoint: str, hashed: str, headers: list[tuple[str, str]], body: bytes, inputs: Origins) -> None:
+        """The same, by what a replay matches it by, and what went into it."""
         stack = places.stack()
         site = stack[0] if stack else None
         strand = lineage.of_call()
-        hashed = request_hash(self._method, host, path, query, body)
-        plan = self._recorder.plan
+        plan, where = self._recorder.plan, self._recorder.where()
+        if where is not None:
+            self._subrun, self._recorded = where.subrun, where.recorded
         entry = None
         if plan is not None:
-            entry = plan.match(hashed, site_key(site), strand, stack)
-            if entry is not None and entry.action != "live":
+            entry = plan.match(hashed, site_key(site), strand, stack, where.path if where is not None else ())
+            if entry is None:
+                self.refused = self.refusal(hashed, site)
+            elif self.serves(entry):
                 self.entry = entry
                 if entry.turn is not None and plan.order is not None:
                     self._turn, self._order = entry.turn, plan.order
                     self._order.began(self._turn)
-            if entry is None:
-                self.refused = self._recorder.refusal(hashed, site, self._url)
+            if entry is not None and not self._recorded:
+                self.id = entry.call  # so that what comes of it is known to come from there
+            elif not self._recorded and not self.refused and self._kind != "tool":
+                place = f"{site['file']}:{site['line']}" if site else "an unknown place"
+                self._recorder.note(f"outside of the subrun, the call at {place} had no recording and was made")
         self._recorder.begins(entry.call if entry else None, self.id, self._started)
-        inputs = escrow.inputs_of_call()
-        if given is not None and self._recorder.tracks:
-            inputs = union(inputs, reach.reach((given,)))
         action = self.entry.action if self.entry else "live"
         sent = self.entry.request if self.entry and action == "input" else body
-        self._recorder.post(
+        if self._gateway is not None and not self.refused and action in ("live", "input"):
+            self._gateway.expect(hashed if sent is body else hash_of(self._method, self._url, sent))
+        if not self._recorded:
+            return  # it is outside of the subrun that is rerun alone
+        self._post(
             {
                 "type": "call.start",
                 "at": self._started,
@@ -112,7 +135,7 @@ class Call:
                 "transport": self.transport,
                 "method": self._method,
                 "url": secrets.clean_url(self._url),
-                "endpoint": self._endpoint(path),
+                "endpoint": endpoint,
                 "headers": secrets.clean_headers(headers),
                 "request_hash": hashed,
                 "site": site,
@@ -120,18 +143,27 @@ class Call:
                 "lineage": strand,
                 "thread": _thread_name(),
                 "task": _task_name(),
-                "inputs": [
-                    {"call": call, "evidence": "tracked", "path": places.way(inputs, call, site)}
-                    for call in sorted(inputs)
-                ],
+                "inputs": edges(inputs, site),
                 "origin": {"replay": "replayed", "edited": "edited"}.get(action, "live"),
                 "source_call": self.entry.call if self.entry else None,
                 "input_edited": action == "input",
             },
             request=sent,
         )
-        if self._gateway is not None and not self.refused and action in ("live", "input"):
-            self._gateway.expect(hashed if sent is body else hash_of(self._method, self._url, sent))
+
+    def serves(self, entry: Entry) -> bool:
+        """Whether what is recorded has a part in this call."""
+        return entry.action != "live"
+
+    def refusal(self, hashed: str, site: places.Place | None) -> str:
+        """Why a call that has no recording must not be made; "" where it may be."""
+        return self._recorder.refusal(hashed, site, self._url)
+
+    def _post(self, event: dict[str, Any], **parts: bytes) -> None:
+        if self._recorded:
+            if self._subrun is not None:
+                event["subrun"] = self._subrun
+            self._recorder.post(event, **parts)
 
     # -- whose turn it is, where calls are replayed side by side
 
@@ -212,7 +244,7 @@ class Call:
             return
         if self._turn is not None and self._order is not None:
             self._order.end(self._turn)
-        self._recorder.post(
+        self._post(
             {
                 "type": "call.end",
                 "call": self.id,
@@ -224,9 +256,16 @@ class Call:
                 "ended": round(time.perf_counter() - self._clock, 6),
                 "chunks": self._chunks,
                 "complete": complete,
+                **({"replayable": True} if self._replayable else {}),
+                **({"inputs": self._made_of} if self._made_of else {}),
             },
             response=b"".join(self._pieces),
         )
+
+
+def edges(inputs: Origins, site: places.Place | None) -> list[dict[str, Any]]:
+    """The calls that something came from, and the way that it took to `site`."""
+    return [{"call": call, "evidence": "tracked", "path": places.way(inputs, call, site)} for call in sorted(inputs)]
 
 
 def kind_of(method: str, url: str) -> str | None:

@@ -10,7 +10,7 @@ import time
 from ao_lsp.runner import secrets
 from ao_lsp.runner.outbox import Outbox
 from ao_lsp.taint import names
-from ao_lsp.taint.frames import unwatched
+from ao_lsp.taint.frames import unseen, unseen_methods, unwatched
 from ao_lsp.taint.kept import keep
 from ao_lsp.taint.state import FORKS
 
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from ao_lsp.runner.calls import Call
     from ao_lsp.runner.draws import Draws
     from ao_lsp.runner.gateway import Gateway
+    from ao_lsp.runner.groups import Groups, Where
     from ao_lsp.runner.options import Options
     from ao_lsp.runner.places import Place
     from ao_lsp.runner.replay import Plan
@@ -45,6 +46,7 @@ class Recorder:
         self._began = time.time()
         self._draws: Draws | None = None
         self.gateway: Gateway | None = None
+        self._groups: Groups | None = None
 
     @classmethod
     def start(cls, options: Options) -> Recorder:
@@ -72,6 +74,7 @@ class Recorder:
         os.register_at_fork(before=recorder._forking, after_in_child=recorder._forked)
         recorder._outbox.post(recorder._first_event())
         recorder._reach_gateway(plan_file)
+        recorder._offer()
         if untracked:
             recorder.note("Python 3.10 cannot hide the helpers that tracking needs: calls are recorded without edges")
         return recorder
@@ -97,16 +100,26 @@ class Recorder:
 
     def _first_event(self) -> dict[str, Any]:
         options, header = self._options, self.plan.header if self.plan else {}
+        return {
+            **self.description(),
+            "type": "run.start",
+            "run": self._run,
+            "name": options.name or header.get("name"),
+            "parent_run": header.get("parent_run"),
+            "fork_call": header.get("fork_call"),
+            **({"path": header["path"]} if header.get("path") else {}),
+        }
+
+    def description(self) -> dict[str, Any]:
+        """What the start of a run and of a subrun say of the process."""
+        options = self._options
         try:
             cwd = os.getcwd()
         except OSError:
             cwd = ""
         program = options.program if options.kind == "script" else f"-{options.kind[0]}"
         return {
-            "type": "run.start",
-            "run": self._run,
             "session": self.session,
-            "name": options.name or header.get("name"),
             "argv": [program, *options.arguments],
             "target": {"kind": options.kind, "value": options.program},
             "options": options.own(),
@@ -115,9 +128,32 @@ class Recorder:
             "python_version": sys.version.split()[0],
             "env": secrets.environment(),
             "pid": self._process,
-            "parent_run": header.get("parent_run"),
-            "fork_call": header.get("fork_call"),
         }
+
+    def _offer(self) -> None:
+        """From now on the program can speak to us (`import ao_lsp`), by functions that nobody sees."""
+        import ao_lsp
+
+        ao_lsp._recording = _Offered(self)
+        for function in (ao_lsp.launch, ao_lsp.tool, ao_lsp.log):
+            unseen(function)
+        for cls in (ao_lsp.Launch, ao_lsp._Ready, _Offered):
+            unseen_methods(cls)
+
+    @property
+    def groups(self) -> Groups:
+        """The subruns of this process."""
+        if self._groups is None:
+            from ao_lsp.runner.groups import Groups
+
+            self._groups = Groups(self)
+        return self._groups
+
+    def where(self) -> Where | None:
+        """Where in the run the program is; None where it has no subruns."""
+        if self._groups is None and not (self.plan is not None and self.plan.header.get("path")):
+            return None
+        return self.groups.where()
 
     @property
     def tracks(self) -> bool:
@@ -169,6 +205,12 @@ class Recorder:
         if self._draws is not None:
             self._draws.call(recorded, call, at)
 
+    def go_live(self) -> None:
+        """From now on values may come from a recorded call."""
+        from ao_lsp.runner import transports
+
+        transports.go_live(self)
+
     def note(self, message: str) -> None:
         """Something the recorder could not do."""
         try:
@@ -193,7 +235,7 @@ class Recorder:
             self._outcome["exit_code"] = code if isinstance(code, int) else 0 if code is None else 1
             self._outcome["status"] = "failed" if self._outcome["exit_code"] else "finished"
         elif error is not None:
-            self._outcome = {"exit_code": 1, "status": "failed", "error": _described(error)}
+            self._outcome = {"exit_code": 1, "status": "failed", "error": described(error)}
             if isinstance(error, KeyboardInterrupt):
                 self._outcome["exit_code"] = 130
 
@@ -219,6 +261,12 @@ class Recorder:
             from ao_lsp.runner import session_files
 
             session_files.keep(self.session)
+        if self.plan is not None and self.plan.header.get("path"):
+            outcome = self.groups.outcome
+            if outcome is None:
+                self.note(f"the program did not come through the subrun {self.plan.header.get('name')!r} again")
+            else:
+                self._outcome = {**self._outcome, **outcome}
         if self._draws is not None:
             self._draws.flush()
 
@@ -234,6 +282,8 @@ class Recorder:
             from ao_lsp.taint import lineage
 
             lineage.forked()
+        if self._groups is not None:
+            self._groups.forked()
         self._parent = self._outbox.stream
         self._known_child = False
         if self._draws is not None:
@@ -249,6 +299,35 @@ def _opened_plan() -> int | None:
         return os.open(os.environ["AO_PLAN"], os.O_RDONLY | os.O_CLOEXEC)
     except (KeyError, OSError):
         return None
+
+
+class _Offered:
+    """What `ao_lsp` calls for the program. A debugger is not led through it."""
+
+    def __init__(self, recorder: Recorder) -> None:
+        self._recorder = recorder
+
+    def enter(self, launch: Any) -> None:
+        _told(self._recorder, "enter", launch)
+
+    def leave(self, launch: Any, error: BaseException | None) -> None:
+        _told(self._recorder, "leave", launch, error)
+
+    def log(self, result: object, note: object) -> None:
+        _told(self._recorder, "log", result, note)
+
+    def tool(self, function: Any, name: str | None, replay: bool) -> Any:
+        return _told(self._recorder, "tool", function, name, replay)
+
+    def launched(self, launch: Any, function: Any) -> Any:
+        return _told(self._recorder, "launched", launch, function)
+
+
+def _tell(recorder: Recorder, what: str, *args: Any) -> Any:
+    return getattr(recorder.groups, what)(*args)
+
+
+_told = unwatched(_tell)
 
 
 def _plan(options: Options) -> Plan | None:
@@ -270,7 +349,7 @@ def _plan(options: Options) -> Plan | None:
     return plan
 
 
-def _described(error: BaseException) -> dict[str, Any]:
+def described(error: BaseException) -> dict[str, Any]:
     """An uncaught exception: its type, text, and the innermost line of the user's code."""
     from ao_lsp.runner import places
 

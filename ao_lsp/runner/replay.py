@@ -31,7 +31,7 @@ GATEWAY = "MainThread/gateway"
 class Entry:
     """One recorded call of a plan."""
 
-    __slots__ = ("action", "after", "call", "chunks", "ended", "headers", "lineage", "number", "request",
+    __slots__ = ("action", "after", "call", "chunks", "ended", "headers", "lineage", "number", "path", "request",
                  "request_hash", "response", "site", "stack", "started", "status", "streamed", "turn",
                  "used")  # fmt: skip
 
@@ -43,6 +43,9 @@ class Entry:
         self.stack: tuple[tuple[str, int], ...] = tuple((file, line) for file, line in header.get("stack") or ())
         self.lineage: str = header.get("lineage") or ""
         self.number: int = header.get("number") or 0
+        self.path: tuple[Any, ...] = tuple(
+            (name, lineage, number) for name, lineage, number in header.get("path") or ()
+        )
         self.status: int = header.get("http_status") or 0
         self.headers: list[tuple[str, str]] = [(name, value) for name, value in header.get("headers") or ()]
         self.chunks: list[int] = [length for length, _ in header.get("chunks") or ()]
@@ -84,19 +87,29 @@ class Plan:
         self.order = order.of([entry for entry in entries if entry.lineage != GATEWAY])
         # Entries in recorded order by what is asked for, so that a call finds its own among ten thousand at once.
         self._by: dict[tuple[Any, ...], deque[Entry]] = {}
+        self._wanted: tuple[Any, ...] = tuple(
+            (name, lineage, number) for name, lineage, number in header.get("path") or ()
+        )
         # How many entries there are of the same lines.
-        self._asked: dict[tuple[tuple[tuple[str, int], ...], str], int] = {}
+        self._asked: dict[tuple[Any, ...], int] = {}
         for entry in entries:
-            self._index("request", entry.request_hash, entry)
-            self._index("here", entry.request_hash, *entry.site, entry)
-            self._index("strand", entry.request_hash, *entry.site, entry.lineage, entry)
-            if entry.action in ("live", "input", "edited"):
-                self._index("place", *entry.site, entry.lineage, entry)
+            # First among those of the same subrun; then among all, but for a rerun of one, which is kept apart.
+            for within in dict.fromkeys((entry.path, self._side(entry.path))):
+                self._index("request", within, entry.request_hash, entry)
+                self._index("here", within, entry.request_hash, *entry.site, entry)
+                self._index("strand", within, entry.request_hash, *entry.site, entry.lineage, entry)
+                if entry.action in ("live", "input", "edited"):
+                    self._index("place", within, *entry.site, entry.lineage, entry)
             if entry.stack:
-                self._index("lines", entry.stack, entry.lineage, entry)
-                key = entry.stack, entry.lineage
+                key = entry.path, entry.stack, entry.lineage
+                self._index("lines", *key, entry)
                 self._asked[key] = self._asked.get(key, 0) + 1
         self._edits = [entry for entry in entries if entry.action in ("input", "edited")]
+
+    def _side(self, path: tuple[Any, ...]) -> tuple[Any, ...] | str:
+        if not self._wanted:
+            return ()
+        return "inside" if path[: len(self._wanted)] == self._wanted else "outside"
 
     def unused_edits(self) -> list[Entry]:
         """The edits that no call came for."""
@@ -114,31 +127,41 @@ class Plan:
         return found[0] if found else None
 
     def match(
-        self, request_hash: str, site: tuple[str, str], lineage: str, stack: list[Place] | None = None
+        self,
+        request_hash: str,
+        site: tuple[str, str],
+        lineage: str,
+        stack: list[Place] | None = None,
+        path: tuple[Any, ...] = (),
     ) -> Entry | None:
         """The recording of this call, used up by being returned; None where there is none.
 
         The same request at the same place in the same task comes first, then at the same place, then
-        anywhere. A call that has to go live may have another request than it had: it is known by its
-        place then, so that it does not take the recording of another call. So may one that is edited,
-        behind another edit: it is known by the lines that asked for it, in the recorded order of these.
+        anywhere; each in the same subrun (`path`) before others. A call that has to go live may have another
+        request than it had: it is known by its place then, so that it does not take the recording of another
+        call. So may one that is edited, behind another edit: it is known by the lines that asked for it, in the
+        recorded order of these.
         """
         with self._matching:
-            entry = (
-                self._first("strand", request_hash, *site, lineage)
-                or self._first("here", request_hash, *site)
-                or self._first("request", request_hash)
-                or self._edited_at(stack, lineage)
-            )
+            entry = None
+            within = dict.fromkeys((path, self._side(path)))
+            for of in within:
+                entry = entry or (
+                    self._first("strand", of, request_hash, *site, lineage)
+                    or self._first("here", of, request_hash, *site)
+                    or self._first("request", of, request_hash)
+                )
+            entry = entry or self._edited_at(stack, lineage, path)
             if entry is None:
-                entry = self._first("place", *site, lineage)
+                for of in within:
+                    entry = entry or self._first("place", of, *site, lineage)
                 if entry is None or entry.action != "live":
                     return None
             entry.used = True
             # The answer to another request is no answer to this one.
             return None if entry.action == "replay" and entry.request_hash != request_hash else entry
 
-    def _edited_at(self, stack: list[Place] | None, lineage: str) -> Entry | None:
+    def _edited_at(self, stack: list[Place] | None, lineage: str, path: tuple[Any, ...]) -> Entry | None:
         """The next entry of the lines that ask for this call, where one of theirs is edited.
 
         Workers of a pool are one strand, and come in any order: there a line has to have asked only once.
@@ -146,9 +169,9 @@ class Plan:
         if not stack or not self._edits:
             return None
         lines = tuple((place["file"], place["line"]) for place in stack)
-        if self._asked.get((lines, lineage), 0) > 1 and not lineage.startswith("MainThread/"):
+        if self._asked.get((path, lines, lineage), 0) > 1 and not lineage.startswith("MainThread/"):
             return None
-        return self._first("lines", lines, lineage)
+        return self._first("lines", path, lines, lineage)
 
 
 def load(path: str, lineage: str | None = None) -> Plan:

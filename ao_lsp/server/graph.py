@@ -23,6 +23,7 @@ from ao_lsp.server.model import (
     Failure,
     Headers,
     Origin,
+    PathStep,
     Run,
     RunStatus,
     Site,
@@ -60,7 +61,8 @@ class CallStarted:
 
 @dataclass(frozen=True, slots=True)
 class CallEnded:
-    """How a call ended; `summary` is None until `summarised`."""
+    """How a call ended; `summary` is None until `summarised`. `edges` are those that are known by now only: a
+    function's result came from calls inside of it."""
 
     run: str
     call: str
@@ -75,6 +77,8 @@ class CallEnded:
     complete: bool
     response: bytes | None
     summary: providers.Response | None = None
+    replayable: bool = False
+    edges: tuple[Edge, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +90,16 @@ class RunEnded:
     status: RunStatus
     exit_code: int | None = None
     error: Failure | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RunMarked:
+    """What the program says of a run or subrun; `result` is JSON. None: nothing of the kind."""
+
+    run: str
+    at: float
+    result: str | None
+    remark: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +121,7 @@ class Drawn:
     drawn: str
 
 
-Fact: TypeAlias = "RunStarted | ProcessStarted | CallStarted | CallEnded | RunEnded | RunNote | Drawn"
+Fact: TypeAlias = "RunStarted | ProcessStarted | CallStarted | CallEnded | RunEnded | RunMarked | RunNote | Drawn"
 
 
 def read(event: dict[str, Any], parts: dict[str, bytes], run: str) -> Fact | None:
@@ -148,8 +162,20 @@ def _run_started(event: dict[str, Any], _: dict[str, bytes], run: str) -> RunSta
             fork_call=optional(event, "fork_call"),
             started=_at(event),
             version=optional(event, "version"),
+            path=_path(event),
         )
     )
+
+
+def _subrun_started(event: dict[str, Any], parts: dict[str, bytes], run: str) -> RunStarted:
+    """`run` is the one of the stream: the outermost."""
+    started = _run_started(event, parts, text(event, "subrun")).run
+    return RunStarted(replace(started, subrun_of=optional(event, "subrun_of") or run, root=run))
+
+
+def _path(event: dict[str, Any]) -> tuple[PathStep, ...]:
+    steps = (step for step in entries(event, "path") if isinstance(step, list) and len(step) == 3)
+    return tuple((str(name), str(lineage), whole({"number": number}, "number") or 1) for name, lineage, number in steps)
 
 
 def _name(kind: str, value: str) -> str:
@@ -166,7 +192,7 @@ def _call_started(event: dict[str, Any], parts: dict[str, bytes], run: str) -> C
     endpoint, url, headers = optional(event, "endpoint") or "", optional(event, "url") or "", _headers(event)
     asked = providers.read_request(endpoint, url, headers, request)
     started = Call(
-        run=run,
+        run=optional(event, "subrun") or run,
         id=call,
         number=0,
         kind=optional(event, "kind") or "llm",
@@ -193,7 +219,7 @@ def _call_started(event: dict[str, Any], parts: dict[str, bytes], run: str) -> C
 
 def _call_ended(event: dict[str, Any], parts: dict[str, bytes], run: str) -> CallEnded:
     return CallEnded(
-        run=run,
+        run=optional(event, "subrun") or run,
         call=text(event, "call"),
         at=_at(event),
         status=one_of(event, "status", cast("tuple[CallStatus, ...]", ("ok", "error", "cancelled"))),
@@ -206,6 +232,8 @@ def _call_ended(event: dict[str, Any], parts: dict[str, bytes], run: str) -> Cal
         complete=bool(event.get("complete", True)),
         # A call that was never answered comes with an empty body, and means none.
         response=parts.get("response") or (b"" if event.get("http_status") else None),
+        replayable=bool(event.get("replayable")),
+        edges=_edges(event, text(event, "call")),
     )
 
 
@@ -221,6 +249,16 @@ def _drawn(event: dict[str, Any], _: dict[str, bytes], run: str) -> Drawn:
         "values": entries(event, "values"),
     }
     return Drawn(run, _at(event), json.dumps(said, separators=(",", ":")))
+
+
+def _run_marked(event: dict[str, Any], _: dict[str, bytes], run: str) -> RunMarked:
+    # None is a result as good as any.
+    result = json.dumps(event["result"]) if "result" in event else None
+    return RunMarked(optional(event, "subrun") or run, _at(event), result, optional(event, "note"))
+
+
+def _subrun_ended(event: dict[str, Any], parts: dict[str, bytes], run: str) -> RunEnded:
+    return replace(_run_ended(event, parts, run), run=text(event, "subrun"))
 
 
 def _run_ended(event: dict[str, Any], _: dict[str, bytes], run: str) -> RunEnded:
@@ -240,7 +278,10 @@ _READERS: dict[str, Callable[[dict[str, Any], dict[str, bytes], str], Fact]] = {
     "call.end": _call_ended,
     "draws": _drawn,
     "run.note": _run_note,
+    "run.mark": _run_marked,
     "run.end": _run_ended,
+    "subrun.start": _subrun_started,
+    "subrun.end": _subrun_ended,
 }
 
 

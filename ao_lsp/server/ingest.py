@@ -108,7 +108,9 @@ class Ingest:
             return None
         arrivals = await self._summarised(stream, arrivals)
         await self._commit(arrivals)
-        stream.run_ended = stream.run_ended or any(isinstance(arrival.fact, graph.RunEnded) for arrival in arrivals)
+        stream.run_ended = stream.run_ended or any(
+            isinstance(arrival.fact, graph.RunEnded) and arrival.fact.run == stream.run for arrival in arrivals
+        )
         return max(arrival.seq for arrival in arrivals)
 
     async def _summarised(self, stream: Stream, arrivals: list[Arrival]) -> list[Arrival]:
@@ -121,7 +123,7 @@ class Ingest:
             elif isinstance(fact, graph.CallEnded):
                 endpoint = stream.endpoints.pop(fact.call, None)
                 if endpoint is None:
-                    endpoint = await self._store.endpoint(stream.run, fact.call)
+                    endpoint = await self._store.endpoint(fact.run, fact.call)
                 if arrival.weight > _IN_LOOP_BYTES:
                     fact = await asyncio.to_thread(graph.summarised, fact, endpoint or "")
                 else:

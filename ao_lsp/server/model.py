@@ -20,6 +20,10 @@ Chunks: TypeAlias = tuple[tuple[int, float], ...]
 """How a body arrived: `(bytes, seconds after the start of the call)` of each piece."""
 
 
+PathStep: TypeAlias = tuple[str, str, int]
+"""A subrun within the run around it: name, lineage, and its number (from 1) among those that have both."""
+
+
 @dataclass(frozen=True, slots=True)
 class Site:
     """An expression in the user's source. What Python 3.10 does not tell is None."""
@@ -61,6 +65,11 @@ class Run:
     `argv` is as the program sees it; `options` are the arguments of `ao-record` that a rerun has to
     repeat; `env` holds allow-listed variables only. `parent_run` and `fork_call`
     say what it is a rerun of, and from where.
+
+    A subrun is the part of a run that a program has named (`ao_lsp.launch`): `subrun_of` is the run right
+    around it, `root` the outermost one, `path` the way from there, by which it is found again in a rerun. A
+    rerun of a subrun has the `path`, and no run around it. `result` (JSON) and `remarks` are what the program said
+    of the run (`ao_lsp.log`).
     """
 
     id: str
@@ -82,6 +91,11 @@ class Run:
     exit_code: int | None = None
     error: Failure | None = None
     version: str | None = None
+    subrun_of: str | None = None
+    root: str | None = None
+    path: tuple[PathStep, ...] = ()
+    result: str | None = None
+    remarks: tuple[str, ...] = ()
 
     @property
     def duration(self) -> float | None:
@@ -108,13 +122,15 @@ class Spent:
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One recorded call: of a model (`llm`, `embedding`) of a tool (`mcp`), or another request (`http`).
+    """One recorded call: of a model (`llm`, `embedding`), of a tool of a server's (`mcp`), of a function that the
+    program made a node (`tool`), or another request (`http`).
 
     `number` is its 1-based place in its run, in order of start. `lineage` (opaque, from the
     runner) tells concurrent tasks apart. `response_hash` is of the body as received, None where
     nothing was. `served_model` is the model that the response names. Tokens count as in
     `providers.Response`; of recordings from before they were kept, cached and reasoning tokens are None.
-    `preview` is the start of the output's text. What went over the wire is its `Exchange`.
+    `preview` is the start of the output's text. What went over the wire is its `Exchange`. `replayable`: of a
+    function, whether a rerun may serve its result without running it.
     """
 
     run: str
@@ -153,6 +169,7 @@ class Call:
     served_model: str | None = None
     finish_reason: str | None = None
     preview: str | None = None
+    replayable: bool = False
 
     @property
     def spent(self) -> Spent:
@@ -199,19 +216,23 @@ class Edge:
 class Graph:
     """A run with its calls (in order, numbered) and the edges between them.
 
-    `outside` has the edges from calls of earlier runs of the session, through files that these left
-    behind, with those calls.
+    The calls of its `subruns` (all of them, in order of start) are among its own, and name the run that they
+    belong to. `outside` has the edges from calls that are not: of the runs around it, and of earlier runs of
+    the session, through files that these left behind; with those calls. `whole`: of a graph with folded subruns,
+    the one that was folded.
     """
 
     run: Run
     calls: tuple[Call, ...]
     edges: tuple[Edge, ...]
     outside: tuple[tuple[Edge, Call], ...] = ()
+    subruns: tuple[Run, ...] = ()
+    whole: Graph | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class RunSummary:
-    """A run with what a list of runs shows of its calls."""
+    """A run with what a list of runs shows of its calls, those of its subruns included."""
 
     run: Run
     calls: int
@@ -247,8 +268,9 @@ class Edit:
 class Change:
     """One committed change. `seq` is dense within its session, so a gap means: read again.
 
-    `kind` is one of run.started, run.ended, run.deleted, run.note, call.started, call.ended,
-    edges.matched, edit.stored, edit.removed; `call` is None for the kinds that concern a run.
+    `kind` is one of run.started, run.ended, run.deleted, run.note, run.marked, subrun.started, subrun.ended,
+    call.started, call.ended, edges.matched, edit.stored, edit.removed; `call` is None for the kinds that concern
+    a run. What happens in a subrun is a change of the outermost run around it.
     """
 
     session: str

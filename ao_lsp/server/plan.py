@@ -13,7 +13,7 @@ from typing import Literal, TypeAlias
 
 from ao_lsp.server.model import Call, Edge, Edit, EditField, Graph
 
-Action: TypeAlias = Literal["replay", "edited", "input", "live"]
+Action: TypeAlias = Literal["replay", "edited", "input", "live", "run"]
 Policy: TypeAlias = Literal["live", "strict", "ask"]
 
 
@@ -29,13 +29,14 @@ class PlanEntry:
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """How many calls take which way; `affected` ones are among the replayed."""
+    """How many calls take which way; `affected` ones are among the replayed, `run` are tools that run again."""
 
     calls: int
     replayed: int
     edited: int
     live: int
     affected: int
+    run: int
 
 
 def plan(graph: Graph, edits: Iterable[Edit], fork: str | None) -> tuple[PlanEntry, ...]:
@@ -47,9 +48,29 @@ def plan(graph: Graph, edits: Iterable[Edit], fork: str | None) -> tuple[PlanEnt
     return tuple(_entry(call, edited, live, reached) for call in graph.calls)
 
 
+def outside(graph: Graph, inside: set[str], edits: Iterable[Edit]) -> tuple[PlanEntry, ...]:
+    """What happens to the calls of `graph` that are not in the runs `inside`, where only these are rerun: they are
+    served as they were recorded, or as their outputs were edited."""
+    edited = {edit.call for edit in edits if edit.field == "output"}
+    return tuple(
+        PlanEntry(call, "edited" if call.id in edited else _served(call))
+        for call in graph.calls
+        if call.run not in inside
+    )
+
+
+def _served(call: Call) -> Action:
+    if call.kind == "tool":
+        return "replay" if call.replayable else "run"
+    return "replay" if answered(call) else "live"
+
+
 def _entry(call: Call, edited: set[tuple[str, EditField]], live: set[str], reached: set[str]) -> PlanEntry:
     if (call.id, "output") in edited:
         return PlanEntry(call, "edited")
+    if call.kind == "tool":
+        again = call.id in live or not call.replayable
+        return PlanEntry(call, "run") if again else PlanEntry(call, "replay", affected=call.id in reached)
     if (call.id, "input") in edited:
         return PlanEntry(call, "input")
     if call.id in live or not answered(call):
@@ -87,7 +108,8 @@ def counts(entries: Iterable[PlanEntry]) -> Counts:
     """Totals of a plan; an edited input goes live, and counts as such."""
     listed = list(entries)
     by: Mapping[str, int] = {
-        action: sum(entry.action == action for entry in listed) for action in ("replay", "edited", "input", "live")
+        action: sum(entry.action == action for entry in listed)
+        for action in ("replay", "edited", "input", "live", "run")
     }
     return Counts(
         calls=len(listed),
@@ -95,4 +117,5 @@ def counts(entries: Iterable[PlanEntry]) -> Counts:
         edited=by["edited"],
         live=by["live"] + by["input"],
         affected=sum(entry.affected for entry in listed),
+        run=by["run"],
     )

@@ -7,11 +7,11 @@ import os
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from ao_lsp import protocol
-from ao_lsp.server.model import Call, Edit, EditField, Exchange, Run, Site
+from ao_lsp.server.model import Call, Edit, EditField, Exchange, PathStep, Run, Site
 from ao_lsp.server.plan import PlanEntry, Policy
 from ao_lsp.server.store import Store
 
@@ -21,14 +21,24 @@ _Lines: TypeAlias = "tuple[tuple[str, int], ...]"
 _KEPT_S = 24 * 3600.0
 
 
+Path: TypeAlias = tuple[PathStep, ...]
+
+
 @dataclass(frozen=True, slots=True)
 class PlanHead:
-    """What a rerun is told about itself; `run` is its own, new id."""
+    """What a rerun is told about itself; `run` is its own, new id.
+
+    `subruns` are those of the parent, and `forked` the ids of those that the fork is in. `paths` has the way to each
+    run that entries are of, by its id.
+    """
 
     run: str
     parent: Run
     fork_call: str | None
     policy: Policy
+    subruns: tuple[Run, ...] = ()
+    forked: frozenset[str] = frozenset()
+    paths: Mapping[str, Path] = field(default_factory=dict)
 
 
 async def write_plan(
@@ -39,14 +49,17 @@ async def write_plan(
     path = os.path.join(folder, f"{head.run}.plan")
     half = f"{path}.half"
     fork = next((entry.call for entry in entries if entry.call.id == head.fork_call), None)
-    draws = await store.draws(head.parent.id, fork.started if fork else None)
+    # The values are those of a whole program, also of a subrun's.
+    draws = await store.draws(head.parent.root or head.parent.id, fork.started if fork else None)
     with os.fdopen(os.open(half, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600), "wb") as file:
         file.write(protocol.frame(_first(head), draws=f"[{','.join(draws)}]".encode()))
         # Where one call is edited, the others of the same lines are needed to tell which one that is.
         edited = {_lines(entry.call) for entry in entries if entry.action in ("edited", "input")}
         for entry in entries:
             exchange = await store.exchange(entry.call.run, entry.call.id) if entry.action == "replay" else None
-            file.write(_frame(entry, exchange, edits, _lines(entry.call) if _lines(entry.call) in edited else ()))
+            lines = _lines(entry.call)
+            recorded = _recorded(entry, head.paths.get(entry.call.run, ()), lines if lines in edited else ())
+            file.write(_frame(entry, exchange, edits, recorded))
             await asyncio.sleep(0)  # a long plan is not the only thing to do
     os.replace(half, path)
     return path
@@ -71,14 +84,25 @@ def _first(head: PlanHead) -> dict[str, protocol.Json]:
         "fork_call": head.fork_call,
         "name": head.parent.name,
         "policy": head.policy,
+        "path": _path(head.parent.path),
+        "subruns": [
+            {
+                "run": subrun.id,
+                "path": _path(subrun.path),
+                "fork_call": head.fork_call if subrun.id in head.forked else None,
+            }
+            for subrun in head.subruns
+        ],
     }
 
 
 def _frame(
-    entry: PlanEntry, exchange: Exchange | None, edits: Mapping[tuple[str, EditField], Edit], lines: _Lines
+    entry: PlanEntry,
+    exchange: Exchange | None,
+    edits: Mapping[tuple[str, EditField], Edit],
+    recorded: dict[str, protocol.Json],
 ) -> bytes:
     call = entry.call
-    recorded = {**_recorded(entry), **({"stack": _lists(lines)} if lines else {})}
     if entry.action == "edited":
         edit = edits[call.id, "output"]
         # What failed gets an answer by being edited.
@@ -99,7 +123,11 @@ def _frame(
     return protocol.frame({**recorded, **answer}, response=exchange.response or b"")
 
 
-def _recorded(entry: PlanEntry) -> dict[str, protocol.Json]:
+def _path(path: Path) -> list[list[object]]:
+    return [list(step) for step in path]
+
+
+def _recorded(entry: PlanEntry, path: Path, lines: _Lines) -> dict[str, protocol.Json]:
     call: Call = entry.call
     return {
         "call": call.id,
@@ -108,9 +136,12 @@ def _recorded(entry: PlanEntry) -> dict[str, protocol.Json]:
         "lineage": call.lineage,
         "action": entry.action,
         "number": call.number,
-        "started": call.started,
+        # A function is called, and waits for nobody.
+        "started": None if call.kind == "tool" else call.started,
         "duration": call.duration,
         "streamed": call.streamed,
+        **({"path": _path(path)} if path else {}),
+        **({"stack": _lists(lines)} if lines else {}),
     }
 
 

@@ -12,8 +12,8 @@ _SHOWN = 4  # candidates that an error names
 
 
 async def find_run(store: Store, wanted: str) -> str:
-    """The id of the run that `wanted` names: an id, `last`, a name (its newest run), or the
-    beginning of one id.
+    """The id of the run that `wanted` names: an id, `last` (the newest that is no subrun), a name (its newest
+    run, or else subrun), or the beginning of one id.
 
     Raises:
         CommandError: there is none, or more than one.
@@ -21,11 +21,13 @@ async def find_run(store: Store, wanted: str) -> str:
     runs = await store.run_names()
     if not runs:
         raise CommandError("not_found", "nothing has been recorded yet", "record a program: ao-record script.py")
+    if wanted == "last":
+        return runs[0][0]
+    newest = runs[0][0]
+    runs += await store.subrun_names()
     ids = [run for run, _ in runs]
     if wanted in ids:
         return wanted
-    if wanted == "last":
-        return ids[0]
     for run, name in runs:
         if name == wanted:
             return run
@@ -34,7 +36,7 @@ async def find_run(store: Store, wanted: str) -> str:
         return found[0]
     if found:
         raise CommandError("ambiguous", f"{len(found)} runs begin with {wanted}", f"one of {_some(found)}")
-    raise CommandError("not_found", f"there is no run {wanted}", f"ao runs lists them; the newest is {ids[0]}")
+    raise CommandError("not_found", f"there is no run {wanted}", f"ao runs lists them; the newest is {newest}")
 
 
 async def find_graph(core: Core, wanted: str) -> Graph:

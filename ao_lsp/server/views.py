@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import base64
+import json
 from dataclasses import replace
 from datetime import datetime, timezone
 from typing import Any, Literal, TypeAlias
 
-from ao_lsp.server import estimate, pricing, providers
+from ao_lsp.server import estimate, pricing, providers, subruns
 from ao_lsp.server.estimate import Estimate, Use
 from ao_lsp.server.model import Call, Edge, Edit, Exchange, Failure, Graph, Run, RunSummary, Site
 from ao_lsp.server.providers import body as bodies
@@ -27,6 +28,9 @@ def run_json(run: Run) -> Json:
         "version": run.version,
         "parent_run": run.parent_run,
         "fork_call": run.fork_call,
+        "subrun_of": run.subrun_of,
+        "result": None if run.result is None else json.loads(run.result),
+        "notes": list(run.remarks),
     }
 
 
@@ -72,6 +76,7 @@ def _use_json(use: Use) -> Json:
 def node_json(call: Call, run: Run) -> Json:
     return {
         "id": call.id,
+        "run": call.run,
         "number": call.number,
         "kind": call.kind,
         "provider": call.provider,
@@ -110,9 +115,11 @@ def edge_json(edge: Edge) -> Json:
 
 
 def graph_json(graph: Graph) -> Json:
+    names = subruns.names(graph)
     return {
         "run": {**run_json(graph.run), **cost_json(pricing.total(call.spent for call in graph.calls))},
-        "nodes": [node_json(call, graph.run) for call in graph.calls],
+        "subruns": [run_json(run) for run in graph.subruns],
+        "nodes": [{**node_json(call, graph.run), "subrun": names.get(call.run)} for call in graph.calls],
         "edges": [edge_json(edge) for edge in graph.edges],
         "outside": [outside_json(edge, call) for edge, call in graph.outside],
     }
@@ -145,7 +152,7 @@ def call_json(graph: Graph, call: Call, exchange: Exchange | None, edits: list[E
     numbers = {other.id: other.number for other in graph.calls}
     return {
         "run": graph.run.id,
-        "call": node_json(call, graph.run),
+        "call": {**node_json(call, graph.run), "subrun": subruns.names(graph).get(call.run)},
         "messages": [_message(message) for message in asked.messages],
         "output": _output(call, exchange),
         "error": failure_json(call.error),

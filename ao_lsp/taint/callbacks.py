@@ -58,7 +58,7 @@ def handed(value: Any) -> Any:
     if escrow is None or escrow.asked > _MAX_ASKED:
         return value
     try:
-        arrival = _Arrival(escrow, _getframe(1))
+        arrival = Arrival(escrow, _getframe(1))
         if type(value) in VALUE_TYPES:
             alone = unshared(value, _IN_VARIABLE)
             return arrival.value(value, alone)
@@ -114,7 +114,7 @@ _IN_VARIABLE = _in_variable()
 
 
 @unseen_methods
-class _Arrival(Leaves):
+class Arrival(Leaves):
     """One call of a function of the user's by library code."""
 
     __slots__ = ("_escrow", "_frame", "_replies")

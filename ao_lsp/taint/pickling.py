@@ -6,6 +6,7 @@ from __future__ import annotations
 from ao_lsp.taint import escrow, pyc, scope
 from ao_lsp.taint.frames import unseen
 from ao_lsp.taint.kept import keep
+from ao_lsp.taint.kinds import FunctionType
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 
 keep(__name__)
 
+_OURS = ("<ao_lsp.", __file__.rpartition("taint")[0])
 _Code = type((lambda: None).__code__)
 _plain: dict[int, tuple[CodeType, CodeType]] = {}
 
@@ -40,6 +42,15 @@ def patch(module: ModuleType) -> None:
             return save(pickler, as_written(code))
 
         table[_Code] = save_code
+        save_by_code, located = table[FunctionType], names["_locate_function"]
+
+        @unseen
+        def save_function(pickler: Any, function: Any) -> Any:
+            stood_for = stood_in_for(function)
+            known = stood_for is function or located(function, pickler)
+            return save_by_code(pickler, function if known else stood_for)
+
+        table[FunctionType] = save_function
         return
     table = names["CloudPickler"].dispatch_table
     reduce: Callable[[CodeType], Any] = table[_Code]
@@ -49,6 +60,21 @@ def patch(module: ModuleType) -> None:
         return reduce(as_written(code))
 
     table[_Code] = reduce_code
+    pickler_class = names["CloudPickler"]
+    reduce_by_code = pickler_class._dynamic_function_reduce
+
+    @unseen
+    def _dynamic_function_reduce(pickler: Any, function: Any) -> Any:
+        return reduce_by_code(pickler, stood_in_for(function))
+
+    pickler_class._dynamic_function_reduce = _dynamic_function_reduce
+
+
+def stood_in_for(function: Any) -> Any:
+    """The function of the user's, where one of ours stands in for it (runner/functions.py): that stays here."""
+    if not function.__code__.co_filename.startswith(_OURS):
+        return function
+    return function.__dict__.get("__wrapped__", function)
 
 
 def as_written(code: CodeType) -> CodeType:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import os
 import sys
+from _contextvars import ContextVar
 from _thread import get_ident
 
 from ao_lsp.taint import escrow, lineage
@@ -26,8 +27,10 @@ if TYPE_CHECKING:
 
 keep(__name__)
 
-_ESCROW = "@ao.escrow"
-_STRAND = "@ao.strand"
+ALONG: ContextVar[Any] = ContextVar("ao.ALONG", default=None)
+"""What else goes along with what is started: the innermost subrun of the runner's. Tasks inherit it."""
+
+_ESCROW, _STRAND, _ALONG = "@ao.escrow", "@ao.strand", "@ao.along"
 _undo: list[Callable[[], None]] = []
 _patched: set[str] = set()
 
@@ -56,6 +59,9 @@ def _in_pools(module: Any) -> None:
     def __init__(self: Any, future: Any, *args: Any, **kwargs: Any) -> None:  # noqa: N807  # it takes the place of one
         make(self, future, *args, **kwargs)
         _begin(self.__dict__, args[0] if args else None)
+        along = ALONG.get()
+        if along is not None:
+            self.__dict__[_ALONG] = along
         waiting = escrow.current()
         if waiting is not None:
             forked = waiting.fork()
@@ -73,6 +79,18 @@ def _in_pools(module: Any) -> None:
 
     @unseen
     def run_item(self: Any, *args: Any) -> Any:
+        along = self.__dict__.pop(_ALONG, None)
+        # The thread may have been started for another piece of work, elsewhere.
+        if along is None and ALONG.get() is None:
+            return run_named(self, *args)
+        token = ALONG.set(along)
+        try:
+            return run_named(self, *args)
+        finally:
+            ALONG.reset(token)
+
+    @unseen
+    def run_named(self: Any, *args: Any) -> Any:
         strand = self.__dict__.pop(_STRAND, None)
         if strand is None:
             return run_forked(self, *args)
@@ -109,16 +127,16 @@ def _in_threads(module: Any) -> None:
     """`threading`: a thread is part of the library call that starts it for as long as that lasts."""
     thread_class = module.Thread
     start, bootstrap = thread_class.start, thread_class._bootstrap_inner
-    starting: dict[int, escrow.Escrow] = {}
+    starting: dict[int, tuple[escrow.Escrow | None, Any]] = {}
 
     @unseen
     def start_thread(self: Any) -> None:
         _begin(self.__dict__, getattr(self, "_target", None) or type(self))
-        waiting = escrow.current()
-        if waiting is None:
+        waiting, along = escrow.current(), ALONG.get()
+        if waiting is None and along is None:
             start(self)
             return
-        starting[id(self)] = waiting.fork()
+        starting[id(self)] = None if waiting is None else waiting.fork(), along
         try:
             start(self)
         except BaseException:
@@ -139,7 +157,9 @@ def _in_threads(module: Any) -> None:
 
     @unseen
     def run_forked(self: Any) -> None:
-        forked = starting.pop(id(self), None)
+        forked, along = starting.pop(id(self), (None, None))
+        if along is not None:
+            ALONG.set(along)
         if forked is None:
             bootstrap(self)
             return

@@ -96,7 +96,7 @@ def test_a_graph_is_drawn_or_given_as_json() -> None:
     start()
     record_run("run1")
     assert "2  ╰▶●  work  agent.py:12" in ao("graph").stdout
-    assert list(ao_json("graph", "run1")) == ["run", "nodes", "edges", "outside"]
+    assert list(ao_json("graph", "run1")) == ["run", "subruns", "nodes", "edges", "outside"]
     assert json.loads(ao("graph", "--format", "json").stdout) == ao_json("graph")
     assert ao("graph", "--format", "svg").stdout.startswith("<svg")
 

@@ -150,15 +150,15 @@ async def test_a_call_is_named_by_number_id_or_prefix(core: Core) -> None:
 async def test_the_graph_has_exactly_the_documented_fields(core: Core) -> None:
     await record(core)
     found = await do(core, "ao.graph", run="run1")
-    assert list(found) == ["run", "nodes", "edges", "outside"]
+    assert list(found) == ["run", "subruns", "nodes", "edges", "outside"]
     assert list(found["run"]) == [
         "id", "name", "status", "exit_code", "argv", "started", "duration_s", "version", "parent_run", "fork_call",
-        "cost_usd", "unknown_costs",
+        "subrun_of", "result", "notes", "cost_usd", "unknown_costs",
     ]  # fmt: skip
     assert list(found["nodes"][0]) == [
-        "id", "number", "kind", "provider", "model", "endpoint", "status", "origin", "file", "line", "end_line",
+        "id", "run", "number", "kind", "provider", "model", "endpoint", "status", "origin", "file", "line", "end_line",
         "function", "input_tokens", "output_tokens", "cached_tokens", "reasoning_tokens", "cost_usd", "duration_s",
-        "streamed", "thread", "task",
+        "streamed", "thread", "task", "subrun",
     ]  # fmt: skip
     assert found["edges"][0] == {
         "source": "c1",
@@ -166,7 +166,7 @@ async def test_the_graph_has_exactly_the_documented_fields(core: Core) -> None:
         "evidence": "tracked",
         "path": [{"file": "/project/agent.py", "line": 11}],
     }
-    node = {key: value for key, value in found["nodes"][0].items() if key not in ("id", "number")}
+    node = {key: value for key, value in found["nodes"][0].items() if key not in ("id", "number", "run", "subrun")}
     assert node == {
         "kind": "llm", "provider": "openai", "model": "gpt-5", "endpoint": "/v1/chat/completions", "status": "ok",
         "origin": "live", "file": "/project/agent.py", "line": 12, "end_line": 12, "function": "work",
@@ -387,7 +387,7 @@ def content(path: str) -> str:
 async def test_a_plan_says_what_would_happen_and_a_dry_run_leaves_nothing_behind(core: Core) -> None:
     await record(core)
     found = await do(core, "ao.plan", **{"from": 2, "dry_run": True})
-    assert found["counts"] == {"calls": 3, "replayed": 1, "edited": 0, "live": 2, "affected": 0}
+    assert found["counts"] == {"calls": 3, "replayed": 1, "edited": 0, "live": 2, "affected": 0, "run": 0}
     assert [entry["action"] for entry in found["calls"]] == ["replay", "live", "live"]
     assert (found["parent_run"], found["fork_call"]) == ("run1", "c2")
     assert "plan" not in found

@@ -139,6 +139,8 @@ async def test_the_plan_file_is_as_the_wire_document_says(tmp_path: Path) -> Non
         "fork_call": "c2",
         "name": "agent.py",
         "policy": "strict",
+        "path": [],
+        "subruns": [],
         "parts": [["draws", len(drawn)]],
     }
     assert [header["action"] for header, _ in rest] == ["replay", "edited", "input", "live", "replay"]

@@ -20,6 +20,7 @@ from ao_lsp.runner.gateway.http1 import Request
 from ao_lsp.runner.outbox import Outbox
 
 if TYPE_CHECKING:
+    from ao_lsp.runner.groups import Where
     from ao_lsp.runner.places import Place
 
 _LAST_S = 5.0
@@ -47,6 +48,14 @@ class Recording:
 
     def begins(self, recorded: str | None, call: str, at: float) -> None:
         """Nothing: nothing is drawn by chance here."""
+
+    def where(self) -> Where | None:
+        """Nobody knows in which subrun a call is that comes from outside; where one is rerun alone, it is outside."""
+        if self.plan is None or not self.plan.header.get("path"):
+            return None
+        from ao_lsp.runner.groups import Where
+
+        return Where(None, (), False)
 
     def refusal(self, request_hash: str, site: Place | None, url: str) -> str:
         """Why a rerun must not make this call, for which it has no recording; "" where it may."""

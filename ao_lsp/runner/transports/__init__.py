@@ -101,7 +101,7 @@ def _patch(name: str, module: ModuleType) -> None:
         from importlib import import_module
 
         if name in _STARTING:
-            if state.LIVE:
+            if state.LIVE or "ao_lsp.runner.groups" in sys.modules:
                 import_module("ao_lsp.taint.strands").patch(module)
             return
         if name in _GENERATORS:
@@ -112,16 +112,24 @@ def _patch(name: str, module: ModuleType) -> None:
             return
         seam = import_module(f"ao_lsp.runner.transports.{_SEAMS[name]}")
         _undo.append(seam.patch(module, _recorder))
-        if _recorder.tracks:
-            if not state.LIVE and _recorder.plan is not None:
-                from ao_lsp.runner import session_files
-
-                session_files.recall(_recorder.session)
-            names.load()
-            state.go_live()
-            import_module("ao_lsp.taint.strands").install()
+        go_live(_recorder)
     except Exception as error:
         _note(f"{name} {getattr(module, '__version__', '')}: its calls are not recorded: {error!r}")
+
+
+def go_live(recorder: Recorder) -> None:
+    """From now on values may come from a recorded call, where they are tracked."""
+    if not recorder.tracks:
+        return
+    if not state.LIVE and recorder.plan is not None:
+        from ao_lsp.runner import session_files
+
+        session_files.recall(recorder.session)
+    from ao_lsp.taint import strands
+
+    names.load()
+    state.go_live()
+    strands.install()
 
 
 def _note(message: str) -> None:

@@ -7,9 +7,10 @@ import re
 from dataclasses import dataclass
 from typing import Literal
 
-from ao_lsp.server import command, pricing, refs, render, views
+from ao_lsp.server import command, pricing, refs, render, subruns, views
 from ao_lsp.server.command import Caller, Command
 from ao_lsp.server.core import Core
+from ao_lsp.server.model import RunSummary
 from ao_lsp.server.params import CommandError, param
 from ao_lsp.server.views import Json
 
@@ -18,8 +19,9 @@ _NOTES = 5  # of the recorder, below a drawing
 
 @dataclass(frozen=True, slots=True)
 class RunsParams:
-    limit: int = param("at most so many", 20)
-    name: str | None = param("only runs whose name matches this regular expression", None)
+    limit: int = param("at most so many, subruns not counted", 20)
+    name: str | None = param("only runs and subruns whose name matches this regular expression", None)
+    within: str | None = param("only the subruns of this run, in order of start", None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +29,7 @@ class GraphParams:
     run: str = param(command.RUN, "last")
     evidence: Literal["tracked", "all"] = param("only edges that were tracked, or also those matched by text", "all")
     format: Literal["json", "text", "mermaid", "dot", "svg"] = param("json: run, nodes, edges; else a drawing", "json")
+    subruns: bool = param("draw each call of subruns, not one node for each subrun (json has each call)", False)
     color: bool = param("with terminal colours (format text)", False)
     width: int | None = param("columns of the terminal (format text)", None)
 
@@ -45,17 +48,38 @@ async def _runs(core: Core, _: Caller, params: RunsParams) -> Json:
         wanted = re.compile(params.name or "")
     except re.error as error:
         raise CommandError("bad_params", f"name is no regular expression: {error}") from None
-    found = [run for run, name in await core.store.run_names() if wanted.search(name)]
-    shown = await core.store.summaries(found[: params.limit])
+    summaries, total = await _listed(core, params, wanted)
     await pricing.loaded()
-    runs = await asyncio.to_thread(lambda: [views.summary_json(summary) for summary in shown])
-    return {"runs": runs, "total": len(found)}
+    runs = await asyncio.to_thread(lambda: [views.summary_json(summary) for summary in summaries])
+    return {"runs": runs, "total": total}
+
+
+async def _listed(core: Core, params: RunsParams, wanted: re.Pattern[str]) -> tuple[list[RunSummary], int]:
+    """The runs to show, and of how many."""
+    if params.within is not None:
+        run = await refs.find_run(core.store, params.within)
+        inside = list(subruns.listed([run], await core.store.summaries([run])))[1:]
+        chosen = [summary for summary in inside if wanted.search(summary.run.name)]
+        return chosen[: params.limit], len(chosen)
+    names = await core.store.run_names()
+    if params.name is None:
+        found = [run for run, _ in names]
+        shown = found[: params.limit]
+        summaries = list(subruns.listed(shown, await core.store.summaries(shown)))
+    else:
+        names += await core.store.subrun_names()
+        matching = {run for run, name in names if wanted.search(name)}
+        summaries = [one for one in await core.store.summaries(list(matching)) if one.run.id in matching]
+        found, summaries = [one.run.id for one in summaries], summaries[: params.limit]
+    return summaries, len(found)
 
 
 async def _graph(core: Core, _: Caller, params: GraphParams) -> Json:
     graph = views.with_evidence(await refs.find_graph(core, params.run), params.evidence)
     if params.format == "json":
         return await asyncio.to_thread(views.graph_json, graph)
+    if not params.subruns:
+        graph = subruns.folded(graph)
     style = render.Style(color=params.color, width=params.width)
     text = await asyncio.to_thread(render.drawn, graph, params.format, style)
     if params.format == "text":

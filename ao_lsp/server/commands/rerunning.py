@@ -10,14 +10,14 @@ from dataclasses import asdict, dataclass
 from typing import Literal
 
 from ao_lsp import paths
-from ao_lsp.server import command, processes, refs, rerun, restart, stopping, views
+from ao_lsp.server import command, processes, refs, rerun, restart, stopping, subruns, views
 from ao_lsp.server.changes import Subscription
 from ao_lsp.server.command import Caller, Command, Progress
 from ao_lsp.server.core import Core
 from ao_lsp.server.estimate import estimate
-from ao_lsp.server.model import Edit, EditField, Graph
+from ao_lsp.server.model import Edit, EditField, Graph, Run
 from ao_lsp.server.params import CommandError, param
-from ao_lsp.server.plan import PlanEntry, Policy, counts, plan
+from ao_lsp.server.plan import PlanEntry, Policy, counts, outside, plan
 from ao_lsp.server.plan_file import PlanHead, write_plan
 from ao_lsp.server.processes import Process
 from ao_lsp.server.views import Json
@@ -54,11 +54,14 @@ class StopParams:
 
 @dataclass(frozen=True, slots=True)
 class _Planned:
-    """A plan that has not been written yet."""
+    """A plan that has not been written yet. Of a subrun, `around` is the run that it was recorded in, and `outside`
+    what happens to the calls there that are not its own."""
 
     graph: Graph
     fork: str | None
     entries: tuple[PlanEntry, ...]
+    around: Graph | None
+    outside: tuple[PlanEntry, ...]
     edits: dict[tuple[str, EditField], Edit]
     python: str
 
@@ -88,15 +91,61 @@ async def _planned(core: Core, run: str, from_: str | int | None, python: str | 
     graph = await refs.find_graph(core, run)
     fork = refs.find_call(graph, from_).id if from_ is not None else None
     edits = await core.store.edits(graph.run.id)
+    entries = plan(graph, edits, fork)
+    around = await _around(core, graph.run)
+    others: tuple[PlanEntry, ...] = ()
+    if around is not None:
+        subrun = await _recorded_subrun(core, graph.run)
+        every = await core.store.edits(around.run.id)
+        others = outside(around, subruns.of(around, subrun.id), every)
+        edits = [*every, *edits]
     by_field = {(edit.call, edit.field): edit for edit in edits}
-    return _Planned(graph, fork, plan(graph, edits, fork), by_field, python or graph.run.python)
+    return _Planned(graph, fork, entries, around, others, by_field, python or graph.run.python)
+
+
+async def _recorded_subrun(core: Core, run: Run) -> Run:
+    """The subrun that `run` is, or is a rerun of a rerun of."""
+    while run.subrun_of is None and run.path and run.parent_run is not None:
+        before = await core.store.run(run.parent_run)
+        if before is None:
+            break
+        run = before
+    return run
+
+
+async def _around(core: Core, run: Run) -> Graph | None:
+    """The whole run that a subrun, or its rerun, was recorded in; None where `run` is a whole one.
+
+    Raises:
+        CommandError: it has been deleted.
+    """
+    if not run.path:
+        return None
+    root = (await _recorded_subrun(core, run)).root
+    around = await core.store.graph(root) if root is not None else None
+    if around is None:
+        raise CommandError(
+            "conflict",
+            f"the run in which {run.name} was recorded has been deleted: what is outside of it cannot be replayed",
+            "record the program again",
+        )
+    return around
 
 
 async def _written(core: Core, planned: _Planned, policy: Policy) -> tuple[str, str]:
     """The id that the rerun will have, and the path of its plan."""
-    run = secrets.token_hex(6)
-    head = PlanHead(run, planned.graph.run, planned.fork, policy)
-    return run, await write_plan(paths.plan_dir(), head, planned.entries, planned.edits, core.store)
+    run, graph, around = secrets.token_hex(6), planned.graph, planned.around
+    every = [graph.run, *graph.subruns, *([] if around is None else around.subruns)]
+    by_id = {one.id: one for one in every}
+    forked = next((call.run for call in graph.calls if call.id == planned.fork), None)
+    within = set()
+    while forked is not None and forked in by_id:
+        within.add(forked)
+        forked = by_id[forked].subrun_of
+    ways = {one.id: one.path for one in every}
+    head = PlanHead(run, graph.run, planned.fork, policy, graph.subruns, frozenset(within), ways)
+    entries = (*planned.outside, *planned.entries)
+    return run, await write_plan(paths.plan_dir(), head, entries, planned.edits, core.store)
 
 
 async def _plan(core: Core, _: Caller, params: PlanParams) -> Json:

@@ -23,8 +23,8 @@ class WhyParams:
 async def _why(core: Core, _: Caller, params: WhyParams) -> Json:
     graph = await refs.find_graph(core, params.run)
     call = refs.find_call(graph, params.call)
-    edges = [edge for edge in graph.edges if edge.target == call.id]
-    exchanges = {one: await core.store.exchange(call.run, one) for one in (call.id, *(edge.source for edge in edges))}
+    wanted = {call.id, *(edge.source for edge in graph.edges if edge.target == call.id)}
+    exchanges = {one.id: await core.store.exchange(one.run, one.id) for one in graph.calls if one.id in wanted}
     try:
         return await asyncio.to_thread(why.answer, graph, call, exchanges, (params.start, params.end))
     except why.PartError as error:

@@ -31,11 +31,11 @@ def offers(place: Place, file: str) -> list[Offer]:
     answered = [call for call in ended if call.status == "ok"]
     found: list[Offer] = []
     if ended:
-        found.append(_of_call("▶ rerun from here", "rerun from", "ao.rerunFrom", ended[0], ended))
+        found.append(_of_call("▶ rerun from here", "rerun from", "ao.rerunFrom", run.id, ended[0], ended))
     if answered:
-        found.append(_of_call("✎ output", "edit the output of", "ao.editOutput", answered[-1], answered))
+        found.append(_of_call("✎ output", "edit the output of", "ao.editOutput", run.id, answered[-1], answered))
     if ended:
-        found.append(_of_call("✎ input", "edit the input of", "ao.editInput", ended[-1], ended))
+        found.append(_of_call("✎ input", "edit the input of", "ao.editInput", run.id, ended[-1], ended))
     edited = [(call, field) for call in calls for field in ("output", "input") if _is_edited(place, call, field)]
     for call, field in edited[:_MOST_CHOICES]:
         argument = {"run": run.id, "call": call.id, "field": field}
@@ -53,9 +53,9 @@ def _is_edited(place: Place, call: Call, field: str) -> bool:
     return place.record is not None and (call.id, field) in place.record.edits
 
 
-def _of_call(title: str, verb: str, command: str, call: Call, among: list[Call]) -> Offer:
+def _of_call(title: str, verb: str, command: str, run: str, call: Call, among: list[Call]) -> Offer:
     """`call` is what is meant where the user cannot be asked which of several."""
-    argument: dict[str, Any] = {"run": call.run, "call": call.id}
+    argument: dict[str, Any] = {"run": run, "call": call.id}
     if len(among) == 1:
         return Offer(title, f"ao: {verb} {words.call_name(call)}", command, argument)
     argument["among"] = [one.id for one in among[-_MOST_CHOICES:]]

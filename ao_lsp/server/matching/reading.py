@@ -31,7 +31,7 @@ class Reader:
         request = bodies.parsed(bodies.decoded(exchange.request_headers, exchange.request))
         request = request if isinstance(request, dict) else {}
         beside = {key: value for key, value in request.items() if key not in _INPUT}
-        if call.kind == "mcp":  # a tool's arguments, all of them input
+        if call.kind in ("mcp", "tool"):  # a tool's arguments, all of them input
             beside = {}
         return Spoken(
             call=call.id,

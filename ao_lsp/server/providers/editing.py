@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable
 
 from ao_lsp.server.model import Chunks, Headers
-from ao_lsp.server.providers import blank, endings, inputs, multipart, plain
+from ao_lsp.server.providers import blank, endings, functions, inputs, multipart, plain
 from ao_lsp.server.providers import body as bodies
 from ao_lsp.server.providers import endpoint as endpoints
 from ao_lsp.server.providers.reading import whole_response
@@ -32,6 +32,8 @@ def edited_response(
     """
     if plain.is_plain(endpoint):
         return plain.edited_response(headers, body, chunks, content)
+    if functions.is_function(endpoint):
+        return functions.edited(headers, body, chunks, content)
     known, recorded = endpoints.of_path(endpoint), whole_response(endpoint, headers, body)
     if known is None:
         raise EditError(f"responses of {endpoint or 'this endpoint'} cannot be edited")
@@ -137,6 +139,8 @@ def edited_request(endpoint: str, headers: Headers, body: bytes, content: str) -
     """
     if plain.is_plain(endpoint):
         return plain.edited_request(headers, body, content)
+    if functions.is_function(endpoint):
+        raise EditError("the arguments of a function come from your code: edit that, or the output of the call")
     known = endpoints.of_path(endpoint)
     if known is None:
         raise EditError(f"requests to {endpoint or 'this endpoint'} cannot be edited")

@@ -8,7 +8,7 @@ from typing import Any
 from ao_lsp.server.model import Headers
 from ao_lsp.server.providers import body as bodies
 from ao_lsp.server.providers import endpoint as endpoints
-from ao_lsp.server.providers import multipart
+from ao_lsp.server.providers import functions, multipart
 from ao_lsp.server.providers import plain as plain_requests
 from ao_lsp.server.providers.shape import Json, Request, Response
 
@@ -17,6 +17,8 @@ def read_request(endpoint: str, url: str, headers: Headers, body: bytes) -> Requ
     """What a request asks for. `endpoint` is the path, `body` as sent."""
     if plain_requests.is_plain(endpoint):
         return plain_requests.read_request(endpoint, url, headers, body)
+    if functions.is_function(endpoint):
+        return functions.request(endpoint, body)
     request = fields(headers, bodies.decoded(headers, body))
     known = endpoints.of_path(endpoint)
     return Request(
@@ -39,6 +41,8 @@ def read_response(endpoint: str, headers: Headers, body: bytes) -> Response:
     """What a response says. `body` as received, still content-encoded."""
     if plain_requests.is_plain(endpoint):
         return plain_requests.read_response(headers, body)
+    if functions.is_function(endpoint):
+        return functions.response(headers, body)
     streamed = endpoints.framing(endpoint, headers) is not None
     known, whole = endpoints.of_path(endpoint), whole_response(endpoint, headers, body)
     if isinstance(whole, list) and len(whole) == 1:  # how Google wraps the errors of its OpenAI-compatible API

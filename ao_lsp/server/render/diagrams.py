@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
+from ao_lsp.server import subruns
 from ao_lsp.server.model import Call, Graph
 from ao_lsp.server.render import labels
 
 
 def mermaid(graph: Graph) -> str:
     """https://mermaid.js.org/syntax/flowchart.html"""
-    lines = ["flowchart TD"]
+    lines, names = ["flowchart TD"], subruns.names(graph)
     for call in graph.calls:
-        words = "<br/>".join(map(_mermaid_text, _lines(call)))
-        lines.append(f'    n{call.number}["{words}"]:::{_class(call, graph)}')
-    number = {call.id: call.number for call in graph.calls}
+        words = "<br/>".join(map(_mermaid_text, _lines(call, names)))
+        lines.append(f'    {labels.key(call)}["{words}"]:::{_class(call, graph)}')
+    key = {call.id: labels.key(call) for call in graph.calls}
     for edge in graph.edges:
         arrow = "-->" if edge.evidence == "tracked" else "-.->"
-        lines.append(f"    n{number[edge.source]} {arrow} n{number[edge.target]}")
+        lines.append(f"    {key[edge.source]} {arrow} {key[edge.target]}")
     lines += [f"    classDef {name} {style}" for name, style in _MERMAID_CLASSES.items()]
     return "\n".join(lines) + "\n"
 
@@ -27,14 +30,15 @@ def dot(graph: Graph) -> str:
         "    rankdir=TB;",
         '    node [shape=box, style="rounded", fontname="sans-serif", fontsize=11];',
     ]
+    names = subruns.names(graph)
     for call in graph.calls:
         # \n in a label breaks the line; it must not be escaped with the rest.
-        label = '"' + "\\n".join(_dot_text(line)[1:-1] for line in _lines(call)) + '"'
-        lines.append(f"    n{call.number} [label={label}, color={_DOT_COLORS[_class(call, graph)]}];")
-    number = {call.id: call.number for call in graph.calls}
+        label = '"' + "\\n".join(_dot_text(line)[1:-1] for line in _lines(call, names)) + '"'
+        lines.append(f"    {labels.key(call)} [label={label}, color={_DOT_COLORS[_class(call, graph)]}];")
+    key = {call.id: labels.key(call) for call in graph.calls}
     for edge in graph.edges:
         style = "" if edge.evidence == "tracked" else " [style=dashed]"
-        lines.append(f"    n{number[edge.source]} -> n{number[edge.target]}{style};")
+        lines.append(f"    {key[edge.source]} -> {key[edge.target]}{style};")
     return "\n".join([*lines, "}"]) + "\n"
 
 
@@ -61,9 +65,9 @@ def _class(call: Call, graph: Graph) -> str:
     return state if state in ("live", "replayed", "failed") else "other"
 
 
-def _lines(call: Call) -> list[str]:
-    place = labels.place(call)
-    return [f"{call.number} · {labels.function(call)}", labels.model(call), *([place] if place else [])]
+def _lines(call: Call, names: Mapping[str, str]) -> list[str]:
+    more = [labels.place(call), labels.clean(names.get(call.run, ""))]
+    return [f"{labels.number(call)} · {labels.function(call)}", labels.model(call), *filter(None, more)]
 
 
 def _mermaid_text(text: str) -> str:

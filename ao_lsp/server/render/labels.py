@@ -18,7 +18,9 @@ def clean(text: str) -> str:
 
 
 def function(call: Call) -> str:
-    """The function that made the call; the file where it was module code."""
+    """The function that made the call; the file where it was module code; of a subrun its name."""
+    if call.kind == "subrun":
+        return clean(call.preview or "")
     site = call.site
     if site is None:
         return clean(call.endpoint.rsplit("/", 1)[-1] or call.kind)
@@ -33,7 +35,19 @@ def place(call: Call) -> str:
 
 
 def model(call: Call) -> str:
-    return clean(call.model or call.kind)
+    return clean(f"{call.model}()" if call.kind == "tool" and call.model else call.model or call.kind)
+
+
+def number(call: Call) -> str:
+    """By which a call is named; of a subrun `3+`, by its first call, where it has some."""
+    if call.kind == "subrun":
+        return f"{call.number}+" if call.number else "–"
+    return str(call.number)
+
+
+def key(call: Call) -> str:
+    """A name for the node of a call in a language for diagrams."""
+    return f"n{call.number}" if call.kind != "subrun" else f"s{call.id}"
 
 
 def tokens(call: Call) -> str:
@@ -102,8 +116,11 @@ def failure(error: Failure) -> str:
 
 def headline(graph: Graph) -> str:
     """One line about the run."""
+    graph = graph.whole or graph
     run, calls = graph.run, graph.calls
     count = f"{len(calls)} call{'' if len(calls) == 1 else 's'}"
+    if graph.subruns:
+        count += f" · {len(graph.subruns)} subrun{'' if len(graph.subruns) == 1 else 's'}"
     asked = sum(call.input_tokens or 0 for call in calls)
     said = sum(call.output_tokens or 0 for call in calls)
     spent = [f"{amount(asked)}→{amount(said)} tokens"] if asked or said else []
@@ -112,3 +129,14 @@ def headline(graph: Graph) -> str:
     ended = run.status if run.exit_code in (None, 0) else f"{run.status} ({run.exit_code})"
     took = [seconds(run.duration)] if run.duration is not None else []
     return " · ".join([clean(run.name), ended, count, *spent, *took])
+
+
+def remarks(run: Run) -> list[str]:
+    """What the program said of a run, a line each."""
+    result = [f"result: {run.result}"] if run.result is not None else []
+    said = [*result, *(f"note: {remark}" for remark in run.remarks)]
+    shown = [clean(" ".join(line.split()))[:_MOST_LETTERS] for line in said[:_MOST_REMARKS]]
+    return [*shown, *([f"and {len(said) - _MOST_REMARKS} more notes"] if len(said) > _MOST_REMARKS else [])]
+
+
+_MOST_REMARKS, _MOST_LETTERS = 12, 300

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from html import escape
 from itertools import pairwise
 
+from ao_lsp.server import subruns
 from ao_lsp.server.model import Call, Edge, Graph
 from ao_lsp.server.render import labels, reduce
 from ao_lsp.server.render.layout import Placed, place
@@ -80,7 +81,7 @@ def draw(graph: Graph, *, titled: bool = True) -> str:
         # In the middle of a page that its title or legend made wider.
         f'<g transform="translate({(width - picture.width) / 2:.1f} {_MARGIN + top})">',
         *(picture.edge(edge, source, target) for source, target, edge in edges),
-        *(part for call in graph.calls for part in picture.box(call, graph)),
+        *(part for index, call in enumerate(graph.calls) for part in picture.box(index, call, graph)),
         "</g>",
         *_legend_parts(legend, height - _MARGIN),
         "</svg>",
@@ -101,19 +102,20 @@ class _Picture:
         self.width: float = along if downwards else deep
         self.height: float = deep if downwards else along
 
-    def box(self, call: Call, graph: Graph) -> Iterator[str]:
+    def box(self, index: int, call: Call, graph: Graph) -> Iterator[str]:
         """A call: its function and time, its model and tokens, its line."""
-        x, y = self._corner(*self._placed.nodes[call.number - 1])
+        x, y = self._corner(*self._placed.nodes[index])
         state, took, tokens = labels.state(call, graph.run), labels.seconds(call.duration), labels.tokens(call)
-        facts = [labels.model(call), labels.place(call), tokens, labels.cost(call), took, state]
-        told = "\n".join([f"{call.number} {labels.function(call)}", *filter(None, facts)])
+        place = " · ".join(filter(None, (labels.place(call), labels.clean(subruns.names(graph).get(call.run, "")))))
+        facts = [labels.model(call), place, tokens, labels.cost(call), took, state]
+        told = "\n".join([f"{labels.number(call)} {labels.function(call)}", *filter(None, facts)])
         yield f'<g class="call" id="box-{call.number}" transform="translate({x:.1f} {y:.1f})">'
         yield f"<title>{_text(told)}</title>"
         yield f'<rect class="box" width="{_WIDTH}" height="{_HEIGHT}" rx="7"/>'
         yield f'<rect class="{_class(state)}" x="0" y="8" width="4" height="{_HEIGHT - 16}" rx="2"/>'
         yield f'<text class="name" x="14" y="21">{_text(_titled(call, _LETTERS - 2 - len(took)))}</text>'
         yield f'<text class="dim" x="14" y="38">{_text(_cut(labels.model(call), _LETTERS - len(tokens)))}</text>'
-        yield f'<text class="dim" x="14" y="53">{_text(_cut(labels.place(call), _LETTERS))}</text>'
+        yield f'<text class="dim" x="14" y="53">{_text(_cut(place, _LETTERS))}</text>'
         for baseline, said in ((21, took), (38, tokens)):
             yield f'<text class="dim" x="{_WIDTH - 10}" y="{baseline}" text-anchor="end">{said}</text>'
         yield "</g>"
@@ -193,8 +195,9 @@ def _class(state: str) -> str:
 
 def _titled(call: Call, room: int) -> str:
     """Number and function; of a long qualified name the end tells more."""
-    name, room = labels.function(call), room - len(str(call.number))
-    return f"{call.number} {name if len(name) <= room else '…' + name[1 - room :]}"
+    number = labels.number(call)
+    name, room = labels.function(call), room - len(number)
+    return f"{number} {name if len(name) <= room else '…' + name[1 - room :]}"
 
 
 def _cut(text: str, length: int) -> str:

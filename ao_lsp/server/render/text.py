@@ -16,7 +16,8 @@ import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ao_lsp.server.model import Graph
+from ao_lsp.server import subruns
+from ao_lsp.server.model import Call, Graph
 from ao_lsp.server.render import labels, rails, reduce
 
 _MOST_LANES = 12  # with more, rails are no picture any more, and the lists have to do
@@ -32,13 +33,15 @@ _GLYPHS = {
 }
 """State → its mark and the colour of it (SGR)."""
 
-_NUMBER, _RAIL, _FUNCTION, _PLACE, _MODEL, _TOKENS, _SECONDS, _SOURCES = range(8)
+_SUBRUN_GLYPH = "▣"
+
+_NUMBER, _RAIL, _SUBRUN, _FUNCTION, _PLACE, _MODEL, _TOKENS, _SECONDS, _SOURCES = range(9)
 _RIGHT = (_NUMBER, _SECONDS)
-_COLORS = {_NUMBER: "2", _PLACE: "2", _MODEL: "36", _TOKENS: "2", _SECONDS: "2", _SOURCES: "2"}
+_COLORS = {_NUMBER: "2", _SUBRUN: "35", _PLACE: "2", _MODEL: "36", _TOKENS: "2", _SECONDS: "2", _SOURCES: "2"}
 # Where the terminal is narrow: which column gives way, and down to what, one after the other.
 _GIVE_WAY = (
     (_PLACE, 14), (_FUNCTION, 14), (_MODEL, 12), (_SOURCES, 16),
-    (_PLACE, 0), (_TOKENS, 0), (_SECONDS, 0), (_SOURCES, 6), (_MODEL, 6), (_FUNCTION, 6),
+    (_SUBRUN, 10), (_PLACE, 0), (_TOKENS, 0), (_SECONDS, 0), (_SOURCES, 6), (_MODEL, 6), (_FUNCTION, 6),
 )  # fmt: skip
 _GAP = "  "
 
@@ -56,19 +59,26 @@ def draw(graph: Graph, style: Style) -> str:
     head = _painted(labels.headline(graph), "1", style)
     if graph.run.error:
         head += "\n" + _painted(labels.failure(graph.run.error), "31", style)
+    for remark in labels.remarks(graph.run):
+        head += "\n" + _painted(remark, "2", style)
     if not graph.calls:
         return f"{head}\n"
     states = [labels.state(call, graph.run) for call in graph.calls]
-    places = reduce.indexed(graph)
+    marks = [
+        (_SUBRUN_GLYPH if call.kind == "subrun" else _GLYPHS[state][0], _GLYPHS[state][1])
+        for call, state in zip(graph.calls, states, strict=True)
+    ]
+    places, names = reduce.indexed(graph), subruns.names(graph)
     lines = rails.drawn(
-        [_GLYPHS[state][0] for state in states],
+        [glyph for glyph, _ in marks],
         reduce.needed(len(graph.calls), [(source, target) for source, target, _ in places]),
         _MOST_LANES,
     )
     cells = [
         (
-            str(call.number),
+            labels.number(call),
             line,
+            "" if call.kind == "subrun" else labels.clean(names.get(call.run, "")),
             labels.function(call),
             labels.place(call),
             labels.model(call),
@@ -79,7 +89,7 @@ def draw(graph: Graph, style: Style) -> str:
         for call, line, tokens, sources in zip(graph.calls, lines, _tokens(graph), _sources(graph), strict=True)
     ]
     widths = _fitted([max(map(_columns, column)) for column in zip(*cells, strict=True)], style.width)
-    rows = [_row(row, widths, _GLYPHS[state], style) for row, state in zip(cells, states, strict=True)]
+    rows = [_row(row, widths, mark, style) for row, mark in zip(cells, marks, strict=True)]
     return "\n".join([head, "", *rows, "", _legend(states, graph, style)]) + "\n"
 
 
@@ -92,19 +102,21 @@ def _tokens(graph: Graph) -> list[str]:
 
 def _sources(graph: Graph) -> list[str]:
     """For each call the numbers of those that it took from, tracked ones first."""
-    number = {call.id: call.number for call in graph.calls}
-    tracked: dict[str, list[int]] = {call.id: [] for call in graph.calls}
-    matched: dict[str, list[int]] = {call.id: [] for call in graph.calls}
+    calls = {call.id: call for call in graph.calls}
+    tracked: dict[str, list[Call]] = {call.id: [] for call in graph.calls}
+    matched: dict[str, list[Call]] = {call.id: [] for call in graph.calls}
     for edge in graph.edges:
-        (tracked if edge.evidence == "tracked" else matched)[edge.target].append(number[edge.source])
+        (tracked if edge.evidence == "tracked" else matched)[edge.target].append(calls[edge.source])
     earlier: dict[str, list[str]] = {call.id: [] for call in graph.calls}
     for edge, source in graph.outside:
         earlier[edge.target].append(f"{source.run}:{source.number}")
     listed = []
     for call in graph.calls:
-        words = [labels.numbers(sorted(tracked[call.id]))] if tracked[call.id] else []
+        plain = sorted(source.number for source in tracked[call.id] if source.kind != "subrun")
+        words = [labels.numbers(plain)] if plain else []
+        words += [labels.number(source) for source in tracked[call.id] if source.kind == "subrun"]
         words += earlier[call.id]
-        words += [f"~{source}" for source in sorted(matched[call.id])]
+        words += [f"~{labels.number(source)}" for source in sorted(matched[call.id], key=lambda one: one.number)]
         listed.append(f"← {', '.join(words)}" if words else "")
     return listed
 
@@ -138,7 +150,11 @@ def _row(cells: Sequence[str], widths: Sequence[int], mark: tuple[str, str], sty
 
 
 def _legend(states: Sequence[str], graph: Graph, style: Style) -> str:
-    words = [f"{_painted(glyph, color, style)} {state}" for state, (glyph, color) in _GLYPHS.items() if state in states]
+    folded = any(call.kind == "subrun" for call in graph.calls)
+    shown = {state for state, call in zip(states, graph.calls, strict=True) if call.kind != "subrun"}
+    words = [f"{_painted(glyph, color, style)} {state}" for state, (glyph, color) in _GLYPHS.items() if state in shown]
+    if folded:
+        words.append(f"{_SUBRUN_GLYPH} subrun, by its first call; all calls: --subruns")
     if any(edge.evidence == "matched" for edge in graph.edges):
         words.append("~ matched by text")
     return "   ".join(words)

@@ -66,23 +66,28 @@ class Store(Protocol):
     async def run(self, run: str) -> Run | None: ...
 
     async def run_names(self) -> list[tuple[str, str]]:
-        """Id and name of every run, newest first."""
+        """Id and name of every run that is no subrun, newest first."""
+
+    async def subrun_names(self) -> list[tuple[str, str]]:
+        """The same of every subrun."""
 
     async def summaries(self, runs: Sequence[str]) -> list[RunSummary]:
-        """These runs, newest first."""
+        """These runs and all their subruns, newest first."""
 
     async def running(self) -> list[tuple[str, Process | None]]:
-        """The runs that have not ended, with the process of their program, where known."""
+        """The runs that have not ended, with the process of their program, where known. No subruns: those end
+        with the run around them at the latest."""
 
     async def graph(self, run: str) -> Graph | None:
-        """A run with its calls and edges; those by text as `put_matched` got them last."""
+        """A run with its subruns, the calls of all of these, and edges; those by text as `put_matched` got them
+        last."""
 
     async def unmatched(self, run: str) -> int | None:
         """What to give `put_matched` where texts have come in since it was called last; None where not."""
 
     async def runs_in_files(self, files: Sequence[str], most: int) -> list[str]:
         """The newest runs that made a call from one of `files`, newest first; of the last few runs
-        also those that made one in a function that was called from there."""
+        also those that made one in a function that was called from there. A subrun's calls are its root's."""
 
     async def files_of(self, runs: Sequence[str]) -> set[str]:
         """The files from which these runs made calls, directly or not."""
@@ -101,7 +106,7 @@ class Store(Protocol):
         """What the program drew by chance, in order, `until` that time (Unix seconds): the JSON of each event."""
 
     async def edits(self, run: str) -> list[Edit]:
-        """The edits that count: the last one of each call and field."""
+        """The edits that count, of a run and its subruns: the last one of each call and field."""
 
     async def put_matched(self, run: str, texts: int, edges: Sequence[tuple[str, str]]) -> tuple[Change, ...]:
         """Store the edges by text, `(source, target)`, in place of the last ones. `texts` is what

@@ -6,7 +6,16 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from ao_lsp.server.graph import CallEnded, CallStarted, Drawn, ProcessStarted, RunEnded, RunNote, RunStarted
+from ao_lsp.server.graph import (
+    CallEnded,
+    CallStarted,
+    Drawn,
+    ProcessStarted,
+    RunEnded,
+    RunMarked,
+    RunNote,
+    RunStarted,
+)
 from ao_lsp.server.model import Failure
 from ao_lsp.server.processes import Process
 from ao_lsp.server.sequence import Seen
@@ -30,6 +39,10 @@ class Batch:
     edges: list[tuple[Any, ...]] = field(default_factory=list)
     call_ends: list[tuple[Any, ...]] = field(default_factory=list)
     run_ends: list[tuple[Any, ...]] = field(default_factory=list)
+    subruns: list[tuple[str, str]] = field(default_factory=list)
+    """Those that have started, with the run around each."""
+    results: list[tuple[str, str]] = field(default_factory=list)
+    remarks: list[tuple[str, str]] = field(default_factory=list)
     notes: list[tuple[Any, ...]] = field(default_factory=list)
     draws: list[tuple[Any, ...]] = field(default_factory=list)
     changes: list[tuple[str, float, str, str | None]] = field(default_factory=list)
@@ -44,17 +57,23 @@ class Batch:
         run, fact = arrival.run, arrival.fact
         self.touched[run] = None
         if isinstance(fact, RunStarted):
-            self.sessions.setdefault(fact.run.session, fact.run.started)
-            self.runs.append(run_row(fact.run))
-            self.roots.add((run, arrival.stream))
-            self.changes.append((run, fact.run.started, "run.started", None))
+            self._run_started(fact, arrival.stream)
         elif isinstance(fact, CallStarted):
             self._call_started(fact)
         elif isinstance(fact, CallEnded):
             self._call_ended(fact)
         elif isinstance(fact, RunEnded):
-            self.run_ends.append((fact.at, fact.status, fact.exit_code, failure_text(fact.error), run))
-            self.changes.append((run, fact.at, "run.ended", None))
+            self.touched[fact.run] = None
+            self.run_ends.append((fact.at, fact.status, fact.exit_code, failure_text(fact.error), fact.run))
+            kind = "run.ended" if fact.run == run else "subrun.ended"
+            self.changes.append((fact.run, fact.at, kind, None))
+        elif isinstance(fact, RunMarked):
+            self.touched[fact.run] = None
+            if fact.result is not None:
+                self.results.append((fact.result, fact.run))
+            if fact.remark is not None:
+                self.remarks.append((fact.remark, fact.run))
+            self.changes.append((fact.run, fact.at, "run.marked", None))
         elif isinstance(fact, RunNote):
             self.notes.append((run, fact.at, fact.level, fact.message))
             self.changes.append((run, fact.at, "run.note", None))
@@ -63,13 +82,28 @@ class Batch:
         elif isinstance(fact, ProcessStarted):
             pass  # its stream, which is written down anyway, is all that it says
 
+    def _run_started(self, fact: RunStarted, stream: str) -> None:
+        started = fact.run
+        self.sessions.setdefault(started.session, started.started)
+        self.runs.append(run_row(started))
+        if started.subrun_of is None:
+            self.roots.add((started.id, stream))
+            self.changes.append((started.id, started.started, "run.started", None))
+        else:
+            # Another process may have said that it began before anybody said so of the run around it.
+            self.touched[started.subrun_of] = self.touched[started.id] = None
+            self.subruns.append((started.id, started.subrun_of))
+            self.changes.append((started.id, started.started, "subrun.started", None))
+
     def _call_started(self, fact: CallStarted) -> None:
         call = fact.call
+        self.touched[call.run] = None
         self.call_starts.append(call_start_row(call, fact.headers, self._body(fact.request)))
         self.edges += [(call.run, call.id, edge.source, edge.evidence, dump(edge.path)) for edge in fact.edges]
         self.changes.append((call.run, call.started, "call.started", call.id))
 
     def _call_ended(self, fact: CallEnded) -> None:
+        self.touched[fact.run] = None
         summary, error = fact.summary, fact.error
         if error is None and summary and summary.error:
             error = Failure(f"HTTP {fact.http_status}", summary.error)
@@ -95,8 +129,10 @@ class Batch:
                 summary and summary.model,
                 summary and summary.finish_reason,
                 storable(summary.text[:_PREVIEW]) if summary and summary.text is not None else None,
+                fact.replayable,
             )
         )
+        self.edges += [(fact.run, fact.call, edge.source, edge.evidence, dump(edge.path)) for edge in fact.edges]
         self.changes.append((fact.run, fact.at, "call.ended", fact.call))
 
     def _body(self, body: bytes) -> bytes:

@@ -26,7 +26,7 @@ from ao_lsp.server.model import (
 
 RUN_COLUMNS = (
     "id, session, name, argv, target, options, cwd, python, python_version, env, pid, parent_run, fork_call,"
-    " version, started"
+    " version, started, subrun_of, root, path"
 )
 CALL_START_COLUMNS = (
     "run, id, kind, transport, method, url, endpoint, request_headers, request_hash, request_body, file, site,"
@@ -35,7 +35,7 @@ CALL_START_COLUMNS = (
 CALL_END_COLUMNS = (
     "run, id, status, http_status, response_headers, response_body, chunks, error, first_byte, duration, complete,"
     " streamed, input_tokens, cached_tokens, cache_write_tokens, output_tokens, reasoning_tokens, served_model,"
-    " finish_reason, preview"
+    " finish_reason, preview, replayable"
 )
 
 
@@ -85,6 +85,9 @@ def run_row(run: Run) -> tuple[Any, ...]:
         run.fork_call,
         run.version,
         run.started,
+        run.subrun_of,
+        run.root,
+        dump(run.path) if run.path else None,
     )
 
 
@@ -110,6 +113,11 @@ def run_of(row: sqlite3.Row) -> Run:
         exit_code=row["exit_code"],
         error=failure_of(row["error"]),
         version=row["version"],
+        subrun_of=row["subrun_of"],
+        root=row["root"],
+        path=tuple((name, lineage, number) for name, lineage, number in json.loads(row["path"] or "[]")),
+        result=row["result"],
+        remarks=tuple(json.loads(row["remarks"] or "[]")),
     )
 
 
@@ -180,6 +188,7 @@ def call_of(row: sqlite3.Row, number: int) -> Call:
         served_model=row["served_model"],
         finish_reason=row["finish_reason"],
         preview=row["preview"],
+        replayable=bool(row["replayable"]),
     )
 
 

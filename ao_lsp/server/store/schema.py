@@ -145,6 +145,17 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         )""",
         "CREATE INDEX draws_by_run ON draws (run)",
     ),
+    (
+        # Subruns, and what a program says of a run.
+        "ALTER TABLE runs ADD COLUMN subrun_of TEXT REFERENCES runs (id) ON DELETE CASCADE",
+        "ALTER TABLE runs ADD COLUMN root TEXT",
+        "ALTER TABLE runs ADD COLUMN path TEXT",
+        "ALTER TABLE runs ADD COLUMN result TEXT",
+        "ALTER TABLE runs ADD COLUMN remarks TEXT",
+        "CREATE INDEX runs_by_outer ON runs (subrun_of)",
+        "CREATE INDEX runs_by_root ON runs (root)",
+        "ALTER TABLE calls ADD COLUMN replayable INTEGER NOT NULL DEFAULT 0",
+    ),
 )
 
 

@@ -6,7 +6,7 @@ import asyncio
 import json
 import os
 import sqlite3
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 
 import aiosqlite
@@ -18,33 +18,44 @@ from ao_lsp.server.store import Arrival, Recorded, rows, writing
 from ao_lsp.server.store.errors import translated
 from ao_lsp.server.store.rows import dump, failure_text
 from ao_lsp.server.store.schema import migrate
+from ao_lsp.server.store.totals import summed
 
-_SUMMARY = """SELECT runs.*,
+# The runs in the JSON list `:runs`, with their subruns, and theirs.
+_TREE = """WITH RECURSIVE tree (id) AS (
+        SELECT value FROM json_each(:runs)
+        UNION SELECT runs.id FROM runs JOIN tree ON runs.subrun_of = tree.id
+    )"""
+
+_SUMMARY = f"""{_TREE} SELECT runs.*,
     (SELECT count(*) FROM calls WHERE run = runs.id AND started IS NOT NULL) AS calls,
     (SELECT count(*) FROM calls WHERE run = runs.id AND calls.status = 'error') AS failed_calls,
     (SELECT count(*) FROM calls WHERE run = runs.id AND origin = 'live') AS live_calls,
     (SELECT count(*) FROM edits WHERE run = runs.id AND version = 1) AS edits,
     (SELECT coalesce(sum(input_tokens), 0) FROM calls WHERE run = runs.id) AS input_tokens,
     (SELECT coalesce(sum(output_tokens), 0) FROM calls WHERE run = runs.id) AS output_tokens
-    FROM runs WHERE runs.started IS NOT NULL AND runs.id IN (SELECT value FROM json_each(?))
-    ORDER BY runs.started DESC, runs.rowid DESC"""
+    FROM runs WHERE runs.started IS NOT NULL AND runs.id IN (SELECT id FROM tree)
+    ORDER BY runs.started DESC, runs.rowid DESC"""  # noqa: S608 - constants
 
 _SPENT = f"""SELECT run, {rows.SPENT_COLUMNS} FROM calls
     WHERE run IN (SELECT value FROM json_each(?)) AND started IS NOT NULL"""  # noqa: S608 - constants
 
 # A stack names files as JSON does. There is no index on that, so only the last runs are searched.
 _RUNS_IN_FILES = """SELECT id FROM runs WHERE started IS NOT NULL AND id IN (
-    SELECT run FROM calls WHERE started IS NOT NULL AND file IN (SELECT value FROM json_each(:files))
+    SELECT coalesce(runs.root, runs.id) FROM runs JOIN calls ON calls.run = runs.id
+    WHERE calls.started IS NOT NULL AND file IN (SELECT value FROM json_each(:files))
     UNION
-    SELECT calls.run FROM calls, json_each(:files) AS wanted
-    WHERE calls.run IN (SELECT id FROM runs WHERE started IS NOT NULL ORDER BY started DESC, rowid DESC LIMIT 10)
+    SELECT coalesce(runs.root, runs.id) FROM runs JOIN calls ON calls.run = runs.id, json_each(:files) AS wanted
+    WHERE coalesce(runs.root, runs.id) IN (
+        SELECT id FROM runs WHERE started IS NOT NULL AND subrun_of IS NULL ORDER BY started DESC, rowid DESC LIMIT 10
+    )
     AND instr(calls.stack, json_quote(wanted.value)))
     ORDER BY started DESC, rowid DESC LIMIT :most"""
 
-_EDITS = """SELECT * FROM edits JOIN bodies ON bodies.hash = edits.body WHERE run = ? AND version =
+_EDITS = f"""{_TREE} SELECT edits.*, bodies.codec, bodies.data FROM edits
+    JOIN bodies ON bodies.hash = edits.body WHERE run IN (SELECT id FROM tree) AND version =
     (SELECT max(version) FROM edits AS every
     WHERE (every.run, every.call, every.field) = (edits.run, edits.call, edits.field))
-    ORDER BY created"""
+    ORDER BY created"""  # noqa: S608 - constants
 
 _EXCHANGES = """SELECT calls.id, calls.request_headers, calls.response_headers, calls.chunks,
     request.codec AS request_codec, request.data AS request_data,
@@ -111,6 +122,7 @@ class SqliteStore:
             )
             if not cursor.rowcount:
                 return ()
+            await db.execute(writing.END_SUBRUNS, (ended.at, ended.status, ended.run))
             return await writing.log_changes(db, [(ended.run, ended.at, "run.ended", None)])
 
     async def put_matched(self, run: str, texts: int, edges: Sequence[tuple[str, str]]) -> tuple[Change, ...]:
@@ -166,17 +178,27 @@ class SqliteStore:
     async def run_names(self) -> list[tuple[str, str]]:
         async with self._read() as db:
             found = await db.execute_fetchall(
-                "SELECT id, name FROM runs WHERE started IS NOT NULL ORDER BY started DESC, rowid DESC"
+                """SELECT id, name FROM runs WHERE started IS NOT NULL AND subrun_of IS NULL
+                ORDER BY started DESC, rowid DESC"""
+            )
+        return [(row["id"], row["name"]) for row in found]
+
+    async def subrun_names(self) -> list[tuple[str, str]]:
+        async with self._read() as db:
+            found = await db.execute_fetchall(
+                """SELECT id, name FROM runs WHERE started IS NOT NULL AND subrun_of IS NOT NULL
+                ORDER BY started DESC, rowid DESC"""
             )
         return [(row["id"], row["name"]) for row in found]
 
     async def summaries(self, runs: Sequence[str]) -> list[RunSummary]:
         async with self._read() as db:
-            found = await db.execute_fetchall(_SUMMARY, (json.dumps(runs),))
-            spent: dict[str, list[Spent]] = {run: [] for run in runs}
-            for row in await db.execute_fetchall(_SPENT, (json.dumps(runs),)):
+            found = list(await db.execute_fetchall(_SUMMARY, {"runs": json.dumps(runs)}))
+            listed = json.dumps([row["id"] for row in found])
+            spent: dict[str, list[Spent]] = {row["id"]: [] for row in found}
+            for row in await db.execute_fetchall(_SPENT, (listed,)):
                 spent[row["run"]].append(rows.spent_of(row))
-        return [
+        own = [
             RunSummary(
                 rows.run_of(row),
                 calls=row["calls"],
@@ -189,13 +211,14 @@ class SqliteStore:
             )
             for row in found
         ]
+        return summed(own)
 
     async def running(self) -> list[tuple[str, Process | None]]:
         async with self._read() as db:
             found = await db.execute_fetchall(
                 """SELECT runs.id, streams.pid, streams.process_started FROM runs
                 LEFT JOIN streams ON streams.run = runs.id AND streams.root
-                WHERE runs.status = 'running' AND runs.started IS NOT NULL"""
+                WHERE runs.status = 'running' AND runs.started IS NOT NULL AND runs.subrun_of IS NULL"""
             )
         return [(run, Process(pid, started) if pid is not None else None) for run, pid, started in found]
 
@@ -249,7 +272,7 @@ class SqliteStore:
 
     async def edits(self, run: str) -> list[Edit]:
         async with self._read() as db:
-            found = await db.execute_fetchall(_EDITS, (run,))
+            found = await db.execute_fetchall(_EDITS, {"runs": json.dumps([run])})
         return [rows.edit_of(row) for row in found]
 
     async def sessions_without_runs(self, sessions: Sequence[str]) -> list[str]:
@@ -276,7 +299,7 @@ class SqliteStore:
             row = await _first(
                 db,
                 "SELECT count(*) AS runs, coalesce(sum(status = 'running'), 0) AS running FROM runs"
-                " WHERE started IS NOT NULL",
+                " WHERE started IS NOT NULL AND subrun_of IS NULL",
             )
         return (row["runs"], row["running"]) if row else (0, 0)
 
@@ -300,58 +323,72 @@ async def _graph(db: aiosqlite.Connection, run: str) -> Graph | None:
     row = await _first(db, "SELECT * FROM runs WHERE id = ? AND started IS NOT NULL", run)
     if row is None:
         return None
-    calls = await db.execute_fetchall(
-        "SELECT * FROM calls WHERE run = ? AND started IS NOT NULL ORDER BY started, rowid", (run,)
+    tree = [
+        rows.run_of(found)
+        for found in await db.execute_fetchall(
+            f"{_TREE} SELECT * FROM runs WHERE id IN (SELECT id FROM tree) AND started IS NOT NULL"  # noqa: S608
+            " ORDER BY started, rowid",
+            {"runs": json.dumps([run])},
+        )
+    ]
+    runs = json.dumps([one.id for one in tree])
+    found = await db.execute_fetchall(
+        """SELECT * FROM calls WHERE run IN (SELECT value FROM json_each(?)) AND started IS NOT NULL
+        ORDER BY started, rowid""",
+        (runs,),
     )
-    # A source may be a call of another run: those are apart.
+    calls = tuple(rows.call_of(call, number) for number, call in enumerate(found, 1))
+    number = {call.id: call.number for call in calls}
     edges = await db.execute_fetchall(
-        """SELECT found.* FROM (
-            SELECT target, source, evidence, path FROM edges WHERE run = :run
-            UNION ALL
-            SELECT target, source, 'matched', '[]' FROM matches WHERE run = :run AND NOT EXISTS (
-                SELECT 1 FROM edges
-                WHERE edges.run = :run AND edges.target = matches.target AND edges.source = matches.source
-            )
-        ) AS found
-        JOIN calls AS source ON source.run = :run AND source.id = found.source AND source.started IS NOT NULL
-        JOIN calls AS target ON target.run = :run AND target.id = found.target
-        ORDER BY target.started, target.rowid, source.started, source.rowid""",
-        {"run": run},
+        """SELECT target, source, evidence, path FROM edges WHERE run IN (SELECT value FROM json_each(:runs))
+        UNION ALL
+        SELECT target, source, 'matched', '[]' FROM matches WHERE run = :run AND NOT EXISTS (
+            SELECT 1 FROM edges WHERE edges.run IN (SELECT value FROM json_each(:runs))
+            AND edges.target = matches.target AND edges.source = matches.source
+        )""",
+        {"run": run, "runs": runs},
     )
+    heard = [rows.edge_of(edge) for edge in edges if edge["target"] in number]
+    # A source may be a call of another run: those are apart.
+    inside = [edge for edge in heard if edge.source in number]
+    from_outside = [edge for edge in heard if edge.source not in number]
     return Graph(
         run=rows.run_of(row),
-        calls=tuple(rows.call_of(call, number) for number, call in enumerate(calls, 1)),
-        edges=tuple(map(rows.edge_of, edges)),
-        outside=await _outside(db, run, row["session"]),
+        calls=calls,
+        edges=tuple(sorted(inside, key=lambda edge: (number[edge.target], number[edge.source]))),
+        outside=await _outside(db, from_outside, row["session"], number),
+        subruns=tuple(one for one in tree if one.id != run),
     )
 
 
-async def _outside(db: aiosqlite.Connection, run: str, session: str) -> tuple[tuple[Edge, Call], ...]:
-    """The edges from calls of other runs of the session, with these calls."""
-    found = await db.execute_fetchall(
-        """SELECT edges.target, edges.source, edges.evidence, edges.path, runs.id AS other FROM edges
-        JOIN runs ON runs.session = :session AND runs.id <> :run
-        JOIN calls AS source ON source.run = runs.id AND source.id = edges.source AND source.started IS NOT NULL
-        JOIN calls AS target ON target.run = :run AND target.id = edges.target
-        WHERE edges.run = :run ORDER BY target.started, target.rowid, source.started, source.rowid""",
-        {"run": run, "session": session},
-    )
-    outside = []
-    for row in found:
+async def _outside(
+    db: aiosqlite.Connection, edges: Sequence[Edge], session: str, number: Mapping[str, int]
+) -> tuple[tuple[Edge, Call], ...]:
+    """Those of `edges` whose sources are calls of other runs of the session, with these calls, which are numbered
+    within the run that they belong to. `number` is that of each target."""
+    outside: list[tuple[Edge, Call]] = []
+    for edge in edges:
         call = await _first(
             db,
-            """SELECT calls.*, (
-                SELECT count(*) FROM calls AS earlier WHERE earlier.run = calls.run
-                AND (earlier.started, earlier.rowid) <= (calls.started, calls.rowid)
-            ) AS number FROM calls WHERE run = ? AND id = ?""",
-            row["other"],
-            row["source"],
+            """SELECT calls.* FROM calls JOIN runs ON runs.id = calls.run
+            WHERE runs.session = ? AND calls.id = ? AND calls.started IS NOT NULL""",
+            session,
+            edge.source,
         )
-        if call is not None:
-            outside.append((rows.edge_of(row), rows.call_of(call, call["number"])))
-    return tuple(outside)
+        if call is None:
+            continue
+        before = await _first(
+            db,
+            f"""{_TREE} SELECT count(*) AS number FROM calls WHERE run IN (SELECT id FROM tree)
+            AND (started, rowid) <= (SELECT started, rowid FROM calls WHERE run = :run AND id = :call)""",  # noqa: S608
+            {"runs": json.dumps([call["run"]]), "run": call["run"], "call": call["id"]},
+        )
+        outside.append((edge, rows.call_of(call, before["number"] if before else 0)))
+    return tuple(sorted(outside, key=lambda found: (number[found[0].target], found[1].started)))
 
 
 async def _first(db: aiosqlite.Connection, statement: str, *values: object) -> sqlite3.Row | None:
-    async with db.execute(statement, values) as cursor:
+    """The first row; `values` are those of the statement, or one mapping of them by name."""
+    named = values[0] if len(values) == 1 and isinstance(values[0], dict) else values
+    async with db.execute(statement, named) as cursor:
         return await cursor.fetchone()

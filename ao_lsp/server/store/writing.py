@@ -37,6 +37,12 @@ _CALL_END = _upsert("calls", CALL_END_COLUMNS, "(run, id)")
 _BODY = "INSERT OR IGNORE INTO bodies (hash, size, codec, data) VALUES (?, ?, ?, ?)"
 _EDGE = """INSERT INTO edges (run, target, source, evidence, path) VALUES (?, ?, ?, ?, ?)
     ON CONFLICT (run, target, source) DO UPDATE SET evidence = excluded.evidence, path = excluded.path"""
+# Also of the runs around it: their graphs have its calls.
+_TOLD = """WITH RECURSIVE around (id) AS (
+        VALUES (?) UNION SELECT runs.subrun_of FROM runs JOIN around ON runs.id = around.id
+    ) UPDATE runs SET texts = texts + 1 WHERE id IN (SELECT id FROM around)"""
+END_SUBRUNS = "UPDATE runs SET ended = ?, status = ? WHERE root = ? AND status = 'running'"
+"""A program that is over leaves no subrun running."""
 _STREAM = """INSERT INTO streams (run, id, seen, pid, process_started) VALUES (?, ?, ?, ?, ?)
     ON CONFLICT (run, id) DO UPDATE SET seen = excluded.seen, pid = coalesce(excluded.pid, pid),
     process_started = coalesce(excluded.process_started, process_started)"""
@@ -78,8 +84,14 @@ async def _write(db: aiosqlite.Connection, batch: Batch, streams: Streams) -> No
     await _each(db, _EDGE, batch.edges)
     await _each(db, _CALL_END, batch.call_ends)
     told = dict.fromkeys(row[0] for row in (*batch.call_starts, *batch.call_ends))
-    await _each(db, "UPDATE runs SET texts = texts + 1 WHERE id = ?", [(run,) for run in told])
+    told.update(dict.fromkeys(run for run, _ in batch.subruns))
+    await _each(db, _TOLD, [(run,) for run in told])
     await _each(db, "UPDATE runs SET ended = ?, status = ?, exit_code = ?, error = ? WHERE id = ?", batch.run_ends)
+    await _each(db, END_SUBRUNS, [(at, "killed", run) for at, *_, run in batch.run_ends])
+    await _each(db, "UPDATE runs SET result = ? WHERE id = ?", batch.results)
+    await _each(
+        db, "UPDATE runs SET remarks = json_insert(coalesce(remarks, '[]'), '$[#]', ?) WHERE id = ?", batch.remarks
+    )
     await _each(db, "INSERT INTO notes (run, at, level, message) VALUES (?, ?, ?, ?)", batch.notes)
     await _each(db, "INSERT INTO draws (run, at, drawn) VALUES (?, ?, ?)", batch.draws)
 
@@ -87,26 +99,27 @@ async def _write(db: aiosqlite.Connection, batch: Batch, streams: Streams) -> No
 async def log_changes(
     db: aiosqlite.Connection, changes: Sequence[tuple[str, float, str, str | None]]
 ) -> tuple[Change, ...]:
-    """Number `(run, at, kind, call)` within their sessions and write them down.
+    """Number `(run, at, kind, call)` within their sessions and write them down; a subrun's as its root's.
 
     A run whose session is not known yet has no changes: its start, when it comes, tells all.
     """
     runs = json.dumps(sorted({run for run, *_ in changes}))
     found = await db.execute_fetchall(
-        """SELECT runs.id, sessions.id, sessions.first_change, sessions.last_change
+        """SELECT runs.id, coalesce(runs.root, runs.id), sessions.id, sessions.first_change, sessions.last_change
         FROM runs JOIN sessions ON sessions.id = runs.session
         WHERE runs.id IN (SELECT value FROM json_each(?))""",
         (runs,),
     )
-    session_of = {run: session for run, session, _, _ in found}
-    last = {session: seq for _, session, _, seq in found}
-    first = {session: seq for _, session, seq, _ in found}
+    session_of = {run: session for run, _, session, _, _ in found}
+    root_of = {run: root for run, root, *_ in found}
+    last = {session: seq for _, _, session, _, seq in found}
+    first = {session: seq for _, _, session, seq, _ in found}
     made: list[Change] = []
     for run, at, kind, call in changes:
         session = session_of.get(run)
         if session is not None:
             last[session] += 1
-            made.append(Change(session, last[session], at, kind, run, call))
+            made.append(Change(session, last[session], at, kind, root_of[run], call))
     await _each(
         db,
         "INSERT INTO changes (session, seq, at, kind, run, call) VALUES (?, ?, ?, ?, ?, ?)",
