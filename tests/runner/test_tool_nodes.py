@@ -290,3 +290,47 @@ def test_a_decorated_function_can_be_sent_by_its_code(what: str, programs: Progr
         """
     )
     assert out.split() == ["42", "False"]
+
+
+LIBRARY = """
+import json, os, urllib.request
+
+def post(messages):
+    body = json.dumps({"model": "m", "messages": messages}).encode()
+    url = os.environ["OPENAI_BASE_URL"] + "/chat/completions"
+    request = urllib.request.Request(url, body, {"content-type": "application/json"})
+    with urllib.request.urlopen(request) as response:
+        return json.load(response)["choices"][0]["message"]["content"]
+
+def agent(prompt, tool):
+    reply = post([{"role": "user", "content": prompt}])
+    said = tool(reply[:60], limit=3)
+    return post([{"role": "user", "content": prompt}, {"role": "user", "content": "tool: " + said["text"]}])
+"""
+
+
+def test_a_tool_that_a_library_calls_has_what_the_reply_said_and_leads_to_its_next_call(
+    programs: Programs, model_server: ModelServer
+) -> None:
+    installed = programs.folder / "site-packages"
+    installed.mkdir()
+    (installed / "library.py").write_text(LIBRARY)
+    programs.record(
+        """
+        import library, ao_lsp
+
+        @ao_lsp.tool
+        def search(query, limit):
+            return {"text": "a constant result"}
+
+        with ao_lsp.launch("agent"):
+            answer = library.agent("hello", search)
+        library.post([{"role": "user", "content": "judge: " + answer}])
+        """,
+        env={**model_server.env, "PYTHONPATH": str(installed)},
+    )
+    found = graph()
+    assert column(found, "kind") == ["llm", "tool", "llm", "llm"]
+    assert column(found, "subrun") == ["agent", "agent", "agent", None]
+    assert {(1, 2), (2, 3), (3, 4)} <= edges(found)
+    assert (2, 4) not in edges(found)
