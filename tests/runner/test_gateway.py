@@ -9,8 +9,10 @@ import shutil
 import signal
 import socket
 import sqlite3
+import ssl
 import subprocess
 import threading
+from pathlib import Path
 from textwrap import dedent
 
 import pytest
@@ -183,9 +185,10 @@ class Host(contextlib.AbstractContextManager["Host"]):
     """A model's host that says `parts`, one at a time: each but the first when it is told that the client
     has got the one before. Everything it sends is `answer`, or chunks of it."""
 
-    def __init__(self, *parts: bytes) -> None:
+    def __init__(self, *parts: bytes, tls: ssl.SSLContext | None = None) -> None:
         self.got = threading.Event()
         self._parts = parts
+        self._tls = tls
         self._listening = socket.create_server(("127.0.0.1", 0))
         self._thread = threading.Thread(target=self._serve)
         self.env = {"OPENAI_BASE_URL": f"http://127.0.0.1:{self._listening.getsockname()[1]}/v1"}
@@ -196,14 +199,18 @@ class Host(contextlib.AbstractContextManager["Host"]):
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._listening.close()
+        with contextlib.suppress(OSError):
+            self._listening.shutdown(socket.SHUT_RDWR)
         self._thread.join(LONG_S)
+        self._listening.close()
 
     def _serve(self) -> None:
         self._listening.settimeout(LONG_S)
         try:
             client, _ = self._listening.accept()
             client.settimeout(LONG_S)
+            if self._tls is not None:
+                client = self._tls.wrap_socket(client, server_side=True)
             with client, client.makefile("rb") as reader:
                 length = 0
                 while line := reader.readline().strip():
@@ -452,6 +459,89 @@ def test_nobody_gets_in_who_does_not_know_the_way(programs: Programs, model_serv
     )
     assert out == "b'HTTP/1.1 404 \\r\\n'\n"
     assert model_server.requests == []
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A certificate of localhost's, with its key in the same file."""
+    if shutil.which("openssl") is None:
+        pytest.skip("openssl, which makes the certificate, is not installed")
+    folder = tmp_path_factory.mktemp("tls")
+    subprocess.run(
+        ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost",
+         "-addext", "subjectAltName=DNS:localhost", "-keyout", folder / "key", "-out", folder / "both"],
+        check=True,
+        capture_output=True,
+        timeout=LONG_S,
+    )  # fmt: skip
+    with open(folder / "both", "ab") as both:
+        both.write((folder / "key").read_bytes())
+    return folder / "both"
+
+
+class Proxy(contextlib.AbstractContextManager["Proxy"]):
+    """A proxy that makes one tunnel. `asked` is the first line of who asked for it."""
+
+    def __init__(self) -> None:
+        self.asked = ""
+        self._listening = socket.create_server(("127.0.0.1", 0))
+        self._thread = threading.Thread(target=self._serve)
+        self.url = f"http://127.0.0.1:{self._listening.getsockname()[1]}"
+
+    def __enter__(self) -> Proxy:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        with contextlib.suppress(OSError):
+            self._listening.shutdown(socket.SHUT_RDWR)
+        self._thread.join(LONG_S)
+        self._listening.close()
+
+    def _serve(self) -> None:
+        with contextlib.suppress(OSError), self._listening.accept()[0] as client:
+            head = b""
+            while not head.endswith(b"\r\n\r\n"):
+                head += client.recv(1)
+            self.asked = head.split(b"\r\n")[0].decode()
+            host, _, port = self.asked.split(" ")[1].rpartition(":")
+            with socket.create_connection((host, int(port))) as there:
+                client.sendall(b"HTTP/1.1 200 OK\r\n\r\n")
+                back = threading.Thread(target=_pump, args=(there, client))
+                back.start()
+                _pump(client, there)
+                back.join()
+
+
+def _pump(source: socket.socket, target: socket.socket) -> None:
+    with contextlib.suppress(OSError):
+        while piece := source.recv(1 << 16):
+            target.sendall(piece)
+        target.shutdown(socket.SHUT_WR)
+
+
+@pytest.mark.parametrize("proxied", [False, True], ids=["directly", "through a proxy"])
+def test_the_host_is_reached_over_tls(
+    proxied: bool, certificate: Path, programs: Programs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.upper(), raising=False)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate)
+    answer = b'{"choices":[{"message":{"content":"secure"}}]}'
+    with (
+        Host(b"HTTP/1.1 200 OK\r\ncontent-length: %d\r\n\r\n%b" % (len(answer), answer), tls=context) as host,
+        Proxy() as proxy,
+    ):
+        url = host.env["OPENAI_BASE_URL"].replace("http://127.0.0.1", "https://localhost")
+        env = {"OPENAI_BASE_URL": url, "SSL_CERT_FILE": str(certificate)}
+        if proxied:
+            env["HTTPS_PROXY"] = proxy.url
+        out, err = programs.record(program('print(content(post(body("one"))))'), "--gateway", env=env)
+    assert (out, err) == ("secure\n", "")
+    assert proxy.asked == (f"CONNECT localhost:{url.rpartition(':')[2].partition('/')[0]} HTTP/1.1" if proxied else "")
+    assert ask("ao.call", run="last", call="1")["request"]["url"] == f"{url}/chat/completions"
 
 
 # -- which variables lead where

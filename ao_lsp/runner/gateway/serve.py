@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import resource
 import signal
 import sys
 from contextlib import suppress
@@ -148,6 +149,12 @@ def main(said: str) -> NoReturn:
     # It ends with the program, which may take its time over a signal to its process group.
     for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT", "SIGTSTP"):
         signal.signal(getattr(signal, name), signal.SIG_IGN)
+    try:
+        # Each connection takes two descriptors.
+        _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    except (OSError, ValueError):
+        pass  # then there are fewer of them
     try:
         server = Server(json.loads(said))
         asyncio.run(server.run())

@@ -142,8 +142,8 @@ def install(recorder: Recorder) -> None:
     global _recorder
     _recorder = recorder
     sys.meta_path.insert(0, Finder)
-    # What runs at the start of an interpreter may have imported some.
-    for name in _WATCHED & (_LOOKING.keys() | _GENERATORS.keys()) & sys.modules.keys():
+    # What runs at the start of an interpreter (`sitecustomize`, `.pth` files) may have imported some and made clients.
+    for name in sorted(_WATCHED & sys.modules.keys()):
         _patch(name, sys.modules[name])
 
 

@@ -7,6 +7,8 @@ read; a `RecordedSocket` has a whole response to read.
 
 from __future__ import annotations
 
+import sys
+
 from ao_lsp.taint.frames import unseen, unseen_methods
 from ao_lsp.taint.kept import keep
 
@@ -47,6 +49,16 @@ class Body:
             self._plain(data)
         else:
             self._chunks(data)
+
+    @property
+    def is_missing(self) -> int | None:
+        """How much more has to come before the body is whole, in bytes (0 where only that is known, that there is
+        more); None where nothing has to."""
+        if self._state == "data":
+            return self._left if self._left is not None and self._left > 0 else None
+        if self._state == "trailer":
+            return None
+        return self._left or 0 if self._state == "chunk" else 0
 
     def _plain(self, data: bytes) -> None:
         if not data:
@@ -101,6 +113,12 @@ class Tee:
         self._feed(data)
         return data
 
+    def _at_end(self) -> None:
+        """Nothing more comes. The program finds out above, where this is no whole body; here is who knows why."""
+        missing = self._body.is_missing
+        if missing is not None and not self._call.is_over:
+            self._call.failed(sys.modules["http.client"].IncompleteRead(b"", missing or None))
+
     def _feed(self, data: bytes) -> None:
         try:
             self._body.feed(data)
@@ -108,13 +126,23 @@ class Tee:
             self._call.failed(error)
 
     def read(self, *args: Any) -> Any:
-        return self._read(self._file.read, *args)
+        data = self._read(self._file.read, *args)
+        wanted = args[0] if args else None
+        if data is not None and (wanted is None or wanted < 0 or len(data) < wanted):
+            self._at_end()
+        return data
 
     def read1(self, *args: Any) -> Any:
-        return self._read(self._file.read1, *args)
+        data = self._read(self._file.read1, *args)
+        if data == b"" and args != (0,):
+            self._at_end()
+        return data
 
     def readline(self, *args: Any) -> Any:
-        return self._read(self._file.readline, *args)
+        data = self._read(self._file.readline, *args)
+        if not data:
+            self._at_end()
+        return data
 
     def readinto(self, buffer: Any) -> Any:
         try:
@@ -123,6 +151,8 @@ class Tee:
             self._call.failed(error)
             raise
         self._feed(bytes(memoryview(buffer)[: count or 0]))
+        if count == 0 and len(buffer):
+            self._at_end()
         return count
 
     def close(self) -> None:
