@@ -95,7 +95,12 @@ class Beside:
         expected = _plain.get(source) or self._plain(file)
         _plain[source] = expected
         recorded = self.programs.start(*options, file.name, env={**self.env, **(env or {})}, stdin=subprocess.PIPE)
-        assert self._ended(recorded, between) == expected
+        found = self._ended(recorded, between)
+        assert (found.out.decode(), found.err.decode(), found.code) == (
+            expected.out.decode(),
+            expected.err.decode(),
+            expected.code,
+        )
         assert code is None or expected.code == code, expected
         return expected
 

@@ -89,7 +89,9 @@ class Body:
             if self._state == "end of chunk":
                 self._state = "size"
             elif self._state == "size":
-                self._left = int(line.partition(b";")[0] or b"0", 16)
+                self._left = left = int(line.partition(b";")[0] or b"0", 16)
+                if left < 0:
+                    raise ValueError("a chunk of a negative size")
                 self._state = "chunk" if self._left else "trailer"
                 if not self._left:
                     self._call.finished()
