@@ -13,6 +13,9 @@ import os
 import sys
 import time
 
+# Not as `os` has it: there it is the program's, or watched (runner/execs.py).
+from posix import posix_spawn as _start
+
 from ao_lsp import __version__, paths, protocol
 
 TYPE_CHECKING = False
@@ -52,7 +55,7 @@ def use_server_python(python: str) -> None:
 
 def server_python() -> str:
     """The interpreter that a daemon is started with; `AO_SERVER_PYTHON` overrides it."""
-    return os.environ.get("AO_SERVER_PYTHON") or _server_python or sys.executable
+    return paths.variable("AO_SERVER_PYTHON") or _server_python or sys.executable
 
 
 def preamble(role: str, **more: Any) -> bytes:
@@ -118,7 +121,7 @@ def read_line(sock: _socket.socket, limit: int = 1 << 16) -> bytes:
 
 def without_daemon() -> bool:
     """Whether the user wants no daemon to be started (`AO_NO_DAEMON=1`: CI, containers, debugging)."""
-    return os.environ.get("AO_NO_DAEMON") not in (None, "", "0")
+    return paths.variable("AO_NO_DAEMON") not in (None, "", "0")
 
 
 def start_without_waiting() -> None:
@@ -292,11 +295,13 @@ def _spawn(lock: int, report: int | None) -> None:
     environment = {
         name: value for name, value in os.environ.items() if name in _KEPT or name.startswith(("XDG_", "LC_", "AO_"))
     }
-    environment.pop("AO_PLAN", None)
+    environment.update(paths.given())
+    for name in [name for name, value in environment.items() if not value or name == "AO_PLAN"]:
+        del environment[name]
     try:
-        pid = os.posix_spawn("/bin/sh", arguments, environment, file_actions=actions, setsid=True)
+        pid = _start("/bin/sh", arguments, environment, file_actions=actions, setsid=True)
     except NotImplementedError:  # a libc without POSIX_SPAWN_SETSID
-        pid = os.posix_spawn("/bin/sh", arguments, environment, file_actions=actions, setpgroup=0)
+        pid = _start("/bin/sh", arguments, environment, file_actions=actions, setpgroup=0)
     os.waitpid(pid, 0)
 
 

@@ -16,12 +16,31 @@ from ao_lsp.protocol import WIRE
 _SUN_PATH_ROOM = 90
 
 
+_given: dict[str, str] = {}
+
+
+def give(name: str, value: str) -> None:
+    """Have a variable count as `value` ("": as not set), whatever the environment says: that of a child is its
+    program's, and the run that the child belongs to lies where its parent's does."""
+    _given[name] = value
+
+
+def given() -> dict[str, str]:
+    """What has been given so."""
+    return dict(_given)
+
+
+def variable(name: str) -> str | None:
+    """A variable that decides where things are, or how a daemon is started; None where it is not set."""
+    return (_given[name] or None) if name in _given else os.environ.get(name)
+
+
 class UnsafeDirectory(Exception):
     """A folder that others could write to, or that is not ours, where only we may write."""
 
 
 def _home() -> str | None:
-    home = os.environ.get("AO_HOME")
+    home = variable("AO_HOME")
     if not home or home.startswith(os.sep):
         return home or None
     return os.path.abspath(home)
@@ -31,7 +50,7 @@ def _base(name: str, xdg: str, default: str) -> str:
     home = _home()
     if home:
         return os.path.join(home, name)
-    base = os.environ.get(xdg) or os.path.join(os.path.expanduser("~"), default)
+    base = variable(xdg) or os.path.join(_given.get("HOME") or os.path.expanduser("~"), default)
     return os.path.join(base, "ao")
 
 
@@ -46,7 +65,7 @@ def runtime_dir() -> str:
         from zlib import crc32
 
         return f"/tmp/ao-{os.getuid()}-{crc32(os.fsencode(home)):08x}"
-    xdg = os.environ.get("XDG_RUNTIME_DIR")
+    xdg = variable("XDG_RUNTIME_DIR")
     return os.path.join(xdg, "ao") if xdg else f"/tmp/ao-{os.getuid()}"
 
 
@@ -91,7 +110,7 @@ def spool_dir() -> str:
 
 
 def plan_dir() -> str:
-    """Replay plans, one file a rerun; the runner that uses one removes it."""
+    """Replay plans, one file a rerun, and what has been used of each; the runner that uses one removes both."""
     return os.path.join(data_dir(), "plans")
 
 

@@ -1,4 +1,5 @@
-"""Runs as a script in the user's interpreter, where `ao_lsp` need not be installed.
+"""Runs as a script in the user's interpreter, where `ao_lsp` need not be installed: where `ao-record` hands over to it,
+and in children of recorded programs (children.py).
 
 Makes the package importable by its folder alone: nothing is added to `sys.path`, so nothing else of
 the environment that holds `ao-record` can be imported by the program. Its arguments are those of
@@ -24,8 +25,20 @@ def _package() -> None:
     spec.loader.exec_module(module)
 
 
-if __name__ == "__main__":
-    _package()
-    from ao_lsp.runner.main import main
+def _as_it_was() -> None:
+    """A child of a recorded program that we cannot run in goes on as if it had been started without us."""
+    if "--child" not in sys.argv or "--" not in sys.argv:
+        return
+    os.execv(sys.executable, [sys.orig_argv[0], *sys.argv[sys.argv.index("--") + 1 :]])
 
+
+if __name__ == "__main__":
+    if sys.version_info < (3, 10) or sys.implementation.name != "cpython":
+        _as_it_was()
+    try:
+        _package()
+        from ao_lsp.runner.main import main
+    except Exception:
+        _as_it_was()
+        raise
     main(handed_over=True)

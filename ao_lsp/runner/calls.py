@@ -7,7 +7,7 @@ import os
 import sys
 import time
 
-from ao_lsp.runner import endpoints, places, secrets
+from ao_lsp.runner import ancestry, endpoints, places, secrets
 from ao_lsp.runner.keys import request_hash
 from ao_lsp.runner.replay import site_key
 from ao_lsp.taint import escrow, lineage, reach, replies
@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 
         @property
         def tracks(self) -> bool: ...
+        @property
+        def stream(self) -> str: ...
         def post(self, event: dict[str, Any], **parts: bytes) -> None: ...
         def begins(self, recorded: str | None, call: str, at: float) -> None: ...
         def refusal(self, request_hash: str, site: Place | None, url: str) -> str: ...
@@ -85,6 +87,7 @@ class Call:
         self._replayable = False
         self._made_of: list[dict[str, Any]] = []
         """Of a function: the calls inside of it that what it returned came from."""
+        self._stream = recorder.stream
 
     def start(self, headers: list[tuple[str, str]], body: bytes, given: Any = None) -> None:
         """The request is known: decide what happens to it, and say that it has begun. `given` is what the
@@ -100,7 +103,7 @@ class Call:
         """The same, by what a replay matches it by, and what went into it."""
         stack = places.stack()
         site = stack[0] if stack else None
-        strand = lineage.of_call()
+        strand = ancestry.of_call(lineage.of_call())
         plan, where = self._recorder.plan, self._recorder.where()
         if where is not None:
             self._subrun, self._recorded = where.subrun, where.recorded
@@ -241,6 +244,8 @@ class Call:
 
     def _end(self, status: str, error: dict[str, Any] | None, complete: bool) -> None:
         if not self._over.acquire(blocking=False):
+            return
+        if self._stream != self._recorder.stream:  # a forked child throws away what its parent goes on with
             return
         if self._turn is not None and self._order is not None:
             self._order.end(self._turn)

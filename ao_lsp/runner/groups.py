@@ -13,6 +13,7 @@ import _thread
 import os
 import time
 
+from ao_lsp.runner import ancestry
 from ao_lsp.taint import lineage, strands
 from ao_lsp.taint.kept import keep
 
@@ -100,7 +101,7 @@ class Groups:
     def _enter(self, launch: Launch) -> Group:
         outer = strands.ALONG.get()
         above = () if outer is None else outer.path
-        name, strand = text_of(launch.name), lineage.of_call()
+        name, strand = text_of(launch.name), ancestry.of_call(lineage.of_call())
         with self._counting:
             number = self._numbers[above, name, strand] = self._numbers.get((above, name, strand), 0) + 1
         group = Group(launch, outer, (*above, (name, strand, number)))

@@ -27,6 +27,7 @@ import builtins
 import os
 import sys
 from _functools import partial
+from posix import execv
 from sys import getprofile, gettrace, setprofile, settrace
 
 from ao_lsp.taint import hook, scope
@@ -94,7 +95,7 @@ def _start(options: Options) -> None:
     arguments = options.arguments
     if options.kind == "module":
         sys.argv[:] = ["-m", *arguments]
-        sys.orig_argv[:] = [sys.executable, *options.flags, "-m", options.program, *arguments]
+        _set_original(options, "-m", options.program)
         _first_on_path(os.getcwd())
         _new_main()
         scope.MODULES.add("__main__")
@@ -103,7 +104,7 @@ def _start(options: Options) -> None:
         _of_program(_run_module_as_main, options.program)
     elif options.kind == "command":
         sys.argv[:] = ["-c", *arguments]
-        sys.orig_argv[:] = [sys.executable, *options.flags, "-c", options.program, *arguments]
+        _set_original(options, "-c", options.program)
         _first_on_path("")
         if sys.version_info >= (3, 13):  # whose tracebacks show the lines of a command
             from linecache import _register_code
@@ -112,9 +113,9 @@ def _start(options: Options) -> None:
         _of_program(exec, compile(options.program, "<string>", "exec", dont_inherit=True), _new_main())
     else:
         sys.argv[:] = [options.program, *arguments]
-        sys.orig_argv[:] = [sys.executable, *options.flags, options.program, *arguments]
+        _set_original(options, options.program)
         if _is_importable(options.program):  # a folder or zip file with a __main__.py
-            _first_on_path(options.program)
+            _first_on_path(_absolute(options.program))
             _new_main()
             from runpy import _run_module_as_main  # type: ignore[attr-defined]  # as above
 
@@ -129,6 +130,17 @@ def _start(options: Options) -> None:
         names["__loader__"] = _external.SourceFileLoader("__main__", file)
         _script.append(names)
         _of_program(exec, code, names)
+
+
+def _set_original(options: Options, *named: str) -> None:
+    """The command line as it would have been. A child of a recorded program has it as it was."""
+    arguments = options.command_line or [*options.flags, *named, *options.arguments]
+    sys.orig_argv[:] = [_called(options), *arguments]
+
+
+def _called(options: Options) -> str:
+    """What the interpreter was called by."""
+    return sys.orig_argv[0] if options.child else sys.executable
 
 
 class _Call(partial):  # type: ignore[misc]  # of a module that mypy does not know
@@ -178,7 +190,8 @@ def _code_of_script(options: Options, file: str) -> CodeType:
         with open(file, "rb") as handle:
             source = handle.read()
     except OSError as error:
-        sys.stderr.write(f"{sys.executable}: can't open file {file!r}: [Errno {error.errno}] {error.strerror}\n")
+        what = f"{_absolute(options.program)!r}: [Errno {error.errno}] {error.strerror}"
+        sys.stderr.write(f"{_called(options)}: can't open file {what}\n")
         raise SystemExit(2) from None
     code = hook.code_of(file, is_script=True) if options.taint else None
     if code is not None:
@@ -192,7 +205,7 @@ def _code_of_script(options: Options, file: str) -> CodeType:
         # accordingly: let it speak for itself.
         sys.stdout.flush()
         sys.stderr.flush()
-        os.execv(sys.executable, [sys.executable, *options.flags, options.program, *options.arguments])
+        execv(sys.executable, [_called(options), *options.flags, options.program, *options.arguments])
 
 
 def _real_script(path: str) -> str:
@@ -202,6 +215,15 @@ def _real_script(path: str) -> str:
     except OSError:
         return os.path.abspath(path)
     return os.path.abspath(os.path.join(os.path.dirname(path), target))
+
+
+def _absolute(path: str) -> str:
+    """`path` as the interpreter makes it absolute, which is less than `os.path.abspath` does (`_Py_abspath`)."""
+    if path.startswith(os.sep):
+        return path
+    if path == ".":
+        return os.getcwd()
+    return os.getcwd() + os.sep + path.removeprefix("./")
 
 
 def _is_importable(path: str) -> bool:

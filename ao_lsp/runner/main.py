@@ -54,6 +54,11 @@ def main(handed_over: bool = False) -> NoReturn:
                 sys.stderr.write(f"ao-record: cannot run {python}: {error.strerror}\n")
                 raise SystemExit(127) from None
     _set_aside()
+    for variable in options.variables:
+        from ao_lsp import paths
+
+        name, _, value = variable.partition("=")
+        paths.give(name, value)
     if options.server_python:
         from ao_lsp import connect
 

@@ -27,7 +27,10 @@ options:
   -W, -X, -O, -u, …  as for python
 """
 
-_WITH_VALUE = ("--name", "--python", "--rewrite", "--json", "--server-python")
+_WITH_VALUE = (
+    "--name", "--python", "--rewrite", "--json", "--server-python", "--child", "--lineage", "--plan", "--set",
+    "--began",
+)  # fmt: skip
 # Options of the interpreter itself: single letters, some with a value.
 _FLAGS = frozenset("bBdEiIOPqsSuv")
 _FLAGS_WITH_VALUE = frozenset("WX")
@@ -42,11 +45,16 @@ class Options:
 
     `kind` is how the program is named: `script`, `module` (`-m`) or `command` (`-c`); `program` is
     its file, module or text; `arguments` are its own.
+
+    Of a child of a recorded program (children.py) `child` says whose: `RUN:SESSION:STREAM`, and then
+    `:root` where it took the place of the run's first process. `lineage` is its name, `plan` the plan of a
+    rerun, `began` when the run did (Unix seconds), `variables` are `NAME=VALUE` for paths.py; `command_line`
+    is what it would have been started with.
     """
 
     __slots__ = (
-        "arguments", "flags", "gateway", "http", "json", "kind", "name", "policy", "program", "python", "rewrite",
-        "server_python", "taint",
+        "arguments", "began", "child", "command_line", "flags", "gateway", "http", "json", "kind", "lineage", "name",
+        "plan", "policy", "program", "python", "rewrite", "server_python", "taint", "variables",
     )  # fmt: skip
 
     def __init__(self) -> None:
@@ -63,6 +71,12 @@ class Options:
         self.policy: str | None = None
         self.json: str | None = None
         self.server_python: str | None = None
+        self.child: str | None = None
+        self.lineage = ""
+        self.began: str | None = None
+        self.plan: str | None = None
+        self.variables: list[str] = []
+        self.command_line: list[str] = []
 
     def own(self) -> list[str]:
         """The options that a rerun has to repeat."""
@@ -95,6 +109,8 @@ def parse(arguments: list[str]) -> Options:
     while rest and rest[0].startswith("-") and rest[0] != "-":
         option = rest.pop(0)
         if option == "--":
+            if options.child:
+                return _of_child(options, rest)
             break
         if option in ("-m", "-c"):
             options.kind = "module" if option == "-m" else "command"
@@ -107,6 +123,8 @@ def parse(arguments: list[str]) -> Options:
                 value = value if has_value else value_of(name)
                 if name == "--rewrite":
                     options.rewrite.append(value)
+                elif name == "--set":
+                    options.variables.append(value)
                 else:
                     setattr(options, name[2:].replace("-", "_"), value)
             elif option == "--no-taint":
@@ -133,4 +151,17 @@ def parse(arguments: list[str]) -> Options:
         raise UsageError("no program: name a script, or a module with -m")
     options.program = rest.pop(0)
     options.arguments = rest
+    return options
+
+
+def _of_child(options: Options, command_line: list[str]) -> Options:
+    """With what python was to be started with, before its command line was changed."""
+    from ao_lsp.runner.command_line import split
+
+    command = split(command_line)
+    if command is None:
+        raise UsageError("no program")
+    options.command_line = command_line
+    options.flags = command.flags
+    options.kind, options.program, options.arguments = command.kind, command.program, command.arguments
     return options

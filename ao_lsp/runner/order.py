@@ -17,6 +17,7 @@ import sys
 import time
 from _heapq import heappop, heappush
 
+from ao_lsp.runner.ancestry import OF_CHILD
 from ao_lsp.taint import lineage
 from ao_lsp.taint.frames import unseen_methods
 from ao_lsp.taint.kept import keep
@@ -296,6 +297,6 @@ def of(entries: Iterable[Entry]) -> Order | None:
 
 def _is_served(entry: Entry) -> bool:
     # Calls of other processes (children, a gateway, whose calls have no place in the code) are not made in this one.
-    if "/fork." in entry.lineage or not entry.site[0]:
+    if entry.lineage.startswith(OF_CHILD) or not entry.site[0]:
         return False
     return entry.action in ("replay", "edited") and entry.ended > entry.started > 0

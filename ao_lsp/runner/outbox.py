@@ -75,14 +75,12 @@ class Outbox:
         except Exception:  # no memory, or a function that the program has put in the place of one that we call
             pass
 
-    def finish(self, last: dict[str, Any]) -> None:
-        """Hand over the last event and what is left: to the daemon if it answers soon, else to the
-        spool file."""
-        self._append(last, {})
-        self.close()
-
     def close(self) -> None:
-        """The same without a last event: of a process that does not end the run."""
+        """Hand over what is left: to the daemon if it answers soon, else to the spool file. Of a process that ends, or
+        is about to become another program; an event may follow nevertheless."""
+        if not self._kept:
+            self._close()
+            return
         deadline = monotonic() + FINISH_S
         held = self._io.acquire(timeout=FINISH_S)
         try:

@@ -7,12 +7,11 @@ import os
 import sys
 import time
 
-from ao_lsp.runner import secrets
+from ao_lsp.runner import ancestry, execs, secrets
 from ao_lsp.runner.outbox import Outbox
 from ao_lsp.taint import names
 from ao_lsp.taint.frames import unseen, unseen_methods, unwatched
 from ao_lsp.taint.kept import keep
-from ao_lsp.taint.state import FORKS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -30,20 +29,27 @@ keep(__name__)
 
 
 class Recorder:
-    """Records one run. Nothing here raises into the program."""
+    """Records one process of a run. Nothing here raises into the program.
+
+    A run begins and ends with its first process; a child says that it is there when it has something to say.
+    """
 
     def __init__(self, options: Options, plan: Plan | None) -> None:
         self.plan = plan
         self._options = options
-        self._run: str = plan.header["run"] if plan else os.urandom(6).hex()
-        self._outbox = Outbox(self._run, os.urandom(4).hex())
-        self._process = os.getpid()
-        self.session: str = (plan.header.get("session") if plan else None) or self._run
-        self._outcome: dict[str, Any] = {"exit_code": 0, "status": "finished", "error": None}
+        self._is_root = options.child is None
         self._parent: str | None = None
+        if options.child is None:
+            header = plan.header if plan else {}
+            self._run: str = header["run"] if plan else os.urandom(6).hex()
+            self.session: str = header.get("session") or self._run
+        else:
+            self._run, self.session, self._parent, *root = options.child.split(":")
+            self._is_root = bool(root)
+        self._outbox = Outbox(self._run, os.urandom(4).hex())
+        self._outcome: dict[str, Any] = {"exit_code": 0, "status": "finished", "error": None}
         self._known_child = False
-        self._forks = 0
-        self._began = time.time()
+        self._began = float(options.began or time.time())
         self._draws: Draws | None = None
         self.gateway: Gateway | None = None
         self._groups: Groups | None = None
@@ -71,7 +77,13 @@ class Recorder:
         transports.install(recorder)
         # The first registered is the last that is called: after the program's own.
         atexit.register(unwatched(recorder._finish))
-        os.register_at_fork(before=recorder._forking, after_in_child=recorder._forked)
+        os.register_at_fork(before=unwatched(recorder._forking), after_in_child=unwatched(recorder._forked))
+        execs.install(recorder)
+        if options.child is not None:
+            ancestry.begin(options.lineage)
+            recorder._reach_gateway(None)
+            recorder._offer()
+            return recorder
         recorder._outbox.post(recorder._first_event())
         recorder._reach_gateway(plan_file)
         recorder._offer()
@@ -127,7 +139,7 @@ class Recorder:
             "python": sys.executable,
             "python_version": sys.version.split()[0],
             "env": secrets.environment(),
-            "pid": self._process,
+            "pid": os.getpid(),
         }
 
     def _offer(self) -> None:
@@ -154,6 +166,11 @@ class Recorder:
         if self._groups is None and not (self.plan is not None and self.plan.header.get("path")):
             return None
         return self.groups.where()
+
+    @property
+    def stream(self) -> str:
+        """Of this process's events."""
+        return self._outbox.stream
 
     @property
     def tracks(self) -> bool:
@@ -239,14 +256,51 @@ class Recorder:
             if isinstance(error, KeyboardInterrupt):
                 self._outcome["exit_code"] = 130
 
+    def handed_down(self, lineage: str, replaces: bool) -> list[str]:
+        """The options of a child that records for this run. `replaces`: it takes the place of this process."""
+        options = self._options
+        stream = self._parent if self._parent is not None and not self._known_child else self._outbox.stream
+        whose = f"{self._run}:{self.session}:{stream}"
+        if replaces and self._is_root:
+            whose += ":root"
+        found = ["--child", whose, "--lineage", lineage, "--began", repr(self._began)]
+        for item in options.rewrite:
+            found += ["--rewrite", item]
+        if not options.taint:
+            found.append("--no-taint")
+        if options.http:
+            found.append("--http")
+        if self.plan is not None and options.plan:
+            found += ["--plan", options.plan]
+        if options.policy:
+            found.append(f"--{options.policy}")
+        if replaces and options.json:
+            found += ["--json", options.json]
+        return found
+
+    def leaving(self) -> None:
+        """This process is about to become another program."""
+        if self._draws is not None:
+            self._draws.flush()
+        self._outbox.close()
+
     def _finish(self) -> None:
-        if os.getpid() != self._process:
+        if not self._is_root:
+            try:
+                self.leaving()
+            except Exception:
+                pass
             return
         try:
             self._tell_what_is_left()
         except Exception:  # no descriptors left, say: then the end is all there is to say
             pass
-        self._outbox.finish({"type": "run.end", "at": time.time(), **self._outcome})
+        self.post({"type": "run.end", "at": time.time(), **self._outcome})
+        self._outbox.close()
+        if self._options.plan:
+            from ao_lsp.runner import claims
+
+            claims.remove(self._options.plan)
         if self._options.json:
             _write_outcome(self._options.json, {"run": self._run, **self._outcome})
 
@@ -271,25 +325,25 @@ class Recorder:
             self._draws.flush()
 
     def _forking(self) -> None:
-        self._forks += 1
+        ancestry.forking()
         if self._draws is not None:
             self._draws.seed  # noqa: B018  # the children's too, so it has to be known by now
 
     def _forked(self) -> None:
-        FORKS.append(f"fork.{self._forks}/")
-        self._forks = 0
+        ancestry.forked()
         if "ao_lsp.taint.lineage" in sys.modules:
             from ao_lsp.taint import lineage
 
             lineage.forked()
         if self._groups is not None:
             self._groups.forked()
-        self._parent = self._outbox.stream
-        self._known_child = False
+        if self._parent is None or self._known_child:
+            self._parent = self._outbox.stream
+        self._is_root = self._known_child = False
+        if self.plan is not None:
+            self.plan.forked()
         if self._draws is not None:
             self._draws.forked()
-        if self.plan is not None:
-            self.plan.order = None  # of the parent's calls
         self._outbox.forked(os.urandom(4).hex())
 
 
@@ -331,6 +385,12 @@ _told = unwatched(_tell)
 
 
 def _plan(options: Options) -> Plan | None:
+    if options.child is not None:
+        if options.plan is None:
+            return None
+        from ao_lsp.runner import replay
+
+        return replay.ChildsPlan(options.plan, options.policy or "live")
     path = os.environ.pop("AO_PLAN", None)
     if not path:
         return None
@@ -341,10 +401,7 @@ def _plan(options: Options) -> Plan | None:
     except (OSError, ValueError) as error:
         sys.stderr.write(f"ao-record: the replay plan cannot be read ({error}); make a new one with: ao rerun\n")
         raise SystemExit(1) from None
-    try:
-        os.unlink(path)
-    except OSError:
-        pass
+    options.plan = os.path.abspath(path)
     options.policy = options.policy or plan.policy
     return plan
 

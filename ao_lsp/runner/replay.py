@@ -11,6 +11,7 @@ from _collections import deque
 
 from ao_lsp import protocol
 from ao_lsp.runner import order
+from ao_lsp.runner.claims import Claims
 from ao_lsp.taint.kept import keep
 
 TYPE_CHECKING = False
@@ -31,8 +32,8 @@ GATEWAY = "MainThread/gateway"
 class Entry:
     """One recorded call of a plan."""
 
-    __slots__ = ("action", "after", "call", "chunks", "ended", "headers", "lineage", "number", "path", "request",
-                 "request_hash", "response", "site", "stack", "started", "status", "streamed", "turn",
+    __slots__ = ("action", "after", "call", "chunks", "ended", "headers", "index", "lineage", "number", "path",
+                 "request", "request_hash", "response", "site", "stack", "started", "status", "streamed", "turn",
                  "used")  # fmt: skip
 
     def __init__(self, header: dict[str, Any], parts: dict[str, bytes]) -> None:
@@ -57,6 +58,8 @@ class Entry:
         self.response = parts.get("response", b"")
         self.request = parts.get("request", b"")
         self.used = False
+        self.index = 0
+        """In the plan, from 0."""
 
     def pieces(self) -> list[bytes]:
         """The response cut up as it had arrived; as one piece where that is not known to fit."""
@@ -75,11 +78,18 @@ def site_key(site: Place | dict[str, Any] | None) -> tuple[str, str]:
 
 
 class Plan:
-    """The entries of a plan, and which of them have been used. `header` is the plan's first frame, `draws` are the
-    events of that name."""
+    """The entries of a plan, and which of them have been used: by this process, and, as `claims` know, by any
+    other one of the run. `header` is the plan's first frame, `draws` are the events of that name."""
 
-    def __init__(self, header: dict[str, Any], entries: list[Entry], draws: Iterable[dict[str, Any]] = ()) -> None:
+    def __init__(
+        self,
+        header: dict[str, Any],
+        entries: list[Entry],
+        draws: Iterable[dict[str, Any]] = (),
+        claims: Claims | None = None,
+    ) -> None:
         self.header = header
+        self._claims = claims
         self.draws = draws
         self.policy: str = header.get("policy") or "live"
         self._matching = _thread.allocate_lock()
@@ -92,7 +102,8 @@ class Plan:
         )
         # How many entries there are of the same lines.
         self._asked: dict[tuple[Any, ...], int] = {}
-        for entry in entries:
+        for number, entry in enumerate(entries):
+            entry.index = number
             # First among those of the same subrun; then among all, but for a rerun of one, which is kept apart.
             for within in dict.fromkeys((entry.path, self._side(entry.path))):
                 self._index("request", within, entry.request_hash, entry)
@@ -113,7 +124,8 @@ class Plan:
 
     def unused_edits(self) -> list[Entry]:
         """The edits that no call came for."""
-        return [entry for entry in self._edits if not entry.used]
+        taken = self._claims.taken() if self._claims is not None else set()
+        return [entry for entry in self._edits if not entry.used and entry.index not in taken]
 
     def _index(self, *key_and_entry: Any) -> None:
         *key, entry = key_and_entry
@@ -143,23 +155,40 @@ class Plan:
         recorded order of these.
         """
         with self._matching:
-            entry = None
-            within = dict.fromkeys((path, self._side(path)))
-            for of in within:
-                entry = entry or (
-                    self._first("strand", of, request_hash, *site, lineage)
-                    or self._first("here", of, request_hash, *site)
-                    or self._first("request", of, request_hash)
-                )
-            entry = entry or self._edited_at(stack, lineage, path)
-            if entry is None:
-                for of in within:
-                    entry = entry or self._first("place", of, *site, lineage)
-                if entry is None or entry.action != "live":
+            while True:
+                entry = self._found(request_hash, site, lineage, stack, path)
+                if entry is None:
                     return None
-            entry.used = True
+                entry.used = True
+                if self._claims is None or self._claims.take(entry.index):
+                    break
             # The answer to another request is no answer to this one.
             return None if entry.action == "replay" and entry.request_hash != request_hash else entry
+
+    def _found(
+        self, request_hash: str, site: tuple[str, str], lineage: str, stack: list[Place] | None, path: tuple[Any, ...]
+    ) -> Entry | None:
+        entry = None
+        within = dict.fromkeys((path, self._side(path)))
+        for of in within:
+            entry = entry or (
+                self._first("strand", of, request_hash, *site, lineage)
+                or self._first("here", of, request_hash, *site)
+                or self._first("request", of, request_hash)
+            )
+        entry = entry or self._edited_at(stack, lineage, path)
+        if entry is None:
+            for of in within:
+                entry = entry or self._first("place", of, *site, lineage)
+            if entry is None or entry.action != "live":
+                return None
+        return entry
+
+    def forked(self) -> None:
+        """In a forked child: a thread that is not there any more may have been in the middle of a match. The order is
+        that of the parent's calls."""
+        self._matching = _thread.allocate_lock()
+        self.order = None
 
     def _edited_at(self, stack: list[Place] | None, lineage: str, path: tuple[Any, ...]) -> Entry | None:
         """The next entry of the lines that ask for this call, where one of theirs is edited.
@@ -172,6 +201,25 @@ class Plan:
         if self._asked.get((path, lines, lineage), 0) > 1 and not lineage.startswith("MainThread/"):
             return None
         return self._first("lines", path, lines, lineage)
+
+
+class ChildsPlan(Plan):
+    """The plan that a child process is told of. It is read when it is first asked; most children make no call.
+    One that cannot be read has no entries."""
+
+    def __init__(self, path: str, policy: str) -> None:
+        self._path = path
+        self.policy = policy
+
+    def __getattr__(self, name: str) -> Any:
+        if name == "_path" or not name.isidentifier() or name.startswith("__"):
+            raise AttributeError(name)
+        try:
+            whole = load(self._path)
+        except (OSError, ValueError):
+            whole = Plan({}, [])
+        vars(self).update({**vars(whole), "policy": self.policy, "order": None})
+        return vars(self)[name]
 
 
 def load(path: str, lineage: str | None = None) -> Plan:
@@ -198,4 +246,5 @@ def load(path: str, lineage: str | None = None) -> Plan:
                 entries.append(entry)
     if header is None or header.get("plan") != 1:
         raise protocol.ProtocolError(f"{path} is no replay plan")
-    return Plan(header, entries, protocol.loads(drawn) if drawn else ())
+    claims = Claims(path) if lineage is None else None
+    return Plan(header, entries, protocol.loads(drawn) if drawn else (), claims)

@@ -32,6 +32,7 @@ class Recording:
     """What `Call` needs of a recorder."""
 
     tracks = False
+    stream = ""
 
     def __init__(self, about: dict[str, Any]) -> None:
         self.plan = replay.load(f"/dev/fd/{gateway.PLAN_FD}", replay.GATEWAY) if about["plan"] else None

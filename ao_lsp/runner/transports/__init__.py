@@ -38,6 +38,9 @@ _SEAMS = {
 # Modules of the standard library whose classes start tasks and threads (taint/strands.py).
 _STARTING = frozenset({"asyncio.base_events", "concurrent.futures.thread", "threading"})
 
+# Modules that start processes, and the function that has them recorded (runner/children.py).
+_PROCESSES = {"multiprocessing.spawn": "patch_spawn", "multiprocessing.util": "patch", "subprocess": "patch"}
+
 # Modules that look at code, and what in `taint` has them see the source's, where code is rewritten.
 _LOOKING = {
     "cloudpickle.cloudpickle": "pickling",
@@ -50,7 +53,7 @@ _LOOKING = {
 }
 # Modules whose generators start from the run's own number (taint/chance.py).
 _GENERATORS = {"random": "seed_global", "numpy.random": "seed_numpy"}
-_WATCHED = _STARTING | _GENERATORS.keys() | _SEAMS.keys() | (_LOOKING.keys() if HIDES else set())
+_WATCHED = _STARTING | _GENERATORS.keys() | _PROCESSES.keys() | _SEAMS.keys() | (_LOOKING.keys() if HIDES else set())
 
 _recorder: Recorder | None = None
 _undo: list[Undo] = []
@@ -109,6 +112,13 @@ def _patch(name: str, module: ModuleType) -> None:
             return
         if name in _LOOKING:
             import_module(f"ao_lsp.taint.{_LOOKING[name]}").patch(module)
+            return
+        if name in _PROCESSES:
+            children = import_module("ao_lsp.runner.children")
+            if name != "multiprocessing.spawn":
+                _undo.append(children.patch(module, _recorder))
+            elif _recorder.tracks:
+                _undo.append(children.patch_spawn(module))
             return
         seam = import_module(f"ao_lsp.runner.transports.{_SEAMS[name]}")
         _undo.append(seam.patch(module, _recorder))

@@ -1,0 +1,129 @@
+"""Which process of a run this is, by a name that is the same in every run.
+
+A child is called by what it runs and counted among its like (`@worker.py.2/`), a fork is counted (`@fork.1/`),
+and a process of multiprocessing has the name that it has there. Workers of a pool are interchangeable: what
+tells their calls apart is the piece of work, by its number in the pool.
+"""
+
+from __future__ import annotations
+
+import sys
+from sys import _getframe
+
+from ao_lsp.taint.kept import keep
+from ao_lsp.taint.state import FORKS
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from types import FrameType
+    from typing import Any
+
+keep(__name__)
+
+OF_CHILD = "@"
+"""What the names of calls of child processes begin with."""
+
+_names: list[str] = []
+"""What this process is called, from the run's first one on; empty there."""
+
+_before: list[Any] = [None]
+"""What multiprocessing took for this process when it began."""
+
+_started: dict[str, int] = {}
+_forks: list[int] = [0]
+
+
+def begin(name: str) -> None:
+    """This process was started, under this name."""
+    before, separator, own = name[:-1].rpartition("/")
+    _names[:] = [before + separator, own + "/"]
+    FORKS[:] = [name]
+
+
+def child(what: str) -> str:
+    """The name of a child that is about to be started."""
+    number = _started[what] = _started.get(what, 0) + 1
+    return f"{_here()}{what}.{number}/"
+
+
+def forking() -> None:
+    """This process is about to be forked. Those forks are counted that get no name from multiprocessing."""
+    frame: FrameType | None = _getframe()
+    while frame is not None and frame.f_globals.get("__name__", "").startswith("ao_lsp."):
+        frame = frame.f_back
+    if frame is None or frame.f_globals.get("__name__") != "multiprocessing.popen_fork":
+        _forks[0] += 1
+
+
+def forked() -> None:
+    """In the child."""
+    FORKS.append(f"fork.{_forks[0]}/")
+    _names[:] = [_here(), f"fork.{_forks[0]}/"]
+    _before[0] = _multiprocessing()
+    _started.clear()
+    _forks[0] = 0
+
+
+def of_call(strand: str) -> str:
+    """The name of a strand (taint/lineage.py) of this process: the process's, down to the piece of work of a pool's
+    worker, and then its own, without the numbers of forks, which depend on the workers."""
+    if not _names:
+        return strand
+    return OF_CHILD + _here() + _work() + strand.replace("".join(FORKS), "", 1)
+
+
+def _multiprocessing() -> Any:
+    return getattr(sys.modules.get("multiprocessing.process"), "_current_process", None)
+
+
+def _named() -> Any:
+    """What multiprocessing made this process for, if it did."""
+    found = _multiprocessing()
+    return None if found is _before[0] or type(found).__name__ == "_MainProcess" else found
+
+
+def _here() -> str:
+    if not _names:
+        return ""
+    process = _named()
+    if process is None:
+        return "".join(_names)
+    # Of a fork, what comes before it: multiprocessing has a better name than a number.
+    return f"{_names[0]}{_stable(process)}/"
+
+
+def _stable(process: Any) -> str:
+    name = str(process.name)
+    kind, _, number = name.rpartition("-")
+    return kind if number.isdigit() and _is_worker(process, kind) else name
+
+
+def _is_worker(process: Any, kind: str) -> bool:
+    target = getattr(getattr(process, "_target", None), "__name__", "")
+    return kind.endswith("PoolWorker") or target == "_process_worker"
+
+
+# The functions that a pool's worker runs in, and the variable that holds what it does.
+_LOOPS = {("multiprocessing.pool", "worker"): "task", ("concurrent.futures.process", "_process_worker"): "call_item"}
+
+
+def _work() -> str:
+    process = _named()
+    if process is None or not _is_worker(process, str(process.name).rpartition("-")[0]):
+        return ""
+    frame: FrameType | None = _getframe()
+    while frame is not None:
+        variable = _LOOPS.get((frame.f_globals.get("__name__", ""), frame.f_code.co_name))
+        if variable is not None:
+            break
+        frame = frame.f_back
+    if frame is None or variable is None:
+        return ""
+    values = frame.f_locals
+    item = values.get(variable)
+    if sys.version_info < (3, 13) and sys.gettrace() is None:
+        # A copy, which the frame keeps: the values in it would live on after their time.
+        values.clear()
+    if variable == "call_item":
+        return f"{getattr(item, 'work_id', '')}/"
+    return f"{item[0]}.{item[1]}/" if type(item) is tuple and len(item) > 1 else ""

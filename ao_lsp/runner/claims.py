@@ -1,0 +1,74 @@
+"""Which recordings of a plan have been used, by whichever process of the run.
+
+Beside the plan is a file to which every process appends what it takes: the number of the entry, and a token
+that nobody else has. The first of an entry's records is the one that counts. Appending is one step, so nobody
+ever holds a lock: not a thread that a fork leaves behind, nor one that a signal handler interrupts. The file is
+opened for each claim, so that the program meets no descriptor of ours.
+"""
+
+from __future__ import annotations
+
+import os
+from _struct import Struct
+
+from ao_lsp.taint.kept import keep
+
+keep(__name__)
+
+_RECORD = Struct(">I8s")
+_END = ".claims"
+
+
+class Claims:
+    """The claims on the entries of the plan at `plan`; entries are numbered from 0."""
+
+    def __init__(self, plan: str) -> None:
+        self._path = plan + _END
+        self._read = 0
+        self._owners: dict[int, bytes] = {}
+
+    def take(self, number: int) -> bool:
+        """Whether this entry is ours: nobody had taken it. Where there is no such file, it always is."""
+        if number in self._owners:
+            return False
+        token = os.urandom(8)
+        try:
+            file = os.open(self._path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            try:
+                os.write(file, _RECORD.pack(number, token))
+                self._take_in(file)
+            finally:
+                os.close(file)
+        except OSError:
+            self._owners[number] = token
+            return True
+        return self._owners.setdefault(number, token) == token
+
+    def taken(self) -> set[int]:
+        """The entries that have been taken, by whomever."""
+        try:
+            file = os.open(self._path, os.O_RDONLY | os.O_CLOEXEC)
+            try:
+                self._take_in(file)
+            finally:
+                os.close(file)
+        except OSError:
+            pass
+        return set(self._owners)
+
+    def _take_in(self, file: int) -> None:
+        start = self._read
+        said = os.pread(file, os.fstat(file).st_size - start, start)
+        whole = len(said) - len(said) % _RECORD.size
+        for number, token in _RECORD.iter_unpack(said[:whole]):
+            self._owners.setdefault(number, token)
+        self._read = start + whole
+
+
+def remove(plan: str) -> None:
+    """Remove a plan that is not needed any more, and the claims on it."""
+    for path in (plan, plan + _END):
+        try:
+            os.unlink(path)
+        except OSError:
+            pass
