@@ -43,7 +43,11 @@ class Programs:
         """Record a program to its end; what it wrote to both outputs."""
         file = self.write(source)
         process = self.start(*options, file.name, env=env)
-        out, err = process.communicate(timeout=2 * LONG_S)
+        with process:  # closes its pipes
+            try:
+                out, err = process.communicate(timeout=2 * LONG_S)
+            finally:
+                process.kill()  # where it did not end; else it is gone already
         assert process.returncode == code, err.decode()
         return out.decode(), err.decode()
 
