@@ -1,4 +1,6 @@
-"""A model server on loopback that speaks OpenAI's and Anthropic's APIs. No key, no network, no packages.
+"""A model server on loopback that speaks the APIs of OpenAI, Anthropic, Gemini, Ollama and Bedrock.
+
+No key, no network, no packages.
 
     python examples/model_server.py --port 0            prints its URL and serves until it is stopped
     python examples/model_server.py --delay 0.5         every answer half a second late, streams over a second half
@@ -8,7 +10,9 @@
         client = OpenAI(base_url=f"{server.url}/v1", api_key="any")
 
 It serves `/v1/chat/completions`, `/v1/responses`, `/v1/embeddings`, `/v1/messages`,
-`/v1/messages/count_tokens` and `/v1/models`, whole and streamed, with tools and structured output.
+`/v1/messages/count_tokens` and `/v1/models`; Gemini's `:generateContent`, `:streamGenerateContent` and embeddings;
+`/api/chat`, `/api/generate` and `/api/embed`; `/model/…/converse` and `/converse-stream`: whole and streamed, with
+tools and structured output.
 What it says is made up, depends on nothing but the request, and is explained in `fake_model`.
 
 A model name can ask for a failure:
@@ -68,12 +72,20 @@ class ModelServer:
 
     @property
     def env(self) -> dict[str, str]:
-        """The variables that make the SDKs use this server."""
+        """The variables that make the SDKs use this server, and nothing but it."""
         return {
             "OPENAI_BASE_URL": f"{self.url}/v1",
             "OPENAI_API_KEY": "loopback",
             "ANTHROPIC_BASE_URL": self.url,
             "ANTHROPIC_API_KEY": "loopback",
+            "GOOGLE_GEMINI_BASE_URL": self.url,
+            "GEMINI_API_KEY": "loopback",
+            "OLLAMA_HOST": self.url,
+            "AWS_ENDPOINT_URL_BEDROCK_RUNTIME": self.url,
+            "AWS_ACCESS_KEY_ID": "loopback",
+            "AWS_SECRET_ACCESS_KEY": "loopback",
+            "AWS_DEFAULT_REGION": "eu-west-1",
+            "AWS_EC2_METADATA_DISABLED": "true",
         }
 
     @property
@@ -235,7 +247,7 @@ class _Handler(BaseHTTPRequestHandler):
             self.send_header("content-length", str(len(response.body)))
             self.end_headers()
             return [response.body]
-        self.send_header("content-type", "text/event-stream; charset=utf-8")
+        self.send_header("content-type", response.media_type)
         self.send_header("cache-control", "no-cache")
         self.send_header("transfer-encoding", "chunked")
         self.end_headers()

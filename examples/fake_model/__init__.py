@@ -9,6 +9,6 @@ in at the prompt come out in the answer, so that a change upstream can be seen d
     tools.py           which offered tool to call, and values that satisfy a JSON schema
     model.py           the whole: `answer(ask) -> reply`, tokens, stop sequences
     openai_api.py      chat completions, embeddings, models: requests in, bodies and events out
-    openai_responses.py, anthropic_api.py   the same for responses and for messages
+    openai_responses.py, anthropic_api.py, gemini_api.py, ollama_api.py, bedrock_api.py   the same for the other APIs
     service.py         which path goes where, errors, and the failures that can be asked for
 """

@@ -202,7 +202,7 @@ def embeddings(body: Json) -> Exchange:
     alone = isinstance(given, str) or all(isinstance(item, int) for item in given)
     texts = [item if isinstance(item, str) else str(item) for item in ([given] if alone else given)]
     dimensions = _number(body, "dimensions", _DIMENSIONS, 4096)
-    vectors = [_vector(text, dimensions) for text in texts]
+    vectors = [vector(text, dimensions) for text in texts]
     packed = body.get("encoding_format") == "base64"
     data = [
         {
@@ -217,8 +217,8 @@ def embeddings(body: Json) -> Exchange:
     return Exchange({"object": "list", "data": data, "model": name, "usage": usage})
 
 
-def _vector(text: str, dimensions: int) -> list[float]:
-    """The sum of one direction a word, of length 1."""
+def vector(text: str, dimensions: int) -> list[float]:
+    """An embedding: the sum of one direction a word, of length 1."""
     total = [0.0] * dimensions
     for word in [word.lower() for word in keywords(text)] or [text]:
         for start in range(0, dimensions, 64):

@@ -11,8 +11,9 @@ import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Literal
+from urllib.parse import unquote
 
-from . import anthropic_api, openai_api, openai_responses
+from . import anthropic_api, bedrock_api, gemini_api, ollama_api, openai_api, openai_responses
 from .api import Event, Exchange, Json, RequestError, digest
 
 FAILURES = {
@@ -35,7 +36,9 @@ class Response:
     status: int
     body: bytes = b""
     events: tuple[bytes, ...] = ()
-    """Server-sent events, to be sent in place of `body` one by one; empty: no stream."""
+    """The events of a stream, to be sent in place of `body` one by one; empty: no stream."""
+    media_type: str = "text/event-stream; charset=utf-8"
+    """Of the stream."""
     headers: Mapping[str, str] = field(default_factory=dict)
     fault: Literal["", "drop", "cut", "hang", "stall"] = ""
     """How to send it badly, see `FAILURES`."""
@@ -50,11 +53,42 @@ class _Api:
     error: Callable[[int, str, str | None, str | None], Json]
     stream_error: Callable[[str], Event]
     id_header: str
+    frame: Callable[[Event], bytes]
+    media_type: str = Response.media_type
 
 
-_CHAT = _Api(openai_api.error, openai_api.stream_error, "x-request-id")
+def _event(event: Event) -> bytes:
+    """A server-sent event."""
+    name, data = event
+    text = data if isinstance(data, str) else json.dumps(data, ensure_ascii=False)
+    return (f"event: {name}\n" if name else "").encode() + f"data: {text}\n\n".encode()
+
+
+def _line(event: Event) -> bytes:
+    return json.dumps(event[1], ensure_ascii=False).encode() + b"\n"
+
+
+_CHAT = _Api(openai_api.error, openai_api.stream_error, "x-request-id", _event)
 _RESPONSES = replace(_CHAT, stream_error=openai_responses.stream_error)
-_ANTHROPIC = _Api(anthropic_api.error, anthropic_api.stream_error, "request-id")
+_ANTHROPIC = _Api(anthropic_api.error, anthropic_api.stream_error, "request-id", _event)
+_GEMINI = _Api(gemini_api.error, gemini_api.stream_error, "x-request-id", _event)
+_OLLAMA = _Api(ollama_api.error, ollama_api.stream_error, "x-request-id", _line, "application/x-ndjson")
+_BEDROCK = _Api(
+    bedrock_api.error,
+    bedrock_api.stream_error,
+    "x-amzn-requestid",
+    bedrock_api.frame,
+    "application/vnd.amazon.eventstream",
+)
+
+# Where the path names the model and says whether to stream, and the body does not.
+_IN_PATH: tuple[tuple[str, _Api, Callable[[Json], Exchange], bool], ...] = (
+    (r"/v1(?:beta)?/models/([^/]+):generateContent", _GEMINI, gemini_api.generate, False),
+    (r"/v1(?:beta)?/models/([^/]+):streamGenerateContent", _GEMINI, gemini_api.generate, True),
+    (r"/v1(?:beta)?/models/([^/]+):(?:embedContent|batchEmbedContents)", _GEMINI, gemini_api.embed, False),
+    (r"/model/([^/]+)/converse", _BEDROCK, bedrock_api.converse, False),
+    (r"/model/([^/]+)/converse-stream", _BEDROCK, bedrock_api.converse, True),
+)
 
 
 class Service:
@@ -67,6 +101,9 @@ class Service:
             "/v1/embeddings": (_CHAT, openai_api.embeddings),
             "/v1/messages": (_ANTHROPIC, anthropic_api.messages),
             "/v1/messages/count_tokens": (_ANTHROPIC, anthropic_api.count_tokens),
+            "/api/chat": (_OLLAMA, ollama_api.chat),
+            "/api/generate": (_OLLAMA, ollama_api.generate),
+            "/api/embed": (_OLLAMA, ollama_api.embed),
         }
         self._limited: set[str] = set()
         self._lock = threading.Lock()
@@ -80,26 +117,37 @@ class Service:
             headers: by name in lower case.
             body: as received.
         """
-        path = path.partition("?")[0].rstrip("/")
+        path = unquote(path.partition("?")[0]).rstrip("/")
         anthropic = "anthropic-version" in headers or path.startswith("/v1/messages")
-        api, post = self._posts.get(path, (_ANTHROPIC if anthropic else _CHAT, None))
+        api, post, more = self._route(path, anthropic)
         request: Json | None = None
         try:
             if method == "POST" and post is not None:
                 request = _parsed(body)
-                self._fail(request)
-                answer = _post(post, request)
+                # Ollama streams unless it is told not to.
+                asked = {**({"stream": True} if api is _OLLAMA else {}), **request, **more}
+                self._fail(asked)
+                response = replace(_sent(_post(post, asked), api, asked), request=request)
             else:
-                answer = _models(method, path, anthropic)
+                response = _sent(_models(method, path, anthropic), api, {})
         except RequestError as problem:
             told = api.error(problem.status, problem.message, problem.param, problem.code)
             response = Response(problem.status, json.dumps(told).encode(), request=request)
             if problem.status == 429:
                 response = replace(response, headers={"retry-after-ms": "10", "retry-after": "1"})
-        else:
-            response = _sent(answer, api, request)
+            if api is _BEDROCK:
+                kind = {"x-amzn-errortype": bedrock_api.error_type(problem.status)}
+                response = replace(response, headers={**response.headers, **kind})
         name = f"req_{digest(request or {}, path)}"
         return replace(response, headers={**response.headers, api.id_header: name})
+
+    def _route(self, path: str, anthropic: bool) -> tuple[_Api, Callable[[Json], Exchange] | None, Json]:
+        """Who answers a path, and what the path says beside the body."""
+        for pattern, api, post, stream in _IN_PATH:
+            if found := re.fullmatch(pattern, path):
+                return api, post, {"model": found[1], "stream": stream}
+        api, known = self._posts.get(path, (_ANTHROPIC if anthropic else _CHAT, None))
+        return api, known, {}
 
     def _fail(self, request: Json) -> None:
         model = request.get("model")
@@ -143,26 +191,20 @@ def _post(post: Callable[[Json], Exchange], request: Json) -> Exchange:
         raise RequestError(400, f"A field of the request has the wrong shape: {error!r}") from error
 
 
-def _sent(answer: Exchange, api: _Api, request: Json | None) -> Response:
-    """An answer as bytes, streamed where the request says so and the API can."""
-    model = (request or {}).get("model")
+def _sent(answer: Exchange, api: _Api, asked: Json) -> Response:
+    """An answer as bytes, streamed where it is asked for and the API can."""
+    model = asked.get("model")
     faults: dict[object, Literal["drop", "cut", "hang", "stall"]] = {
         "fail-drop": "drop",
         "fail-cut": "cut",
         "fail-hang": "hang",
         "fail-stall": "stall",
     }
-    events = answer.events if (request or {}).get("stream") else ()
+    events = answer.events if asked.get("stream") else ()
     if events and model == "fail-event":
         events = [*events[: len(events) // 2], api.stream_error("Overloaded, as the model name 'fail-event' asks for.")]
     body = json.dumps(answer.body, ensure_ascii=False).encode()
-    chunks = tuple(map(_event, events))
+    chunks = tuple(map(api.frame, events))
     if model == "fail-garbage":
         body, chunks = b"<html>502</html>", (b"data: <html>502</html>\n\n",) if chunks else ()
-    return Response(200, body, chunks, fault=faults.get(model, ""), request=request)
-
-
-def _event(event: Event) -> bytes:
-    name, data = event
-    text = data if isinstance(data, str) else json.dumps(data, ensure_ascii=False)
-    return (f"event: {name}\n" if name else "").encode() + f"data: {text}\n\n".encode()
+    return Response(200, body, chunks, media_type=api.media_type, fault=faults.get(model, ""))
