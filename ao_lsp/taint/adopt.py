@@ -120,8 +120,12 @@ class _Adoption:
             return part
         if alone and depth < _MAX_DEPTH:
             return self.whole(part, depth + 1)
-        if self.derived and self.replies() and not reach.holds(self.inputs, part):
-            return _Said(self).whole(part)
+        if self.derived and not reach.holds(self.inputs, part):
+            if depth < _MAX_DEPTH and _is_stream(type(part)):
+                # It may hold itself: by a generator that is a method of its own (botocore's `EventStream`).
+                watch(part, self.origins, SOURCE)
+            elif self.replies():
+                return _Said(self).whole(part)
         return part
 
     def gives(self, part: Any) -> bool:
@@ -278,6 +282,20 @@ def _stands_for_itself(cls: type) -> bool:
     return module_of(cls) not in scope.MODULES and not issubclass(cls, (dict, list, set))
 
 
+def _is_stream(cls: type) -> bool:
+    """Whether instances are a library's, and give one thing after the other without holding them all."""
+    if module_of(cls) in scope.MODULES or is_service(cls) or cls in _RUNNING or reach.is_data(cls):
+        return False
+    return _is_iterable(cls) and lookup(cls, "__len__") is None and lookup(cls, "__getitem__") is None
+
+
+def _is_iterable(cls: type) -> bool:
+    for name in ("__iter__", "__aiter__"):  # noqa: SIM110  # generators cannot be hidden (frames.py)
+        if type(lookup(cls, name)) is FunctionType:
+            return True
+    return False
+
+
 def adopt(result: Any, origins: Origins, derived: bool = False, inputs: Collection[Any] = ()) -> Any:
     """`result` of a library call, tagged by the rules above; possibly a private copy or, for a
     tuple, an equal one. Call it on the call's expression itself, so that its holders can be counted."""
@@ -294,9 +312,13 @@ def adopt(result: Any, origins: Origins, derived: bool = False, inputs: Collecti
             return result
         if alone or (derived and _stands_for_itself(type(result))):
             return adoption.whole(result)
-        # A future holds on to what it gave. A library's own state is more likely to be a dictionary.
-        if derived and type(result) is list and not reach.holds(inputs, result):
-            return adoption.whole(result)
+        if derived and not reach.holds(inputs, result):
+            # A future holds on to what it gave. A library's own state is more likely to be a dictionary;
+            # one that a generator still holds has texts of the reply in it.
+            if type(result) is list:
+                return adoption.whole(result)
+            if type(result) is dict and adoption.replies():
+                return _Said(adoption).whole(result)
     except RecursionError:
         pass
     except Exception as error:

@@ -2,8 +2,8 @@
 
 A framework parses a reply and hands parts of it to functions of the user's: by what is found in the
 reply, such a part is known to come from it (callbacks.py). Replies are read as they arrive, and no
-provider's format is known here: JSON documents, server-sent events and JSON lines are gone through for
-the fields that providers put texts and arguments in; pieces of a stream are joined per field.
+provider's format is known here: JSON documents, server-sent events, JSON lines and AWS event streams are
+gone through for the fields that providers put texts and arguments in; pieces of a stream are joined per field.
 """
 
 from __future__ import annotations
@@ -28,11 +28,15 @@ MAX_BYTES = 4 << 20
 # Fields that hold what a model wrote, and fields all of whose parts are.
 _TEXTS = frozenset(
     {"content", "text", "delta", "thinking", "reasoning", "reasoning_content", "refusal", "response", "output_text",
-     "partial_json", "arguments", "completion", "generated_text", "output", "transcript", "summary"}
+     "partial_json", "arguments", "completion", "generated_text", "output", "transcript", "summary",
+     "input"}
 )  # fmt: skip
 _ARGUMENTS = frozenset({"input", "args", "arguments", "parameters", "kwargs", "structuredContent"})
 # Fields in which providers repeat the request.
 _REPEATED = frozenset({"tools", "functions", "tool_choice", "instructions", "metadata", "response_format", "prompt"})
+_NUMBERS = ("index", "contentBlockIndex")
+# An AWS event stream begins with the length of its first frame, which is less than 16 MiB.
+_FRAME = b"\0"
 _OF_THE_WIRE = (b"data:", b"event:", b"id:", b"retry:", b":")
 
 
@@ -47,6 +51,7 @@ class Reply:
         self._inflate = _inflating(encoding)
         self._rest = b""
         self._lines: bool | None = None
+        self._framed = False
         self._parts: dict[Path, list[str]] = {}
         self._joined: dict[Path, tuple[int, str]] = {}
         self._leaves: set[Any] = set()
@@ -89,9 +94,12 @@ class Reply:
         if self._inflate is not None:
             new = self._inflate(new)
         self._rest += new
-        if self._lines is None:
-            self._lines = _is_of_lines(self._rest)
-        if self._lines:
+        if self._lines is None and not self._framed:
+            self._framed = self._rest.startswith(_FRAME)
+            self._lines = None if self._framed else _is_of_lines(self._rest)
+        if self._framed:
+            self._frames()
+        elif self._lines:
             *lines, self._rest = self._rest.split(b"\n")
             for line in lines:
                 self._document(line.partition(b"data:")[2] if line.startswith(b"data:") else line)
@@ -102,6 +110,16 @@ class Reply:
         elif self._lines is False and self._rest.lstrip()[:1] not in (b"{", b"[", b""):
             self._parts.setdefault((), []).append(self._rest.decode("utf-8", "replace"))
             self._rest = b""
+
+    def _frames(self) -> None:
+        """Take the whole frames off an AWS event stream: u32 length, u32 length of the headers, u32 checksum, headers,
+        payload, u32 checksum (https://smithy.io/2.0/aws/amazon-eventstream.html)."""
+        while len(self._rest) >= 12:
+            length, headers = int.from_bytes(self._rest[:4], "big"), int.from_bytes(self._rest[4:8], "big")
+            if length < headers + 16 or len(self._rest) < length:
+                return
+            self._document(self._rest[12 + headers : length - 4])
+            self._rest = self._rest[length:]
 
     def _document(self, text: bytes) -> bool:
         """Go through a JSON document; False where it is none yet."""
@@ -119,9 +137,10 @@ class Reply:
     def _parsed(self, node: Any, path: Path, name: Any, counts: bool) -> None:
         cls = type(node)
         if cls is dict:
-            index = node.get("index")
-            if type(index) is int:
-                path = (*path, index)  # of several that stream side by side
+            for field in _NUMBERS:
+                index = node.get(field)
+                if type(index) is int:
+                    path = (*path, index)  # of several that stream side by side
             for key, part in node.items():
                 if key in _REPEATED and not counts:
                     continue

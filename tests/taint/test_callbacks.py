@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from fake_model.bedrock_api import frame
 
 from ao_lsp.taint import escrow
 from ao_lsp.taint.frames import HIDES
@@ -68,6 +69,26 @@ LIBRARY = '''
     def messages(tool, reply):
         content = json.loads(json.dumps(ask("1", reply)))["choices"][0]["message"]["content"]
         return tool([Message(content), {"deep": (content, 3)}], "a constant")
+
+
+    class Events:
+        """Holds itself by its generator; another one goes on to hold what it gave last."""
+
+        def __init__(self, pieces):
+            self._pieces = self._taken(pieces)
+
+        def _taken(self, pieces):
+            yield from pieces
+
+        def __iter__(self):
+            for piece in self._pieces:
+                event = {"delta": {"text": piece, "region": "eu"}}
+                yield event
+
+
+    def events(reply, *pieces):
+        ask("1", reply)
+        return {"stream": Events(["".join(piece) for piece in pieces])}
 
 
     def history(*replies):
@@ -292,6 +313,14 @@ def test_the_same_objects_arrive_but_for_texts_and_numbers(run: Run, lib: types.
 # -- what comes out of a library call that made several recorded calls
 
 RESULTS = {
+    "a text of an event that a stream gives, and goes on to hold": (
+        "x = [event['delta']['text'] for event in lib.events(lib.chat('Sunny.'), 'Sunny.')['stream']][0]",
+        "1",
+    ),
+    "what the reply does not say of an event": (
+        "x = [event['delta']['region'] for event in lib.events(lib.chat('Sunny.'), 'Sunny.')['stream']][0]",
+        "",
+    ),
     "the text of one": ("x = lib.history(lib.chat('Lisbon'), lib.chat('Oporto'))[1].text", "2"),
     "what is said twice": ("x = lib.history(lib.chat('Lisbon'), lib.chat('Lisbon'))[0].text", "2"),
     "what is said by none": ("x = lib.history(lib.chat('Lisbon'), lib.chat('Oporto'))[0].role", "12"),
@@ -362,6 +391,14 @@ REPLIES: dict[str, tuple[bytes, list[Any], list[Any]]] = {
         b'{"tools": [{"name": "f", "parameters": {"title": "City"}}], "instructions": "Be.", "output": "Sunny."}',
         ["Sunny."],
         ["City", "Be."],
+    ),
+    "an AWS event stream": (
+        b"".join(
+            frame(("contentBlockDelta", {"contentBlockIndex": index, "delta": {"text": text}, "p": "abc"}))
+            for index, text in [(0, "Sun"), (1, "Ra"), (0, "ny."), (1, "in.")]
+        ),
+        ["Sun", "ny.", "Sunny.", "Rain."],
+        ["abc", "contentBlockDelta", "SunRa"],
     ),
     "an indented document": (b'{\n  "content": "Sunny."\n}\n', ["Sunny."], ["content"]),
     "a text": (b"Sunny.", ["Sunny."], ["Sun"]),
