@@ -1,6 +1,7 @@
 # packages: dspy==3.4.1
 # follow: dspy:litellm
 # edges: plan>search plan>write search>write write>shorten
+# edit: shorten
 import os
 
 os.environ["LITELLM_LOCAL_MODEL_COST_MAP"] = "True"  # or it asks the internet for prices
@@ -14,6 +15,6 @@ answer = dspy.Predict("question -> answer")
 plan = answer(question="Plan: lighthouses of Portugal").answer  #: plan
 found = answer(question="Search: " + plan).answer  #: search
 text = answer(question=f"Write: {plan} {found}").answer  #: write
-model("Shorten: " + text)  #: shorten
+print(model("Shorten: " + text))  #: shorten
 answer(question="Nothing of that.")  #: nothing
 print(len(plan) > 0, len(text) > 0)

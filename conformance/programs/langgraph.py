@@ -2,6 +2,7 @@
 # follow: langgraph:langchain:langchain_core:langchain_openai
 # edges: weather1>weather2 weather1>go weather2>go weather1>pack trip>spend museums1>guide museums1>museums2
 # edges: guide>museums2 museums2>left left>join right>join join>shorten shorten>repeat else>last
+# edit: left shorten
 import asyncio
 import operator
 from typing import Annotated, TypedDict
@@ -59,7 +60,9 @@ class State(TypedDict):
 
 
 def left(state):
-    return {"drafts": [model.invoke("Praise " + state["topic"]).text]}  #: left
+    draft = model.invoke("Praise " + state["topic"]).text  #: left
+    print("left", draft)
+    return {"drafts": [draft]}
 
 
 def right(state):
@@ -83,6 +86,7 @@ joined = graph.compile().invoke({"topic": told, "drafts": []})
 
 async def main():
     words = [chunk.text async for chunk in model.astream("Shorten: " + joined["final"])]  #: shorten
+    print("short", "".join(words))
     await model.ainvoke("Repeat: " + "".join(words))  #: repeat
     two, _ = await model.abatch(["Something else.", "Another."])  #: else another
     await model.ainvoke("The last: " + two.text)  #: last

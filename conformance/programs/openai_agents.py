@@ -2,6 +2,7 @@
 # follow: agents
 # edges: weather1>weather2 weather1>go weather2>go weather1>pack trip>spend museums1>guide museums1>museums2
 # edges: guide>museums2 museums2>shorten shorten>praise other>repeat
+# edit: shorten other
 import asyncio
 
 from agents import Agent, Runner, function_tool, set_tracing_disabled
@@ -49,7 +50,9 @@ async def main():
     async for _ in streamed.stream_events():
         pass
     short = streamed.final_output
+    print("short", short)
     _, two = await asyncio.gather(Runner.run(guide, "Praise: " + short), Runner.run(guide, "Other."))  #: praise other
+    print("two", two.final_output)
     await Runner.run(guide, "Repeat: " + two.final_output)  #: repeat
     print(len(noted), type(place).__name__)
 

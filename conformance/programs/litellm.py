@@ -2,6 +2,7 @@
 # follow: litellm
 # edges: plan>search plan>write search>write write>streamed streamed>shorten weather1>weather2 weather1>pack
 # edges: weather2>thanks weather1>thanks
+# edit: plan streamed
 import json
 import os
 import warnings
@@ -33,11 +34,13 @@ def said(answer):
 
 
 plan = said(litellm.completion("openai/gpt-5.4", [user("Plan: lighthouses of Portugal")]))  #: plan
+print("plan", plan)
 found = said(litellm.completion("openai/gpt-5.4", [user("Search: " + plan)]))  #: search
 text = said(litellm.completion("openai/gpt-5.4", [user(f"Write: {plan} {found}")]))  #: write
 # A stream, and another provider.
 stream = litellm.completion("openai/gpt-5.4", [user("Review: " + text)], stream=True)  #: streamed
 review = "".join(chunk.choices[0].delta.content or "" for chunk in stream)
+print("review", review)
 litellm.completion("anthropic/claude-sonnet-5", [user("Shorten: " + review)])  #: shorten
 # A tool, and a history.
 history = [user("What is the weather in Lisbon?")]
@@ -49,4 +52,8 @@ history.append(litellm.completion("openai/gpt-5.4", history, tools=tools).choice
 litellm.completion("openai/gpt-5.4", [*history, user("Thanks, go on.")])  #: thanks
 litellm.completion("openai/gpt-5.4", [user("Pack a bag for " + noted[0])])  #: pack
 litellm.completion("openai/gpt-5.4", [user("Nothing of that.")])  #: nothing
+try:
+    litellm.completion("openai/fail-400", [user("Fail")])  #: fail
+except litellm.BadRequestError as error:
+    print("failed", error.status_code)
 print(len(noted))

@@ -2,6 +2,7 @@
 # follow: pydantic_ai
 # edges: weather1>weather2 weather1>go weather2>go weather1>pack trip>spend museums1>guide museums1>museums2
 # edges: guide>museums2 museums2>shorten shorten>praise other>repeat
+# edit: shorten other
 import asyncio
 
 from pydantic import BaseModel
@@ -49,7 +50,9 @@ async def main():
     told = (await agent.run("Tell me about the museums in Madrid.")).output  #: museums1 museums2
     async with guide.run_stream("Shorten this: " + told) as result:  #: shorten
         short = "".join([piece async for piece in result.stream_text(delta=True)])
+    print("short", short)
     _, two = await asyncio.gather(guide.run("Praise: " + short), guide.run("Other."))  #: praise other
+    print("two", two.output)
     await guide.run("Repeat: " + two.output)  #: repeat
 
 
