@@ -116,7 +116,7 @@ class _Adoption:
         """Something that a fresh object holds; `alone`: nobody else does."""
         if type(part) in VALUE_TYPES:
             return self.value(part, alone, given or (not alone and self.quotes(part)))
-        if id(part) in TAINT:
+        if part is None or part is True or part is False or id(part) in TAINT:
             return part
         if alone and depth < _MAX_DEPTH:
             return self.whole(part, depth + 1)
@@ -190,6 +190,8 @@ class _Adoption:
         for fields in (reach.fields_of(made) or {}, reach.extra_of(made) or {}):
             for name in list(fields):
                 part = fields[name]
+                if part is None or part is True or part is False:  # most fields of an API's models
+                    continue
                 alone = unshared(part, 2)
                 if alone or self.derived or name in given or type(part) not in VALUE_TYPES:
                     fields[name] = self.part(part, alone, depth, name in given)
@@ -282,8 +284,18 @@ def _stands_for_itself(cls: type) -> bool:
     return module_of(cls) not in scope.MODULES and not issubclass(cls, (dict, list, set))
 
 
+_streams: dict[int, tuple[_ref[type], bool]] = {}
+
+
 def _is_stream(cls: type) -> bool:
     """Whether instances are a library's, and give one thing after the other without holding them all."""
+    known = _streams.get(id(cls))
+    if known is None or known[0]() is not cls:
+        known = _streams[id(cls)] = _ref(cls), _gives_one_by_one(cls)
+    return known[1]
+
+
+def _gives_one_by_one(cls: type) -> bool:
     if module_of(cls) in scope.MODULES or is_service(cls) or cls in _RUNNING or reach.is_data(cls):
         return False
     return _is_iterable(cls) and lookup(cls, "__len__") is None and lookup(cls, "__getitem__") is None
