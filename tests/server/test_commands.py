@@ -467,6 +467,12 @@ async def test_a_rerun_whose_folder_is_gone_is_an_error_and_leaves_no_plan(core:
 # -- comparing
 
 
+async def test_a_diff_of_a_run_with_itself_is_refused_and_names_the_one_that_is_meant(core: Core) -> None:
+    await record(core, "run1")
+    found = await error(core, "ao.diff", a="run1", b="last")
+    assert (found.code, "a name means its newest run" in str(found)) == ("bad_params", True)
+
+
 async def test_a_diff_tells_what_the_program_got_otherwise(core: Core) -> None:
     await record(core, "run1")
     recorder = Recorder("run2")

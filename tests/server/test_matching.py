@@ -215,6 +215,15 @@ def test_a_tracked_edge_is_not_drawn_twice(calls: Calls) -> None:
     assert calls.edges == []
 
 
+def test_a_text_that_is_said_again_comes_from_the_one_that_is_known_to_have_said_it(calls: Calls) -> None:
+    """Two equal answers, each put into an equal question: the second question has the second answer."""
+    calls.call("first", "Plan it", said=PLAN)
+    calls.call("asked", f"About: {PLAN[:60]}", said="Fine.", after=["first"])
+    calls.call("second", "Plan it", said=PLAN)
+    calls.call("asked again", f"About: {PLAN[:60]}", said="Fine.", after=["second"])
+    assert calls.edges == []
+
+
 def test_what_came_by_another_call_is_not_drawn_past_it(calls: Calls) -> None:
     calls.call("plan", "What has to be done?", said=PLAN)
     calls.call("copy", f"Copy: {PLAN}", said=PLAN, after=("plan",))

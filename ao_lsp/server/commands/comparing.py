@@ -12,7 +12,7 @@ from ao_lsp.server.command import Caller, Command
 from ao_lsp.server.core import Core
 from ao_lsp.server.differences import Side
 from ao_lsp.server.model import Call, Exchange, Graph
-from ao_lsp.server.params import param
+from ao_lsp.server.params import CommandError, param
 from ao_lsp.server.views import Json
 
 _Exchanges: TypeAlias = "Mapping[str, Exchange]"
@@ -29,6 +29,11 @@ class DiffParams:
 
 async def _diff(core: Core, _: Caller, params: DiffParams) -> Json:
     a, b = await refs.find_graph(core, params.a), await refs.find_graph(core, params.b)
+    if a.run.id == b.run.id:
+        other = a.run.parent_run
+        hint = f"what it is a rerun of: ao diff {other} {b.run.id}" if other else "ao runs lists the others"
+        message = f"{params.a!r} and {params.b!r} are both run {b.run.id}: a name means its newest run"
+        raise CommandError("bad_params", message, hint)
     pairs = await asyncio.to_thread(diff.match, a, b)
     calls: list[Json] = []
     for start in range(0, len(pairs), _AT_ONCE):

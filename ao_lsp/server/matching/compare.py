@@ -61,14 +61,19 @@ def matched(calls: Iterable[Spoken], tracked: Collection[tuple[str, str]]) -> li
     for the pairs in `tracked`.
 
     What reached the target by a tracked way through another call is in that call's output, and so is not
-    taken for the first one's.
+    taken for the first one's. Nor is an output that says the same as one that is known to have gone there.
     """
     ordered = sorted(calls, key=lambda call: call.began)
     outputs = _Outputs(ordered)
+    said = {call.call: call.said for call in ordered}
+    known: dict[str, set[tuple[str, ...]]] = {}
+    for source, target in tracked:
+        known.setdefault(target, set()).add(said.get(source, ()))
     found: list[tuple[str, str]] = []
     for call in ordered:
         sources = dict.fromkeys(source for text in call.asked for source in outputs.sources(text, call.began))
-        found += [(source, call.call) for source in sources if (source, call.call) not in tracked]
+        explained = known.get(call.call, set())
+        found += [(source, call.call) for source in sources if said[source] not in explained]
         for text in call.beside:
             outputs.ask(text, call.began)
     return found
