@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 from model_server import ModelServer
 
+from tests.daemons import ask
 from tests.runner.beside_python import Beside
 from tests.runner.recorded import Programs, column, graph
 from tests.runner.test_transports import CLIENTS, program
@@ -178,11 +179,8 @@ RENAMED = {
 }
 
 
-@pytest.mark.parametrize("client", RENAMED)
-def test_a_library_with_renamed_internals_works_as_under_python(
-    client: str, programs: Programs, model_server: ModelServer
-) -> None:
-    package, names = RENAMED[client]
+def renamed(package: str, names: str, programs: Programs) -> None:
+    """Put a copy of `package` where programs find it first, with other names in place of those that match."""
     spec = find_spec(package)
     assert spec is not None
     assert spec.origin is not None
@@ -194,5 +192,46 @@ def test_a_library_with_renamed_internals_works_as_under_python(
         file.write_text(text)
         changed += found
     assert changed
+
+
+@pytest.mark.parametrize("client", RENAMED)
+def test_a_library_with_renamed_internals_works_as_under_python(
+    client: str, programs: Programs, model_server: ModelServer
+) -> None:
+    renamed(*RENAMED[client], programs)
     done = Beside(programs, model_server.env).same(program(client), code=0)
     assert done.out.count(b"\n") >= 4
+
+
+HTTPX = """
+    import asyncio, os
+    import LIBRARY
+
+    URL = os.environ["OPENAI_BASE_URL"] + "/chat/completions"
+    BODY = {"model": "m", "messages": [{"role": "user", "content": "one"}]}
+
+    async def lines():
+        async with LIBRARY.AsyncClient() as client:
+            async with client.stream("POST", URL, json={**BODY, "stream": True}) as response:
+                return [line async for line in response.aiter_lines()]
+
+    with LIBRARY.Client() as client:
+        print(client.post(URL, json=BODY).json()["choices"][0]["message"])
+        print(client.post(URL, json={**BODY, "model": "fail-400"}).status_code)
+    print(len(asyncio.run(lines())) > 2)
+    """
+
+
+@pytest.mark.parametrize("library", ["httpx", "httpx2"])
+@pytest.mark.parametrize("name", ["_transport_for_url", "AsyncByteStream"])
+def test_httpx_with_renamed_internals_works_as_under_python_and_the_run_says_that_it_is_not_recorded(
+    library: str, name: str, programs: Programs, model_server: ModelServer
+) -> None:
+    renamed(library, rf"\b{name}\b", programs)
+    done = Beside(programs, model_server.env).same(HTTPX.replace("LIBRARY", library), code=0)
+    assert done.out.count(b"\n") == 3
+    found = ask("ao.graph", run="last", format="text")["text"]
+    (note,) = [line for line in found.splitlines() if line.startswith("! ")]
+    assert note.startswith(f"! {library} ")
+    assert "its calls are not recorded: AttributeError" in note
+    assert graph()["nodes"] == []
