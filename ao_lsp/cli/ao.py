@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Any, NoReturn
 
 from ao_lsp import __version__
-from ao_lsp.cli import client, show, show_diff, terminal
+from ao_lsp.cli import client, show, show_diff, show_output, terminal
 from ao_lsp.cli.client import Client, CommandError
 from ao_lsp.connect import environment, open_session
 
@@ -152,6 +152,11 @@ def _become(plan: dict[str, Any]) -> NoReturn:
         raise CommandError("conflict", f"the program cannot be started in {plan['cwd']}: {error.strerror}") from None
 
 
+def _output(options: argparse.Namespace) -> None:
+    connection = _connected()
+    show_output.output(connection, options.run, follow=options.follow, as_json=options.json)
+
+
 def _stop(options: argparse.Namespace) -> None:
     result = _connected().request("ao.stop", {"run": options.run})
     client.print_json(result) if options.json else print(f"stopped run {result['run']}")
@@ -277,6 +282,10 @@ def _parser() -> argparse.ArgumentParser:
             f"--{name}", dest="policy", action="store_const", const=name, default="live",
             help=f"a call without a recording: {text}",
         )  # fmt: skip
+
+    made = add("output", _output, "Show what a rerun in the background prints.")
+    add_run(made, nargs="?", default="last")
+    made.add_argument("--follow", "-f", action="store_true", help="until the run has ended")
 
     made = add("stop", _stop, "End the program of a run and what it started.")
     add_run(made, nargs="?", default="last")

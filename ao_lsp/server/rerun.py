@@ -102,6 +102,12 @@ class Reruns:
                 break
         return True
 
+    def log_of(self, run: str) -> str | None:
+        """The file with what the rerun `run` printed; None where there is none (any longer)."""
+        # Ids come from users and runners and may be anything, also the way out of a folder.
+        path = os.path.join(self._folder, f"{run}.log")
+        return path if os.path.basename(run) == run and "\0" not in run and os.path.isfile(path) else None
+
     def delete_logs(self, runs: Iterable[str]) -> None:
         """Delete what these reruns printed."""
         for run in runs:

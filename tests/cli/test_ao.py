@@ -303,6 +303,43 @@ def test_a_rerun_with_json_runs_behind_and_answers_at_its_end(tmp_path: Path) ->
     assert ao_json("rerun", "run1", "--ask", code=1)["error"]["code"] == "bad_params"
 
 
+def test_the_output_of_a_rerun_in_the_background_is_followed_until_it_ends(tmp_path: Path) -> None:
+    start()
+    os.mkfifo(tmp_path / "go on")
+    (tmp_path / "agent.py").write_text("print('\\33[1mone\\33[0m', flush=True)\nopen('go on').read()\nprint('zwölf')\n")
+    record_run("run1", calls=1, cwd=str(tmp_path), python=sys.executable)
+    run = json.loads(ao("exec", "ao.rerun", '{"run": "run1"}').stdout)["run"]
+    follower = subprocess.Popen(
+        [sys.executable, "-m", "ao_lsp.cli.ao", "output", run, "--follow"], stdout=subprocess.PIPE
+    )
+    with follower:
+        assert follower.stdout is not None
+        assert follower.stdout.readline() == b"\33[1mone\33[0m\n"
+        assert ao("output", run).stdout == "\33[1mone\33[0m\n"  # so far
+        (tmp_path / "go on").write_text("")
+        assert follower.stdout.read().decode() == "zwölf\n"
+        assert follower.wait(timeout=60) == 0
+    found = ao_json("output", run, "--follow")
+    assert (found["run"], found["text"], found["ended"]) == (run, "\33[1mone\33[0m\nzwölf\n", True)
+
+
+def test_a_long_output_is_shown_whole() -> None:
+    start()
+    record_run("run1")
+    folder = Path(paths.log_dir(), "runs")
+    folder.mkdir(parents=True)
+    text = "größer\n" * 400_000
+    (folder / "run1.log").write_text(text)
+    assert ao("output", "run1").stdout == text
+
+
+def test_a_run_in_a_terminal_has_no_output_to_show() -> None:
+    start()
+    record_run("run1")
+    assert ao("output", "run1", code=1).stderr.startswith("ao: nothing of what run run1 printed was kept\n")
+    assert ao_json("output", "last", "--follow", code=1)["error"]["code"] == "conflict"
+
+
 def test_a_rerun_whose_folder_is_gone_is_an_error() -> None:
     start()
     record_run("run1", cwd="/no/such/folder")

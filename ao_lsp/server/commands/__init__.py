@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ao_lsp.server.command import Caller, Command
-from ao_lsp.server.commands import comparing, deleting, editing, exporting, reading, rerunning, tracing
+from ao_lsp.server.commands import comparing, deleting, editing, exporting, output, reading, rerunning, tracing
 from ao_lsp.server.core import Core
 from ao_lsp.server.params import CommandError
 from ao_lsp.server.store import StoreError
@@ -30,6 +30,7 @@ COMMANDS: dict[str, Command[Any]] = {
     "ao.unedit": editing.UNEDIT,
     "ao.plan": rerunning.PLAN,
     "ao.rerun": rerunning.RERUN,
+    "ao.output": output.OUTPUT,
     "ao.stop": rerunning.STOP,
     "ao.export": exporting.EXPORT,
     "ao.rm": deleting.RM,
