@@ -43,7 +43,9 @@ class Checked:
 
     def _record(self, *options: str) -> tuple[Ended, list[dict[str, Any]]]:
         before = len(self._server.requests)
-        process = self._programs.start("--python", self._python, *options, self.file.name)
+        process = self._programs.start(
+            "--python", self._python, *self.program.says("options"), *options, self.file.name
+        )
         out, err = process.communicate(timeout=20 * LONG_S)
         return _ended(out, err, process.returncode), self._server.requests[before:]
 
@@ -63,7 +65,8 @@ class Checked:
     def _names(self, found: Graph) -> dict[str, str]:
         """The calls' names, by their ids."""
         waiting = self.program.names()
-        assert {node["file"] for node in found["nodes"]} <= {str(self.file)}, "a call stands in another file"
+        files = {str(self.file), None} if waiting[None] else {str(self.file)}
+        assert {node["file"] for node in found["nodes"]} <= files, "a call stands in another file"
         named = {}
         for node in found["nodes"]:
             assert waiting.get(node["line"]), f"a call too many at line {node['line']}: {node['endpoint']}"

@@ -2,6 +2,8 @@
 
     # packages: openai==3.57.0          what to install; the first is the one that the program is about
     # small:                            installs in seconds, so that CI runs it every time
+    # options: --gateway                of `ao-record`
+    # gateway: plan search              the calls that the gateway records, which have no line, in their order
     # edges: plan>search search>write   the data flow between its calls, by name
     # matched: chat1>chat2              edges that only the comparison of texts finds
     # follow: langchain                 packages that are treated as the user's code in a second recording
@@ -82,10 +84,11 @@ class Program:
     def _pairs(self, what: str) -> set[tuple[str, str]]:
         return {(source, target) for source, _, target in (edge.partition(">") for edge in self.says(what))}
 
-    def names(self) -> dict[int, list[str]]:
-        """The names of the calls, by the line that they are made at."""
+    def names(self) -> dict[int | None, list[str]]:
+        """The names of the calls, by the line that they are made at; None: at no line."""
         lines = enumerate(self.source.splitlines(), 1)
-        return {number: line.partition("  #: ")[2].split() for number, line in lines if "  #: " in line}
+        found: dict[int | None, list[str]] = {None: self.says("gateway")}
+        return found | {number: line.partition("  #: ")[2].split() for number, line in lines if "  #: " in line}
 
     def downstream(self, name: str) -> set[str]:
         """The calls that depend on this one."""

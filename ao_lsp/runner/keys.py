@@ -9,20 +9,20 @@ keep(__name__)
 
 def request_hash(method: str, host: str, path: str, query: str, body: bytes) -> str:
     """blake2b-128 of what decides the answer. Left out: the port (a model server on loopback gets
-    another one each time), headers (they name the client, carry keys and idempotency numbers), and
-    the order of JSON keys and of query parameters, and the word that separates the parts of a form, which is
-    drawn by lot."""
+    another one each time), headers (they name the client, carry keys and idempotency numbers),
+    the order of JSON keys and of query parameters, the word that separates the parts of a form, which is
+    drawn by lot, and what Anthropic's `metadata` says about who asks: Claude Code draws a session for each start."""
     from hashlib import blake2b
 
     digest = blake2b(digest_size=16)
     for part in (method.upper(), host.lower(), path, "&".join(sorted(query.split("&")))):
         digest.update(part.encode("utf-8", "replace"))
         digest.update(b"\0")
-    digest.update(_canonical(body))
+    digest.update(_canonical(path, body))
     return digest.hexdigest()
 
 
-def _canonical(body: bytes) -> bytes:
+def _canonical(path: str, body: bytes) -> bytes:
     if body[:2] == b"--":
         boundary = body[: body.find(b"\r\n")]
         if len(boundary) > 2 and body.rstrip(b"\r\n").endswith(boundary + b"--"):
@@ -32,6 +32,9 @@ def _canonical(body: bytes) -> bytes:
     import json
 
     try:
-        return json.dumps(json.loads(body), sort_keys=True, separators=(",", ":")).encode("ascii")
+        parsed = json.loads(body)
+        if path.endswith("/v1/messages") and isinstance(parsed, dict):
+            parsed.pop("metadata", None)
+        return json.dumps(parsed, sort_keys=True, separators=(",", ":")).encode("ascii")
     except (ValueError, RecursionError):
         return body

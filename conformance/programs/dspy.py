@@ -2,6 +2,8 @@
 # follow: dspy:litellm
 # edges: plan>search plan>write search>write write>shorten
 # edit: shorten
+# note: through litellm, which dspy takes where `OPENAI_BASE_URL` is set, as under `--gateway`
+# note: its own engine, its default elsewhere, has sockets of its own and needs `--gateway`
 import os
 
 os.environ["LITELLM_LOCAL_MODEL_COST_MAP"] = "True"  # or it asks the internet for prices

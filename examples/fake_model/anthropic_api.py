@@ -86,17 +86,22 @@ def _required(body: Json, name: str, kind: type) -> Any:
 def _ask(body: Json) -> Ask:
     name = _required(body, "model", str)
     turns: list[Turn] = []
+    system = [plain(body.get("system"))]
     called: dict[str, str] = {}
     for i, message in enumerate(objects(_required(body, "messages", list))):
-        if message.get("role") not in ("user", "assistant"):
-            raise RequestError(400, f"messages.{i}.role: Input should be 'user' or 'assistant'")
-        turns += _turns(message, called)
+        role = message.get("role")
+        if role == "system":
+            system.append(plain(_told(message)))
+        elif role in ("user", "assistant"):
+            turns += _turns(message, called)
+        else:
+            raise RequestError(400, f"messages.{i}.role: Input should be 'user', 'assistant' or 'system'")
     choice = body.get("tool_choice") or {}
     form = (body.get("output_config") or {}).get("format") or body.get("output_format") or {}
     return Ask(
         model=name,
         turns=turns,
-        system=plain(body.get("system")),
+        system="\n\n".join(filter(None, system)),
         tools=[
             Tool(tool["name"], tool.get("description") or "", tool["input_schema"])
             for tool in objects(body.get("tools"))
@@ -115,8 +120,7 @@ def _turns(message: Json, called: dict[str, str]) -> list[Turn]:
 
     `called` keeps the tools' names by the id of their call, from one message to the next.
     """
-    content = message.get("content")
-    blocks = [{"type": "text", "text": content}] if isinstance(content, str) else objects(content)
+    blocks = _told(message)
     called.update((block["id"], block["name"]) for block in blocks if block.get("type") == "tool_use")
     results = [block for block in blocks if block.get("type") == "tool_result"]
     text = plain([block for block in blocks if block.get("type") not in ("tool_use", "tool_result", "thinking")])
@@ -126,6 +130,14 @@ def _turns(message: Json, called: dict[str, str]) -> list[Turn]:
     for block in results:
         turns.append(Turn("tool", plain(block.get("content")), called.get(block.get("tool_use_id", ""), "tool")))
     return turns
+
+
+def _told(message: Json) -> list[Json]:
+    """The blocks of a message, but for those in which an agent's program tells of the day and the machine: answers
+    are to be the same everywhere."""
+    content = message.get("content")
+    blocks = [{"type": "text", "text": content}] if isinstance(content, str) else objects(content)
+    return [block for block in blocks if not str(block.get("text", "")).startswith("<system-reminder>")]
 
 
 def _content(body: Json, reply: Reply) -> list[Json]:

@@ -137,6 +137,17 @@ def test_errors_come_in_the_shape_of_the_api(client: Anthropic) -> None:
         client.post("/v1/nonsense", body={}, cast_to=object)
 
 
+def test_what_agents_tell_of_the_day_and_the_machine_changes_no_answer(client: Anthropic) -> None:
+    def answered(*messages: object) -> str:
+        body = {"model": MODEL, "max_tokens": 200, "messages": messages}
+        return text(client.post("/v1/messages?beta=true", body=body, cast_to=Message))
+
+    told = {"type": "text", "text": "<system-reminder>\nToday is Monday.\n</system-reminder>"}
+    beside = {"role": "user", "content": [told, {"type": "text", "text": QUESTION}]}
+    assert answered(*ASKED) == answered(beside) == answered(*ASKED, {"role": "system", "content": [told]})
+    assert answered(*ASKED) != answered(*ASKED, {"role": "system", "content": "You are a strict editor."})
+
+
 def test_a_model_name_asks_for_a_failure(client: Anthropic) -> None:
     with pytest.raises(InternalServerError, match="overloaded_error"):
         client.messages.create(model="fail-529", max_tokens=9, messages=ASKED)

@@ -49,6 +49,23 @@ def test_an_unchanged_rerun_asks_no_model_and_behaves_the_same(
     assert after["run"]["parent_run"] == before["run"]["id"]
 
 
+def test_who_asks_makes_no_other_call_of_anthropics_messages(programs: Programs, model_server: ModelServer) -> None:
+    source = """
+        import json
+        import os
+        import urllib.request
+
+        asked = {"model": "m", "max_tokens": 50, "messages": [{"role": "user", "content": "plan"}]}
+        body = json.dumps({**asked, "metadata": {"user_id": f"session {os.getpid()}"}}).encode()
+        with urllib.request.urlopen(os.environ["ANTHROPIC_BASE_URL"] + "/v1/messages", body) as answer:
+            print(answer.read())
+    """
+    out, _ = programs.record(source, env=model_server.env)
+    asked = len(model_server.requests)
+    assert programs.rerun("last", env=model_server.env) == out
+    assert len(model_server.requests) == asked
+
+
 def test_a_rerun_needs_no_model_server_at_all(programs: Programs) -> None:
     with ModelServer() as server:
         out, _ = programs.record(AGENT, env=server.env)
