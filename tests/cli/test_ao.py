@@ -204,12 +204,13 @@ def test_the_bodies_of_a_call_can_be_had_alone_and_byte_for_byte() -> None:
 
 def test_what_a_model_wrote_cannot_command_the_terminal() -> None:
     start()
-    runner = Recorder().connect()
-    runner.start(name="\x1b[2Jname")
-    runner.call("c1", response=chat_response("\x1b]0;owned\x07 \u202e text\n\tstays"))
-    runner.end()
-    runner.wait()
-    for arguments in (("call", "run1", "1"), ("runs",), ("graph",), ("diff", "run1", "run1")):
+    for run in ("run1", "run2"):
+        runner = Recorder(run).connect()
+        runner.start(name="\x1b[2Jname")
+        runner.call("c1", response=chat_response("\x1b]0;owned\x07 \u202e text\n\tstays" + run))
+        runner.end()
+        runner.wait()
+    for arguments in (("call", "run1", "1"), ("runs",), ("graph",), ("diff", "run1", "run2")):
         assert not re.search("[\x1b\x07\u202e]", ao(*arguments).stdout), arguments
     assert "text\n\tstays" in ao("call", "run1", "1").stdout
 

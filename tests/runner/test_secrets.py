@@ -116,13 +116,14 @@ def test_no_planted_secret_is_anywhere_on_disk(
     assert [name for name, secret in PLANTED.items() if secret.encode() in spooled] == []
 
     programs.record(PROGRAM, "--name", "first", code=1)
-    assert len(graph("first")["nodes"]) == 7
+    first = graph("first")
+    assert len(first["nodes"]) == 7
     exports = [["export", "first", "--format", form, "--output", f"{home}/first.{form}"] for form in FORMATS]
     for arguments in (
         ["edit", "first", "1", "--output", "-"],
         ["rerun", "first"],
         ["rerun", "last", "--from", "2"],
-        ["diff", "first", "last"],
+        ["diff", first["run"]["id"], "last"],
         *exports,
         ["exec", "ao.rerun", '{"run": "first", "wait": true}'],
     ):

@@ -277,7 +277,7 @@ def test_what_yields_or_is_no_function_is_left_alone_and_the_run_says_so(program
 def test_a_decorated_function_can_be_sent_by_its_code(what: str, programs: Programs) -> None:
     out, _ = programs.record(
         f"""
-        import {what}, subprocess, sys
+        import {what}, shlex, subprocess, sys
         import ao_lsp
 
         @ao_lsp.tool
@@ -286,7 +286,9 @@ def test_a_decorated_function_can_be_sent_by_its_code(what: str, programs: Progr
 
         sent = {what}.dumps(double)
         there = "import sys, {what}; print({what}.loads(sys.stdin.buffer.read())(21), 'ao_lsp.runner' in sys.modules)"
-        print(subprocess.run([sys.executable, "-c", there], input=sent, capture_output=True).stdout.decode())
+        # By a shell: other children that run Python are recorded themselves.
+        started = shlex.join([sys.executable, "-c", there])
+        print(subprocess.run(started, shell=True, input=sent, capture_output=True).stdout.decode())
         """
     )
     assert out.split() == ["42", "False"]
