@@ -19,7 +19,7 @@ def test_a_program_is_recorded_read_replayed_and_edited(
 ) -> None:
     version = python_version()
     python = program.python(version)
-    if not python.exists():
+    if not (python.parents[1] / "made-of").exists():  # whole, as scripts/make-venv leaves it
         pytest.skip(f"{program.name} is not installed: scripts/test-sdks {program.name}")
     for name, value in model_server.env.items():
         monkeypatch.setenv(name, value)
