@@ -18,6 +18,12 @@ REMOVED = "[removed]"
 _SECRET = ("auth", "key", "token", "secret", "cookie", "credential", "password", "passwd", "signature", "session")
 _SECRET_PARAMETERS = frozenset({"sig", "code", "pass", "pwd"})
 
+# What is left of a count of a model's tokens ("x-ratelimit-remaining-tokens"), by its name and by its value: SDKs and
+# programs read it from a response to know how long to wait.
+_COUNTS = ("tokens", "token-count")
+_OF_COUNTS = frozenset("0123456789.,:;+-=%nuµmshdwTZ ")
+_LONGEST_COUNT = 40
+
 # Variables that decide what a program does and hold no secret. All others stay out of the record;
 # a rerun takes them from the environment it is started in.
 _KEPT = frozenset({"VIRTUAL_ENV", "TZ", "LANG"})
@@ -29,6 +35,15 @@ def is_secret(name: str) -> bool:
     """Whether something of this name may be a secret."""
     lowered = name.lower()
     return lowered in _SECRET_PARAMETERS or any(part in lowered for part in _SECRET)
+
+
+def _is_count(name: str, value: str) -> bool:
+    """Whether a header only says how many tokens of a model's there are, or when there are more: `149984`, `6m0s`,
+    `100;w=60`, a date."""
+    lowered = name.lower()
+    for count in _COUNTS:
+        lowered = lowered.replace(count, "")
+    return value[:1].isdigit() and len(value) <= _LONGEST_COUNT and set(value) <= _OF_COUNTS and not is_secret(lowered)
 
 
 # Fields, of JSON or a form, in which services ask for and hand out what opens them.
@@ -61,10 +76,13 @@ def _removed(value: str) -> str:
 
 def clean_headers(headers: list[tuple[str, str]]) -> list[list[str]]:
     """`[name, value]` pairs, the values of secrets removed, and those in addresses."""
-    return [
-        [name, _removed(value) if is_secret(name) else clean_url(value) if "://" in value else value]
-        for name, value in headers
-    ]
+    return [[name, _clean_header(name, value)] for name, value in headers]
+
+
+def _clean_header(name: str, value: str) -> str:
+    if is_secret(name) and not _is_count(name, value):
+        return _removed(value)
+    return clean_url(value) if "://" in value else value
 
 
 def clean_text(text: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 import subprocess
 import zlib
@@ -12,7 +13,7 @@ import pytest
 from model_server import ModelServer
 
 from tests.daemons import LONG_S, ask
-from tests.runner.recorded import AO, Programs, graph
+from tests.runner.recorded import AO, Programs, column, graph
 
 # Each is in the place that its name says; the program has them by its environment, its own text has none.
 PLANTED = {
@@ -140,3 +141,55 @@ def test_no_planted_secret_is_anywhere_on_disk(
     assert {(name, Path(file).parent.name) for name, file in found} <= {("SAID_KEY", "runs")}
     error = ask("ao.runs", limit=1)["runs"][0]["error"]
     assert error["message"] == "the key [removed] is refused"
+
+
+LIMITS = {
+    "x-ratelimit-limit-tokens": "150000",
+    "x-ratelimit-remaining-tokens": "149,984",
+    "x-ratelimit-reset-tokens": "6m0.5s",
+    "anthropic-ratelimit-input-tokens-reset": "2026-11-27T18:00:00Z",
+    "x-amzn-bedrock-input-token-count": "12",
+    "ratelimit-policy-tokens": "100;w=60",
+}
+NOT_LIMITS = {
+    "x-csrf-token": "123456",
+    "x-session-tokens": "123456",
+    "x-tokens": "sk-limit-0123456789",
+    "x-ratelimit-key-tokens": "99",
+    "x-refresh-tokens": "0123456789" * 5,
+}
+
+
+def test_what_a_response_says_of_how_many_tokens_are_left_is_replayed_and_secrets_of_such_names_are_not(
+    programs: Programs,
+) -> None:
+    out, _ = programs.record(
+        f"""
+        import json, httpx
+        from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+        from threading import Thread
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self):
+                self.rfile.read(int(self.headers["content-length"]))
+                self.send_response(200)
+                for name, value in {LIMITS | NOT_LIMITS}.items():
+                    self.send_header(name, value)
+                self.send_header("content-length", "2")
+                self.end_headers()
+                self.wfile.write(b"{{}}")
+
+            def log_message(self, *_):
+                pass
+
+        with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+            Thread(target=server.serve_forever).start()
+            url = f"http://127.0.0.1:{{server.server_address[1]}}/v1/chat/completions"
+            print(json.dumps(dict(httpx.post(url, json={{"model": "m", "messages": []}}).headers)))
+            server.shutdown()
+        """
+    )
+    again = json.loads(programs.rerun("last"))
+    assert column(graph(), "origin") == ["replayed"]
+    assert {name: json.loads(out)[name] for name in LIMITS | NOT_LIMITS} == LIMITS | NOT_LIMITS
+    assert {name: value for name, value in again.items() if name in LIMITS | NOT_LIMITS} == LIMITS
