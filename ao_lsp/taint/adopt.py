@@ -37,7 +37,7 @@ from ao_lsp.taint.kinds import (
 from ao_lsp.taint.leaves import Leaves
 from ao_lsp.taint.origins import NOTHING, step
 from ao_lsp.taint.state import TAINT
-from ao_lsp.taint.table import HOLDER, PASSED, SOURCE, VALUE_TYPES, mark, unshared, watch
+from ao_lsp.taint.table import HOLDER, PASSED, SOURCE, VALUE_TYPES, mark, mark_parts, unshared, watch
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -157,6 +157,9 @@ class _Adoption:
                         mark(part, self.of(part), True)
                 else:
                     made[index] = self.part(part, alone or (not depth and self.gives(part)), depth)
+        elif _is_record(cls):  # before the questions that take longer: most of what comes out of an SDK
+            self.fields(made, depth)
+            watch(made, self.origins, HOLDER)
         elif cls is tuple or _is_named_tuple(cls):
             parts = [*tuple.__iter__(made)]
             changed = False
@@ -177,15 +180,20 @@ class _Adoption:
                     self.part(part, True, depth)
         elif issubclass(cls, (str, bytes, int, float)):  # a text that has more methods
             watch(made, self.of("".join((made,))) if issubclass(cls, str) else self.origins, SOURCE)
-        elif reach.is_data(cls):
-            self.fields(made, depth)
-            watch(made, self.origins, HOLDER)
         elif cls not in _NEVER and (not is_service(cls) or (self.derived and cls.__name__ in _RESULTS_TO_BE)):
             # What runs code may come out with constants of that code, too.
             watch(made, self.origins, HOLDER if cls in _RUNNING and not self.derived else SOURCE)
         return made
 
     def fields(self, made: Any, depth: int) -> None:
+        if self.derived and len(self.origins) < 2:
+            for fields in (reach.fields_of(made), reach.extra_of(made)):
+                if fields:
+                    for name in mark_parts(fields, self.origins):
+                        part = fields[name]
+                        alone = unshared(part, 2)
+                        fields[name] = self.part(part, alone, depth)
+            return
         given = _given_fields(made)
         for fields in (reach.fields_of(made) or {}, reach.extra_of(made) or {}):
             for name in list(fields):
@@ -278,21 +286,37 @@ def _is_named_tuple(cls: type) -> bool:
     return lookup(cls, "_fields") is not None
 
 
+def _is_container(cls: type) -> bool:
+    return issubclass(cls, (dict, set, frozenset, list, tuple, str, bytes, int, float))
+
+
+_shapes: dict[int, tuple[_ref[type], bool, bool, bool]] = {}
+
+
+def _shape(cls: type) -> tuple[_ref[type], bool, bool, bool]:
+    """The answers to the three questions below, which are asked about every part of every result."""
+    known = _shapes.get(id(cls))
+    if known is None or known[0]() is not cls:
+        record = reach.is_data(cls) and not _is_container(cls)
+        itself = module_of(cls) not in scope.MODULES and not issubclass(cls, (dict, list, set))
+        known = _shapes[id(cls)] = _ref(cls), record, itself, _gives_one_by_one(cls)
+    return known
+
+
+def _is_record(cls: type) -> bool:
+    """Whether instances are plain data with fields, and nothing else."""
+    return _shape(cls)[1]
+
+
 def _stands_for_itself(cls: type) -> bool:
     """Whether an object that somebody else holds too may be entered: a library's, not the user's; no
     container that can grow, and may hold more than what came out."""
-    return module_of(cls) not in scope.MODULES and not issubclass(cls, (dict, list, set))
-
-
-_streams: dict[int, tuple[_ref[type], bool]] = {}
+    return _shape(cls)[2]
 
 
 def _is_stream(cls: type) -> bool:
     """Whether instances are a library's, and give one thing after the other without holding them all."""
-    known = _streams.get(id(cls))
-    if known is None or known[0]() is not cls:
-        known = _streams[id(cls)] = _ref(cls), _gives_one_by_one(cls)
-    return known[1]
+    return _shape(cls)[3]
 
 
 def _gives_one_by_one(cls: type) -> bool:

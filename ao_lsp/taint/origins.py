@@ -93,6 +93,9 @@ def step(origins: Origins, frame: FrameType | None) -> Origins:
             if frame is None:
                 return origins
             code = frame.f_code
+        known = _steps.get((id(origins), id(code), frame.f_lasti))
+        if known is not None:
+            return known[0]
         if code.co_filename not in scope.FILES:
             return origins
     instruction = frame.f_lasti

@@ -70,11 +70,28 @@ def is_record(cls: type) -> bool:
     return False
 
 
+_members: dict[int, tuple[_ref[type], Any, Any]] = {}
+
+
+def _members_of(cls: type) -> tuple[_ref[type], Any, Any]:
+    """What gives the instance dictionary, and pydantic's other one; None each where the class has none, or
+    computes it."""
+    known = _members.get(id(cls))
+    if known is None or known[0]() is not cls:
+        instance, extra = lookup(cls, "__dict__"), lookup(cls, "__pydantic_extra__")
+        known = _members[id(cls)] = (
+            _ref(cls),
+            instance if type(instance) in _DICT_MEMBERS else None,
+            extra if type(extra) is _SlotMember else None,
+        )
+    return known
+
+
 def fields_of(value: object) -> dict[str, Any] | None:
     """The instance dictionary of an object (the real one: writing to it changes the object). Asked of
     plain data only: asking makes one where there was none."""
-    member = lookup(type(value), "__dict__")
-    if type(member) not in _DICT_MEMBERS:  # none, or one that the class computes
+    member = _members_of(type(value))[1]
+    if member is None:
         return None
     found = member.__get__(value)
     return found if type(found) is dict else None
@@ -105,8 +122,8 @@ def slots_of(value: object) -> list[Any]:
 
 def extra_of(value: object) -> dict[str, Any] | None:
     """The fields of a pydantic model that it does not declare (`extra="allow"`)."""
-    member = lookup(type(value), "__pydantic_extra__")
-    if type(member) is not _SlotMember:
+    member = _members_of(type(value))[2]
+    if member is None:
         return None
     try:
         found = member.__get__(value)

@@ -122,6 +122,45 @@ def mark(value: Any, origins: Origins, alone: bool = False) -> Any:
 _SIZED = frozenset((str, bytes))
 
 
+def mark_parts(parts: dict[Any, Any], origins: Origins) -> list[Any]:
+    """Tag the plain values of a dictionary where they stand, as `mark` does one that the dictionary alone
+    may hold; those that are tagged already keep what they have.
+
+    Returns the keys of whatever else is in there.
+    """
+    global _pinned_bytes
+    others = []
+    for key in [*parts]:
+        part = parts[key]
+        cls = type(part)
+        if cls not in VALUE_TYPES:
+            if part is not None and part is not True and part is not False:
+                others.append(key)
+        elif id(part) not in TAINT:
+            if getrefcount(part) != _HELD_TWICE:
+                if cls in _SIZED and not part:
+                    continue
+                part = parts[key] = _copies[cls](part)
+            TAINT[id(part)] = (part, origins, VALUE)
+            if cls in _SIZED:
+                _pinned_bytes += len(part)
+    if len(TAINT) > _next_entries or _pinned_bytes > _next_bytes:
+        sweep()
+    return others
+
+
+def _references_in_a_part() -> int:
+    parts = {"": float("1.5") * 4}
+    for key in [*parts]:
+        part = parts[key]
+        return getrefcount(part)
+    raise AssertionError
+
+
+_HELD_TWICE = _references_in_a_part()
+"""What `getrefcount` says about what a dictionary and a variable hold."""
+
+
 def unshared(value: object, holders: int) -> bool:
     """Whether nobody but `holders` variables and containers refers to `value`. To be called as a
     statement of its own: an expression around it may hold the value on the stack."""
