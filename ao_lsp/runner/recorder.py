@@ -308,9 +308,11 @@ class Recorder:
         tracking = sys.modules.get("ao_lsp.taint.escrow")
         for lost in tracking.LOST[:10] if tracking is not None else ():
             self.note(f"tracking lost {lost}")
-        for entry in self.plan.unused_edits() if self.plan else ():
-            which = "input" if entry.action == "input" else "output"
-            self.note(f"the edited {which} of call {entry.number} was not used: no call of this run was like it")
+        if self.plan is not None:
+            from ao_lsp.runner.replay import GATEWAY
+
+            for unused in self.plan.unused_edits(GATEWAY if self.gateway is not None else ""):
+                self.note(unused)
         if "ao_lsp.taint.streams" in sys.modules:
             from ao_lsp.runner import session_files
 

@@ -17,10 +17,17 @@ from ao_lsp.taint.kept import keep
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
-    from typing import Any
+    from typing import Any, Protocol
 
     from ao_lsp.runner.order import Turn
     from ao_lsp.runner.places import Place
+
+    class Taken(Protocol):
+        """Which entries of a plan have been used, by whomever (claims.py)."""
+
+        def take(self, number: int, /) -> bool: ...
+        def taken(self) -> set[int]: ...
+
 
 keep(__name__)
 
@@ -86,7 +93,7 @@ class Plan:
         header: dict[str, Any],
         entries: list[Entry],
         draws: Iterable[dict[str, Any]] = (),
-        claims: Claims | None = None,
+        claims: Taken | None = None,
     ) -> None:
         self.header = header
         self._claims = claims
@@ -122,10 +129,15 @@ class Plan:
             return ()
         return "inside" if path[: len(self._wanted)] == self._wanted else "outside"
 
-    def unused_edits(self) -> list[Entry]:
-        """The edits that no call came for."""
+    def unused_edits(self, but: str = "") -> list[str]:
+        """The edits that no call came for, each as a sentence. Those of the lineage `but` are for others to tell."""
         taken = self._claims.taken() if self._claims is not None else set()
-        return [entry for entry in self._edits if not entry.used and entry.index not in taken]
+        return [
+            f"the edited {'input' if entry.action == 'input' else 'output'} of call {entry.number} was not used: "
+            "no call of this run was like it"
+            for entry in self._edits
+            if not entry.used and entry.index not in taken and entry.lineage != but
+        ]
 
     def _index(self, *key_and_entry: Any) -> None:
         *key, entry = key_and_entry
@@ -222,8 +234,9 @@ class ChildsPlan(Plan):
         return vars(self)[name]
 
 
-def load(path: str, lineage: str | None = None) -> Plan:
-    """The plan in the file `path`; with `lineage`, of the calls of that one only.
+def load(path: str, lineage: str | None = None, taken: Taken | None = None) -> Plan:
+    """The plan in the file `path`; with `lineage`, of the calls of that one only, of which `taken` knows which have
+    been used.
 
     Raises:
         OSError: it cannot be read.
@@ -246,5 +259,4 @@ def load(path: str, lineage: str | None = None) -> Plan:
                 entries.append(entry)
     if header is None or header.get("plan") != 1:
         raise protocol.ProtocolError(f"{path} is no replay plan")
-    claims = Claims(path) if lineage is None else None
-    return Plan(header, entries, protocol.loads(drawn) if drawn else (), claims)
+    return Plan(header, entries, protocol.loads(drawn) if drawn else (), taken or Claims(path))

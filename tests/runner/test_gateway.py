@@ -21,6 +21,7 @@ from model_server import ModelServer
 from ao_lsp import paths
 from ao_lsp.runner.gateway import Gateway, variables
 from tests.daemons import LONG_S, ask, until
+from tests.runner.beside_python import notes
 from tests.runner.recorded import AO, Programs, column, edges, graph
 
 START = """
@@ -106,7 +107,7 @@ def edit(call: int, field: str, content: str) -> None:
 
 
 def test_calls_that_no_patch_sees_are_recorded_replayed_and_edited(
-    client: str, programs: Programs, model_server: ModelServer
+    client: str, programs: Programs, model_server: ModelServer, home: str
 ) -> None:
     out, err = programs.record(program(client=client), "--gateway", "--name", "first", env=model_server.env)
     assert err == ""
@@ -129,6 +130,7 @@ def test_calls_that_no_patch_sees_are_recorded_replayed_and_edited(
     sent = [request["request"]["messages"][0]["content"] for request in model_server.requests[2:]]
     assert sent == ["two: Another answer."]
     assert column(graph(), "origin") == ["edited", "live"]
+    assert notes(home) == []
 
 
 def test_an_edited_input_is_what_the_host_gets(programs: Programs, model_server: ModelServer) -> None:
@@ -136,6 +138,18 @@ def test_an_edited_input_is_what_the_host_gets(programs: Programs, model_server:
     edit(1, "input", '{"model": "m", "messages": [{"role": "user", "content": "something longer"}]}')
     programs.rerun("first", env=model_server.env)
     assert model_server.requests[-1]["request"]["messages"][0]["content"] == "something longer"
+
+
+def test_an_edit_that_no_call_came_for_is_told_of_by_the_gateway(
+    programs: Programs, model_server: ModelServer, home: str
+) -> None:
+    source = program('for text in os.environ["WHAT"].split(): post(body(text))')
+    programs.record(source, "--gateway", "--name", "first", env={**model_server.env, "WHAT": "one two"})
+    edit(1, "output", "Another answer.")
+    edit(2, "output", "Another answer.")
+    programs.rerun("first", env={**model_server.env, "WHAT": "one"})
+    told = "the edited output of call 2 was not used: no call of this run was like it"
+    assert until(lambda: notes(home), "nothing is told") == [told]
 
 
 def hashes() -> list[str]:

@@ -6,12 +6,14 @@ import os
 import pty
 import re
 import subprocess
+import sys
 
 import pytest
 from model_server import ModelServer
 
 from tests.daemons import LONG_S
 from tests.runner.recorded import AO, RECORD, Programs, column, graph
+from tests.runner.test_gateway import program as gateway_program
 from tests.runner.test_transports import program
 
 OPENAI = """
@@ -105,10 +107,14 @@ def test_ask_asks_nobody_where_there_is_no_terminal(programs: Programs, model_se
 
 def on_a_terminal(programs: Programs, env: dict[str, str], answer: bytes, *command: str) -> tuple[str, int]:
     """Run a command on a terminal of its own, and answer whatever it asks; what stood there, and how often it asked."""
-    pid, terminal = pty.fork()
-    if pid == 0:
-        os.chdir(programs.folder)
-        os.execve(command[0], command, {**os.environ, **env})
+    terminal, theirs = pty.openpty()
+    take = "import fcntl, os, sys, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0); os.execv(sys.argv[1], sys.argv[1:])"
+    process = subprocess.Popen(
+        [sys.executable, "-c", take, *command],
+        cwd=programs.folder, env={**os.environ, **env}, stdin=theirs, stdout=theirs, stderr=theirs,
+        start_new_session=True,
+    )  # fmt: skip
+    os.close(theirs)
     said, asked = b"", 0
     while True:
         try:
@@ -122,7 +128,7 @@ def on_a_terminal(programs: Programs, env: dict[str, str], answer: bytes, *comma
             asked += 1
             os.write(terminal, answer)
     os.close(terminal)
-    os.waitpid(pid, 0)
+    process.wait(LONG_S)
     return said.decode(), asked
 
 
@@ -139,6 +145,45 @@ def test_ask_asks_on_the_terminal_once_and_does_as_told(
     assert ("made\r\n" in said) is bool(made)
     assert ("declined" in said) is not made
     assert len(model_server.requests) == before + made
+
+
+# What the gateway records: of a client with a socket of its own.
+SOCKET = gateway_program('print("made" if "choices" in (said := json.loads(post(body(os.environ["WHAT"])))) else said)')
+THROUGH_GATEWAY = {
+    "--live": (b"", "made", 1),
+    "--strict": (b"", "ao-record --strict: there is no recording", 0),
+    "--ask, yes": (b"y\n", "made", 1),
+    "--ask, no": (b"n\n", "it was declined", 0),
+}
+
+
+@pytest.mark.parametrize("policy", THROUGH_GATEWAY)
+def test_the_gateway_does_with_a_call_without_a_recording_as_it_is_told(
+    policy: str, programs: Programs, model_server: ModelServer
+) -> None:
+    answer, says, made = THROUGH_GATEWAY[policy]
+    env = {**model_server.env, "WHAT": "one"}
+    programs.record(SOCKET, "--gateway", "--name", "first", env=env)
+    before = len(model_server.requests)
+    again = {**env, "WHAT": "another"}
+    said, asked = on_a_terminal(programs, again, answer, AO, "rerun", "first", policy.partition(",")[0])
+    assert asked == bool(answer)
+    assert says in said
+    assert len(model_server.requests) == before + made
+    assert column(graph(), "status") == ["ok" if made else "error"]
+    assert column(graph(), "origin") == ["live"]
+
+
+def test_the_gateway_asks_nobody_where_there_is_no_terminal(programs: Programs, model_server: ModelServer) -> None:
+    programs.record(SOCKET, "--gateway", "--name", "first", env={**model_server.env, "WHAT": "one"})
+    made = len(model_server.requests)
+    process = subprocess.Popen(
+        [AO, "rerun", "first", "--ask"],
+        cwd=programs.folder, env={**os.environ, **model_server.env, "WHAT": "another"}, stdout=subprocess.PIPE,
+        start_new_session=True,
+    )  # fmt: skip
+    assert b"no terminal to ask on" in process.communicate(timeout=2 * LONG_S)[0]
+    assert len(model_server.requests) == made
 
 
 def test_ao_record_obeys_a_policy_of_its_own_over_that_of_the_plan(

@@ -1,4 +1,5 @@
-"""`ao-record --gateway`: the side of the program. The gateway itself is a process of its own (serve.py).
+"""`ao-record --gateway`: the side of the program. The gateway itself is two processes of its own (supervise.py,
+serve.py).
 
 It listens on loopback and forwards to the models' hosts; the variables by which SDKs find those hosts point to it,
 for the program and its children. So it sees the calls that no patch sees: of children in other languages, of
@@ -33,7 +34,7 @@ _START_S = 15.0
 _EXPECT_S = 1.0
 
 # Not the program's environment or folder decides what is imported, but where this package is.
-_BOOT = "import sys; sys.path.append(sys.argv[1]); from ao_lsp.runner.gateway.serve import main; main(sys.argv[2])"
+_BOOT = "import sys; sys.path.append(sys.argv[1]); from ao_lsp.runner.gateway.supervise import main; main(sys.argv[2])"
 
 
 class GatewayError(Exception):

@@ -1,4 +1,5 @@
-"""The process of the gateway. It serves one run, and ends when the program has.
+"""The gateway's worker: the process that serves one run, until the program ends. Should it die, its supervisor
+(supervise.py) starts another one.
 
 Records as the runner does: `Call` decides what happens to a call and says what did, over a stream of the same run.
 """
@@ -6,25 +7,24 @@ Records as the runner does: `Call` decides what happens to a call and says what 
 from __future__ import annotations
 
 import asyncio
-import json
 import os
-import resource
-import signal
-import sys
+import socket
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from ao_lsp.runner import calls, gateway, replay
+from ao_lsp.runner import calls, gateway
 from ao_lsp.runner.calls import Call
 from ao_lsp.runner.gateway.exchange import Connection, Reader
 from ao_lsp.runner.gateway.http1 import Request
+from ao_lsp.runner.gateway.lasting import Lasting
 from ao_lsp.runner.outbox import Outbox
 
 if TYPE_CHECKING:
     from ao_lsp.runner.groups import Where
     from ao_lsp.runner.places import Place
+    from ao_lsp.runner.replay import Plan
 
-_LAST_S = 5.0
+LAST_S = 5.0
 """How long requests may go on when the program has ended: children may outlive it by a moment."""
 
 
@@ -34,8 +34,9 @@ class Recording:
     tracks = False
     stream = ""
 
-    def __init__(self, about: dict[str, Any]) -> None:
-        self.plan = replay.load(f"/dev/fd/{gateway.PLAN_FD}", replay.GATEWAY) if about["plan"] else None
+    def __init__(self, about: dict[str, Any], plan: Plan | None, lasting: Lasting) -> None:
+        self.plan = plan
+        self._lasting = lasting
         self._policy: str = about.get("policy") or "live"
         self._first = {"type": "process.start", "run": about["run"], "parent_stream": about["parent_stream"]}
         self._said = False
@@ -46,10 +47,23 @@ class Recording:
         if not self._said:
             self._said = True
             self.outbox.post({**self._first, "pid": os.getpid()})
+        if event["type"] == "call.end":
+            self._lasting.over(event["call"])
         self.outbox.post(event, **parts)
 
-    def begins(self, recorded: str | None, call: str, at: float) -> None:
-        """Nothing: nothing is drawn by chance here."""
+    def begins(self, recorded: str | None, call: str, at: float) -> None:  # noqa: ARG002 - nothing is drawn here
+        """A call begins; its recording was called `recorded`."""
+        self._lasting.begun(call, recorded is not None)
+        if self.where() is not None:  # then nobody will say how it ends
+            self._lasting.over(call)
+
+    def goes_on(self, ended_by: str) -> None:
+        """Say what became of the worker before this one."""
+        broken_off = self._lasting.broken_off()
+        error = {"type": "ConnectionError", "message": f"the gateway broke off ({ended_by})"}
+        for call in broken_off:
+            self.post({"type": "call.end", "call": call, "status": "error", "error": error, "complete": False})
+        self.note(f"the gateway broke off ({ended_by}) in the middle of {len(broken_off)} calls, and goes on")
 
     def where(self) -> Where | None:
         """Nobody knows in which subrun a call is that comes from outside; where one is rerun alone, it is outside."""
@@ -65,7 +79,8 @@ class Recording:
             return ""
         from ao_lsp.runner import refusal
 
-        return refusal.of(self._policy, request_hash, site, url)
+        with self._lasting.asking():
+            return refusal.of(self._policy, request_hash, site, url)
 
     def note(self, message: str) -> None:
         """Something the recorder could not do."""
@@ -75,13 +90,13 @@ class Recording:
 class Server:
     """What the connections share (`exchange.Gateway`)."""
 
-    def __init__(self, about: dict[str, Any]) -> None:
+    def __init__(self, about: dict[str, Any], recording: Recording, lasting: Lasting) -> None:
         self.token: str = about["token"]
         self._busy = 0
         self._idle = asyncio.Event()
-        self.recording = Recording(about)
+        self._recording = recording
+        self._lasting = lasting
         self._routes = gateway.Gateway("", about["routes"])
-        self._expected: dict[str, int] = {}
 
     def begun(self) -> None:
         self._busy += 1
@@ -97,44 +112,41 @@ class Server:
     def told(self, path: str, body: bytes) -> bool:
         if path != gateway.SEEN:
             return False
-        hashed = body.decode("latin-1")
-        self._expected[hashed] = self._expected.get(hashed, 0) + 1
+        with suppress(ValueError):
+            self._lasting.expect(body.decode("latin-1"))
         return True
 
     def begin(self, request: Request, url: str) -> Call | None:
         try:
             kind = calls.kind_of(request.method, url)
-            if kind is None or self._is_expected(calls.hash_of(request.method, url, request.body)):
+            if kind is None or self._lasting.is_expected(calls.hash_of(request.method, url, request.body)):
                 return None
-            call = Call(self.recording, "gateway", request.method, url, kind)
+            call = Call(self._recording, "gateway", request.method, url, kind)
             call.start(request.headers, request.body)
         except Exception as error:
-            self.recording.note(f"a call was not recorded: {error!r}")
+            self._recording.note(f"a call was not recorded: {error!r}")
             return None
         return call
 
-    def _is_expected(self, hashed: str) -> bool:
-        times = self._expected.pop(hashed, 0)
-        if times > 1:
-            self._expected[hashed] = times - 1
-        return times > 0
-
-    async def run(self) -> None:
-        """Listen, say at which port, and serve until the program has ended."""
+    async def run(self, listening: socket.socket, beat_s: float) -> None:
+        """Serve until the program has ended."""
         loop = asyncio.get_running_loop()
-        listening = await loop.create_server(self._protocol, "127.0.0.1", 0, backlog=1024)
+        serving = await loop.create_server(self._protocol, sock=listening, backlog=1024)
         over = asyncio.Event()
         # It never has anything to read: it can be read when the last process that holds the other end is gone.
         loop.add_reader(gateway.LIFE_FD, over.set)
-        port = listening.sockets[0].getsockname()[1]
-        os.write(gateway.READY_FD, f"{port}\n".encode())
-        os.close(gateway.READY_FD)
+
+        def beat() -> None:
+            self._lasting.beat()
+            loop.call_later(beat_s / 2, beat)
+
+        beat()
         await over.wait()
-        listening.close()
+        serving.close()
         if self._busy:
             self._idle.clear()
             with suppress(asyncio.TimeoutError):
-                await asyncio.wait_for(self._idle.wait(), _LAST_S)
+                await asyncio.wait_for(self._idle.wait(), LAST_S)
 
     def _protocol(self) -> asyncio.StreamReaderProtocol:
         reader = Reader()
@@ -145,25 +157,23 @@ class Server:
         return asyncio.StreamReaderProtocol(reader, serve)
 
 
-def main(said: str) -> NoReturn:
-    """Be the gateway that `said` (JSON, of `gateway.start`) describes."""
-    # It ends with the program, which may take its time over a signal to its process group.
-    for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT", "SIGTSTP"):
-        signal.signal(getattr(signal, name), signal.SIG_IGN)
+def work(
+    about: dict[str, Any], plan: Plan | None, listening: socket.socket, lasting: Lasting, beat_s: float, ended_by: str
+) -> NoReturn:
+    """Be a worker of the gateway that `about` (of `gateway.start`) describes, in a process of its own.
+
+    It beats every `beat_s` seconds, or more often. `ended_by` says how the worker before this one ended; "" where
+    there was none.
+    """
+    code = 1
     try:
-        # Each connection takes two descriptors.
-        _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
-    except (OSError, ValueError):
-        pass  # then there are fewer of them
-    try:
-        server = Server(json.loads(said))
-        asyncio.run(server.run())
-    except Exception as error:
-        try:
-            os.write(gateway.READY_FD, f"{type(error).__name__}: {error}".encode())
-        except OSError:
-            pass  # it had been ready
-        sys.exit(1)
-    server.recording.outbox.close()
-    os._exit(0)
+        recording = Recording(about, plan, lasting)
+        if ended_by:
+            recording.goes_on(ended_by)
+        asyncio.run(Server(about, recording, lasting).run(listening, beat_s))
+        for unused in plan.unused_edits() if plan is not None else ():
+            recording.note(unused)
+        recording.outbox.close()
+        code = 0
+    finally:
+        os._exit(code)
