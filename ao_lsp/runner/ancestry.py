@@ -98,6 +98,10 @@ def _stable(process: Any) -> str:
     return kind if number.isdigit() and _is_worker(process, kind) else name
 
 
+def _kind(process: Any) -> str:
+    return str(process.name).rpartition("-")[0]
+
+
 def _is_worker(process: Any, kind: str) -> bool:
     target = getattr(getattr(process, "_target", None), "__name__", "")
     return kind.endswith("PoolWorker") or target == "_process_worker"
@@ -107,10 +111,41 @@ def _is_worker(process: Any, kind: str) -> bool:
 _LOOPS = {("multiprocessing.pool", "worker"): "task", ("concurrent.futures.process", "_process_worker"): "call_item"}
 
 
+SUBRUN = "@ao.subrun"
+"""The attribute that says in which subrun a process of multiprocessing was started, or a pool's piece of work handed
+in (pools.py): a text, "" for none."""
+
+
+def subrun() -> str | None:
+    """What that attribute says of what is going on; None where nothing does."""
+    process = _named()
+    if process is None:
+        return None
+    work = _item(process)
+    if work is None:
+        # Of a thread in a worker it is not known for which piece of work that runs.
+        said = None if _is_worker(process, _kind(process)) else process.__dict__.get(SUBRUN)
+    else:
+        name, item = work
+        keywords = item.kwargs if name == "call_item" else item[4]
+        said = getattr(keywords, "__dict__", {}).get(SUBRUN, "")
+    return said if type(said) is str else None
+
+
 def _work() -> str:
     process = _named()
-    if process is None or not _is_worker(process, str(process.name).rpartition("-")[0]):
+    work = None if process is None else _item(process)
+    if work is None:
         return ""
+    name, item = work
+    return f"{item.work_id}/" if name == "call_item" else f"{item[0]}.{item[1]}/"
+
+
+def _item(process: Any) -> tuple[str, Any] | None:
+    """What this worker of a pool does, as it was sent to it, after the name of the variable that holds that; None
+    where it is no worker, or does nothing."""
+    if not _is_worker(process, _kind(process)):
+        return None
     frame: FrameType | None = _getframe()
     while frame is not None:
         variable = _LOOPS.get((frame.f_globals.get("__name__", ""), frame.f_code.co_name))
@@ -118,12 +153,11 @@ def _work() -> str:
             break
         frame = frame.f_back
     if frame is None or variable is None:
-        return ""
+        return None
     values = frame.f_locals
     item = values.get(variable)
     if sys.version_info < (3, 13) and sys.gettrace() is None:
         # A copy, which the frame keeps: the values in it would live on after their time.
         values.clear()
-    if variable == "call_item":
-        return f"{getattr(item, 'work_id', '')}/"
-    return f"{item[0]}.{item[1]}/" if type(item) is tuple and len(item) > 1 else ""
+    known = hasattr(item, "work_id") if variable == "call_item" else type(item) is tuple and len(item) == 5
+    return (variable, item) if known else None

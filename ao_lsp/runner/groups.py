@@ -13,7 +13,7 @@ import _thread
 import os
 import time
 
-from ao_lsp.runner import ancestry
+from ao_lsp.runner import ancestry, pools
 from ao_lsp.taint import lineage, strands
 from ao_lsp.taint.kept import keep
 
@@ -28,6 +28,10 @@ if TYPE_CHECKING:
 
 keep(__name__)
 
+_NO_GROUP = "-"
+_MAX_ARGUMENT = 16 << 10
+"""Characters of one that we add to a command line: with a longer one than the system takes no child would start."""
+
 MAX_TEXT = 64 << 10
 """Characters of a result, or of a note."""
 MAX_MARKS = 1000
@@ -40,12 +44,13 @@ class Group:
 
     __slots__ = ("id", "launch", "outer", "over", "path", "process", "recorded", "token")
 
-    def __init__(self, launch: Launch, outer: Group | None, path: Path) -> None:
-        self.id = os.urandom(6).hex()
+    def __init__(self, launch: Launch | None, outer: Group | None, path: Path, known_as: str | None = None) -> None:
+        self.id = known_as or os.urandom(6).hex()
         self.launch = launch
         self.outer = outer
         self.path = path
-        self.process = os.getpid()
+        self.process = os.getpid() if known_as is None else 0
+        """What entered it; 0: another one, which told this one so (pools.py)."""
         self.over = False
         self.recorded = False
         """As a run of its own: not what is outside of the subrun that is rerun, nor that itself."""
@@ -75,6 +80,8 @@ class Groups:
         self._before = {path_of(entry.get("path")): entry for entry in header.get("subruns") or ()}
         self._numbers: dict[Any, int] = {}
         self._open: list[Group] = []
+        self._inherited: dict[str, Group] = {}
+        """Those that other processes have entered, by what they say of them."""
         self._counting = _thread.allocate_lock()
         self._marks = 0
         self.outcome: dict[str, Any] | None = None
@@ -90,16 +97,21 @@ class Groups:
     def entered(self, launch: Launch) -> Group | None:
         """The same; the group, or None where that fails."""
         try:
-            if not self._begun:
-                self._begun = True
-                strands.install()
+            self._begin()
             return self._enter(launch)
         except Exception as error:
             self.note(f"a subrun was not recorded: {error!r}")
             return None
 
+    def _begin(self) -> None:
+        if not self._begun:
+            self._begun = True
+            strands.along[0] = self.current
+            strands.install()
+            pools.install(self)
+
     def _enter(self, launch: Launch) -> Group:
-        outer = strands.ALONG.get()
+        outer = self.current()
         above = () if outer is None else outer.path
         name, strand = text_of(launch.name), ancestry.of_call(lineage.of_call())
         with self._counting:
@@ -172,9 +184,50 @@ class Groups:
 
     # -- where things are
 
+    def current(self) -> Group | None:
+        """The innermost group around what happens now."""
+        group: Group | None = strands.ALONG.get()
+        if not self._recorder.is_child or (group is not None and group.process == os.getpid()):
+            return group
+        # What was started may have inherited the group of something else: a pool's worker, of whoever needed it first.
+        said = ancestry.subrun()
+        if said is not None and said != ("" if group is None else pools.described(group)):
+            group = self._of(said)
+            strands.ALONG.set(group)
+        return group
+
+    def _of(self, said: str) -> Group | None:
+        if not said:
+            return None
+        self._begin()
+        known = self._inherited.get(said)
+        if known is None:
+            number, path = pools.read(said)
+            known = self._inherited[said] = Group(None, None, path_of(path), number)
+        return known
+
+    def inherit(self, said: str) -> None:
+        """This process was started in that group, or in none (`_NO_GROUP`) by a program that has some."""
+        try:
+            self._begin()
+            if said != _NO_GROUP:
+                strands.ALONG.set(self._of(said))
+        except Exception as error:
+            self.note(f"the subrun of a child is not known: {error!r}")
+
+    def handed_down(self) -> str:
+        """What a child that is about to be started has to know of the group around it; "" where there is none."""
+        group = self.current()
+        return "" if group is None else pools.described(group)
+
+    def options(self) -> list[str]:
+        """The same, as arguments of its command line."""
+        said = self.handed_down() or _NO_GROUP
+        return ["--subrun", said if len(said) < _MAX_ARGUMENT else _NO_GROUP]
+
     def where(self, group: Group | None = None) -> Where:
         """Where what happens in `group` belongs (None: what happens now)."""
-        group = group or strands.ALONG.get()
+        group = group or self.current()
         path = () if group is None else group.path
         if self.wanted is None:
             return Where(None if group is None else group.id, path, True)

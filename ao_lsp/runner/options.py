@@ -29,7 +29,7 @@ options:
 
 _WITH_VALUE = (
     "--name", "--python", "--rewrite", "--json", "--server-python", "--child", "--lineage", "--plan", "--set",
-    "--began",
+    "--subrun", "--began",
 )  # fmt: skip
 # Options of the interpreter itself: single letters, some with a value.
 _FLAGS = frozenset("bBdEiIOPqsSuv")
@@ -47,14 +47,14 @@ class Options:
     its file, module or text; `arguments` are its own.
 
     Of a child of a recorded program (children.py) `child` says whose: `RUN:SESSION:STREAM`, and then
-    `:root` where it took the place of the run's first process. `lineage` is its name, `plan` the plan of a
-    rerun, `began` when the run did (Unix seconds), `variables` are `NAME=VALUE` for paths.py; `command_line`
-    is what it would have been started with.
+    `:root` where it took the place of the run's first process. `lineage` is its name, `subrun` the one in which it
+    was started (groups.py), `plan` the plan of a rerun, `began` when the run did (Unix seconds), `variables` are
+    `NAME=VALUE` for paths.py; `command_line` is what it would have been started with.
     """
 
     __slots__ = (
         "arguments", "began", "child", "command_line", "flags", "gateway", "http", "json", "kind", "lineage", "name",
-        "plan", "policy", "program", "python", "rewrite", "server_python", "taint", "variables",
+        "plan", "policy", "program", "python", "rewrite", "server_python", "subrun", "taint", "variables",
     )  # fmt: skip
 
     def __init__(self) -> None:
@@ -73,6 +73,7 @@ class Options:
         self.server_python: str | None = None
         self.child: str | None = None
         self.lineage = ""
+        self.subrun = ""
         self.began: str | None = None
         self.plan: str | None = None
         self.variables: list[str] = []

@@ -81,6 +81,8 @@ class Recorder:
         execs.install(recorder)
         if options.child is not None:
             ancestry.begin(options.lineage)
+            if options.subrun:
+                recorder.groups.inherit(options.subrun)
             recorder._reach_gateway(None)
             recorder._offer()
             return recorder
@@ -163,9 +165,16 @@ class Recorder:
 
     def where(self) -> Where | None:
         """Where in the run the program is; None where it has no subruns."""
-        if self._groups is None and not (self.plan is not None and self.plan.header.get("path")):
-            return None
+        if self._groups is None:
+            alone = self.plan is not None and self.plan.header.get("path")
+            if not alone and not (self.is_child and ancestry.subrun()):
+                return None
         return self.groups.where()
+
+    @property
+    def is_child(self) -> bool:
+        """Whether this is another process than the run's first one."""
+        return self._parent is not None
 
     @property
     def stream(self) -> str:
@@ -270,6 +279,8 @@ class Recorder:
             found.append("--no-taint")
         if options.http:
             found.append("--http")
+        if self._groups is not None:
+            found += self._groups.options()
         if self.plan is not None and options.plan:
             found += ["--plan", options.plan]
         if options.policy:

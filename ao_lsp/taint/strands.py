@@ -30,12 +30,16 @@ keep(__name__)
 ALONG: ContextVar[Any] = ContextVar("ao.ALONG", default=None)
 """What else goes along with what is started: the innermost subrun of the runner's. Tasks inherit it."""
 
+along: list[Callable[[], Any]] = [ALONG.get]
+"""What says what that is: in a child process the variable may hold what went along with something else."""
+
 _ESCROW, _STRAND, _ALONG = "@ao.escrow", "@ao.strand", "@ao.along"
 _undo: list[Callable[[], None]] = []
 _patched: set[str] = set()
 
 
-def _replace(cls: Any, name: str, wrapper: Callable[..., Any]) -> None:
+def replace(cls: Any, name: str, wrapper: Callable[..., Any]) -> None:
+    """Have a method be `wrapper`, until `uninstall`; whoever looks at it sees the original."""
     original = cls.__dict__[name]
     setattr(cls, name, disguised(wrapper, original))
     _undo.append(lambda: setattr(cls, name, original))
@@ -59,9 +63,9 @@ def _in_pools(module: Any) -> None:
     def __init__(self: Any, future: Any, *args: Any, **kwargs: Any) -> None:  # noqa: N807  # it takes the place of one
         make(self, future, *args, **kwargs)
         _begin(self.__dict__, args[0] if args else None)
-        along = ALONG.get()
-        if along is not None:
-            self.__dict__[_ALONG] = along
+        goes_along = along[0]()
+        if goes_along is not None:
+            self.__dict__[_ALONG] = goes_along
         waiting = escrow.current()
         if waiting is not None:
             forked = waiting.fork()
@@ -79,11 +83,11 @@ def _in_pools(module: Any) -> None:
 
     @unseen
     def run_item(self: Any, *args: Any) -> Any:
-        along = self.__dict__.pop(_ALONG, None)
+        goes_along = self.__dict__.pop(_ALONG, None)
         # The thread may have been started for another piece of work, elsewhere.
-        if along is None and ALONG.get() is None:
+        if goes_along is None and ALONG.get() is None:
             return run_named(self, *args)
-        token = ALONG.set(along)
+        token = ALONG.set(goes_along)
         try:
             return run_named(self, *args)
         finally:
@@ -118,9 +122,9 @@ def _in_pools(module: Any) -> None:
             else:
                 STRANDS[thread] = outer
 
-    _replace(item, "__init__", __init__)
-    _replace(item, "run", run_item)
-    _replace(future_class, "result", result_of)
+    replace(item, "__init__", __init__)
+    replace(item, "run", run_item)
+    replace(future_class, "result", result_of)
 
 
 def _in_threads(module: Any) -> None:
@@ -132,11 +136,11 @@ def _in_threads(module: Any) -> None:
     @unseen
     def start_thread(self: Any) -> None:
         _begin(self.__dict__, getattr(self, "_target", None) or type(self))
-        waiting, along = escrow.current(), ALONG.get()
-        if waiting is None and along is None:
+        waiting, goes_along = escrow.current(), along[0]()
+        if waiting is None and goes_along is None:
             start(self)
             return
-        starting[id(self)] = None if waiting is None else waiting.fork(), along
+        starting[id(self)] = None if waiting is None else waiting.fork(), goes_along
         try:
             start(self)
         except BaseException:
@@ -157,9 +161,9 @@ def _in_threads(module: Any) -> None:
 
     @unseen
     def run_forked(self: Any) -> None:
-        forked, along = starting.pop(id(self), (None, None))
-        if along is not None:
-            ALONG.set(along)
+        forked, goes_along = starting.pop(id(self), (None, None))
+        if goes_along is not None:
+            ALONG.set(goes_along)
         if forked is None:
             bootstrap(self)
             return
@@ -170,8 +174,8 @@ def _in_threads(module: Any) -> None:
         finally:
             STRANDS.pop(get_ident(), None)
 
-    _replace(thread_class, "start", start_thread)
-    _replace(thread_class, "_bootstrap_inner", run_thread)
+    replace(thread_class, "start", start_thread)
+    replace(thread_class, "_bootstrap_inner", run_thread)
 
 
 def _in_tasks(module: Any) -> None:
@@ -199,7 +203,7 @@ def _in_tasks(module: Any) -> None:
         finally:
             ACTIVE_TAINT.reset(token)
 
-    _replace(loop, "create_task", create_task)
+    replace(loop, "create_task", create_task)
 
 
 _PATCHES: dict[str, Callable[[ModuleType], None]] = {

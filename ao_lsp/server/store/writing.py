@@ -43,6 +43,10 @@ _TOLD = """WITH RECURSIVE around (id) AS (
     ) UPDATE runs SET texts = texts + 1 WHERE id IN (SELECT id FROM around)"""
 END_SUBRUNS = "UPDATE runs SET ended = ?, status = ? WHERE root = ? AND status = 'running'"
 """A program that is over leaves no subrun running."""
+# A subrun may have begun in a child process with a command line of its own; what is run again is the whole program.
+_OF_PROGRAM = """UPDATE runs SET (argv, target, options, cwd, python, python_version, env)
+    = (SELECT argv, target, options, cwd, python, python_version, env FROM runs AS program WHERE program.id = runs.root)
+    WHERE id = ? AND (SELECT started FROM runs AS program WHERE program.id = runs.root) IS NOT NULL"""
 _STREAM = """INSERT INTO streams (run, id, seen, pid, process_started) VALUES (?, ?, ?, ?, ?)
     ON CONFLICT (run, id) DO UPDATE SET seen = excluded.seen, pid = coalesce(excluded.pid, pid),
     process_started = coalesce(excluded.process_started, process_started)"""
@@ -69,6 +73,7 @@ async def _write(db: aiosqlite.Connection, batch: Batch, streams: Streams) -> No
     await _each(db, "INSERT OR IGNORE INTO sessions (id, created) VALUES (?, ?)", batch.sessions.items())
     await _each(db, "INSERT OR IGNORE INTO runs (id) VALUES (?)", [(run,) for run in batch.touched])
     await _each(db, _RUN, batch.runs)
+    await _each(db, _OF_PROGRAM, [(run,) for run, _ in batch.subruns])
     await _each(
         db,
         _STREAM,
