@@ -10,7 +10,6 @@ import asyncio
 import logging
 import os
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 
 from ao_lsp import paths
 from ao_lsp.server import editor_files, leftovers
@@ -113,8 +112,13 @@ class Core:
             except Exception:
                 log.exception("looking after spool files and runs failed")
                 again = _LOOK_AFTER_FAILURE_S
-            with suppress(asyncio.TimeoutError):
-                await asyncio.wait_for(self._woken.wait(), again)
+            # Not `wait_for`: before Python 3.12 that forgets that it is cancelled where it is woken at the same time,
+            # as by the last client's leaving, and then `close` would wait for ever.
+            waking = asyncio.create_task(self._woken.wait())
+            try:
+                await asyncio.wait({waking}, timeout=again)
+            finally:
+                waking.cancel()
 
 
 async def open_core(stirred: Callable[[], None] = lambda: None) -> Core:
