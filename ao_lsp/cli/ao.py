@@ -159,7 +159,12 @@ def _output(options: argparse.Namespace) -> None:
 
 def _stop(options: argparse.Namespace) -> None:
     result = _connected().request("ao.stop", {"run": options.run})
-    client.print_json(result) if options.json else print(f"stopped run {result['run']}")
+    if options.json:
+        client.print_json(result)
+    elif result["subrun"] is None:
+        print(f"stopped run {result['run']}")
+    else:
+        print(f"stopped run {result['run']}, the program of subrun {result['subrun']}")
 
 
 def _diff(options: argparse.Namespace) -> None:

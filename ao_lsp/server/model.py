@@ -7,7 +7,7 @@ durations seconds, both floats. Lines count from 1, columns from 0 in code point
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
 
 RunStatus: TypeAlias = Literal["running", "finished", "failed", "killed", "lost"]
@@ -270,7 +270,9 @@ class Change:
 
     `kind` is one of run.started, run.ended, run.deleted, run.note, run.marked, subrun.started, subrun.ended,
     call.started, call.ended, edges.matched, edit.stored, edit.removed; `call` is None for the kinds that concern
-    a run. What happens in a subrun is a change of the outermost run around it.
+    a run. What happens in a subrun is a change of the outermost run around it. `graphs` are the runs whose graphs
+    are not what they were: first the one that it happened in, then those around it, and those that end or go with
+    it. It is known when a change is published, and not kept.
     """
 
     session: str
@@ -279,3 +281,9 @@ class Change:
     kind: str
     run: str
     call: str | None = None
+    graphs: tuple[str, ...] = field(default=(), compare=False)
+
+    @property
+    def gone(self) -> tuple[str, ...]:
+        """Of a `run.deleted`: the run that was deleted, and its subruns where it was a whole one."""
+        return self.graphs if self.graphs[:1] == (self.run,) else self.graphs[:1]

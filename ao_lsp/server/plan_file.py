@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from ao_lsp import protocol
+from ao_lsp.server.exchanges import in_batches
 from ao_lsp.server.model import Call, Edit, EditField, Exchange, PathStep, Run, Site
 from ao_lsp.server.plan import PlanEntry, Policy
 from ao_lsp.server.store import Store
@@ -55,8 +56,13 @@ async def write_plan(
         file.write(protocol.frame(_first(head), draws=f"[{','.join(draws)}]".encode()))
         # Where one call is edited, the others of the same lines are needed to tell which one that is.
         edited = {_lines(entry.call) for entry in entries if entry.action in ("edited", "input")}
+        replayed = (entry.call for entry in entries if entry.action == "replay")
+        recordings = (pair async for batch in in_batches(store, replayed) for pair in batch)
+        following = await anext(recordings, None)
         for entry in entries:
-            exchange = await store.exchange(entry.call.run, entry.call.id) if entry.action == "replay" else None
+            exchange = None
+            if entry.action == "replay" and following is not None and following[0].id == entry.call.id:
+                exchange, following = following[1], await anext(recordings, None)
             lines = _lines(entry.call)
             recorded = _recorded(entry, head.paths.get(entry.call.run, ()), lines if lines in edited else ())
             file.write(_frame(entry, exchange, edits, recorded))

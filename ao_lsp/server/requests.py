@@ -18,14 +18,14 @@ _READ = 1 << 16
 async def serve(
     core: Core,
     commands: Mapping[str, Command[Any]],
-    settled: Callable[[], Awaitable[None]],
+    settled: Callable[[str], Awaitable[None]],
     reader: asyncio.StreamReader,
     writer: asyncio.StreamWriter,
     env: Mapping[str, str] | None,
 ) -> None:
     """Answer requests until the client hangs up, one after the other.
 
-    `settled` waits for what ended programs left behind to be taken in, so that `ao graph` right after
+    `settled`, given a method, waits for what ended programs left behind to be taken in, so that `ao graph` right after
     `ao-record` sees the whole run. `env` is the client's environment.
 
     Raises:
@@ -39,10 +39,18 @@ async def serve(
             request = protocol.loads(head)
             if not isinstance(request, dict) or not isinstance(request.get("method"), str):
                 raise protocol.ProtocolError("a request without a method")
-            await settled()
+            await settled(request["method"])
             answer = await _answer(core, commands, request, writer, env)
-            writer.write(protocol.frame({"id": request.get("id"), **answer}))
+            writer.write(await _framed(request, answer))
             await writer.drain()
+
+
+async def _framed(request: dict[str, Any], answer: dict[str, Any]) -> bytes:
+    said = {"id": request.get("id"), **answer}
+    if request["method"].startswith("daemon."):  # short; and a daemon that stops waits for nothing
+        return protocol.frame(said)
+    # Beside the event loop: a long graph is some megabytes of JSON.
+    return await asyncio.to_thread(protocol.frame, said)
 
 
 async def _answer(

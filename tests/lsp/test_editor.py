@@ -131,6 +131,34 @@ async def test_a_run_shows_up_while_it_goes_on(agent: Path) -> None:
         await user.until(lambda: user.graph_changes[-1:] == [{"run": "run1", "revision": revision}])
 
 
+async def test_a_subrun_that_is_shown_is_kept_fresh_while_it_goes_on(agent: Path) -> None:
+    start()
+    async with editor("vscode", ao=True) as user:
+        uri = await user.open(agent)
+        recorder = begin(agent)
+        recorder.event("subrun.start", subrun="part", name="part", session="session-run1", argv=["agent.py"], path=[])
+        recorder.wait()
+        await user.until(lambda: any(change["run"] == "part" for change in user.graph_changes))
+        assert (await user.request("ao/graph", run="part"))["nodes"] == []
+        user.graph_changes.clear()
+        user.refreshes.clear()
+        recorder.call_start("c1", subrun="part", site=plan_site(agent), stack=[plan_site(agent)])
+        recorder.call_end("c1", subrun="part")
+        recorder.wait()
+        shown = await user.request("ao/graph", run="part")
+        assert [node["id"] for node in shown["nodes"]] == ["c1"]
+        told = [{"run": run, "revision": shown["revision"]} for run in ("part", "run1")]
+        await user.until(lambda: all(change in user.graph_changes for change in told))
+        await user.until(lambda: {"lenses", "hints"} <= set(user.refreshes))
+        assert await user.hints(uri) == {PLAN: "→ output of c1"}
+        # Who ends without a word ends its subruns, and who looks at them hears of it.
+        user.graph_changes.clear()
+        recorder.end()
+        recorder.wait()
+        await user.until(lambda: any(change["run"] == "part" for change in user.graph_changes))
+        assert (await user.request("ao/graph", run="part"))["run"]["status"] == "killed"
+
+
 async def test_a_client_that_did_not_ask_for_it_gets_no_notification_of_ours(agent: Path) -> None:
     record(agent, "before")
     async with editor("vscode") as user, editor("neovim-0.12", ao=True) as other:

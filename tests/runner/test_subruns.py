@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import subprocess
 import sys
 from textwrap import dedent
@@ -10,7 +12,7 @@ from typing import Any
 import pytest
 from model_server import ModelServer
 
-from tests.daemons import LONG_S, ask, until
+from tests.daemons import LONG_S, ask, log, until
 from tests.runner.recorded import AO, Programs, column, edges, graph
 
 # Over the standard library's own client: an SDK takes ten times as long to import as all of this to run.
@@ -356,3 +358,84 @@ def test_what_is_open_when_the_program_ends_ends_with_it(
     programs.record(source.replace("raise SystemExit(0)", "os._exit(3)"), code=3)
     until(lambda: runs()[0]["status"] == "killed", "the run is not ended")
     assert {run["status"] for run in runs()[:3]} == {"killed"}
+
+
+# Between its two calls the second sample waits until a file is there: how a test says when.
+WAITING = HEAD + dedent("""
+    import time
+
+    plan = ask("plan")
+    for number in range(2):
+        with ao_lsp.launch(f"sample {number}"):
+            draft = ask(f"draft {number}: {plan}")
+            while number and not os.path.exists("go"):
+                time.sleep(0.01)
+            print(ask("revise: " + draft) != "", flush=True)
+""")
+
+
+def rerun(*arguments: str, env: dict[str, str]) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [AO, "rerun", *arguments], env={**os.environ, **env}, capture_output=True, text=True, timeout=2 * LONG_S
+    )
+
+
+def test_a_subrun_is_rerun_while_it_goes_on_and_again_when_its_program_was_stopped(
+    programs: Programs, model_server: ModelServer
+) -> None:
+    first = programs.start(programs.write(WAITING).name, env=model_server.env)
+    until(lambda: ask("ao.runs")["total"] and column(graph(), "status") == ["ok"] * 4, "it has not come so far")
+    subrun = graph("sample 1")["run"]
+    assert subrun["status"] == "running"
+    (programs.folder / "go").touch()
+    os.kill(first.pid, signal.SIGSTOP)  # it goes on, and does not get further
+    asked = len(model_server.requests)
+    done = rerun(subrun["id"], env=model_server.env)
+    assert done.returncode == 0, done.stderr
+    again = graph()
+    assert (again["run"]["parent_run"], column(again, "origin")) == (subrun["id"], ["replayed", "live"])
+    assert len(model_server.requests) == asked + 1
+    assert column(graph(subrun["id"]), "status") == ["ok"]
+
+    os.kill(first.pid, signal.SIGCONT)
+    stopped = subprocess.run([AO, "stop", subrun["id"]], capture_output=True, text=True, timeout=LONG_S)
+    whole = graph("program.py")["run"]["id"]
+    first.communicate(timeout=LONG_S)
+    if stopped.returncode:  # it was faster
+        assert "has ended, or its program cannot be reached" in stopped.stderr
+    else:
+        assert stopped.stdout == f"stopped run {whole}, the program of subrun {subrun['id']}\n"
+
+
+def test_stopping_a_subrun_stops_its_program_and_what_it_had_done_replays(
+    programs: Programs, model_server: ModelServer
+) -> None:
+    first = programs.start(programs.write(WAITING).name, env=model_server.env)
+    until(lambda: ask("ao.runs")["total"] and column(graph(), "status") == ["ok"] * 4, "it has not come so far")
+    whole, subrun = graph()["run"]["id"], graph("sample 1")["run"]["id"]
+    stopped = subprocess.run([AO, "stop", "sample 1"], capture_output=True, text=True, timeout=LONG_S)
+    assert (stopped.stdout, stopped.stderr) == (f"stopped run {whole}, the program of subrun {subrun}\n", "")
+    assert first.wait(timeout=LONG_S) == -signal.SIGTERM
+    first.communicate()
+    until(lambda: runs()[0]["status"] != "running", log())
+    assert [run["status"] for run in runs()] == ["killed", "finished", "killed"]
+    (programs.folder / "go").touch()
+    done = rerun("sample 1", env=model_server.env)
+    assert "did not come to its end (killed): 1 of its calls is recorded" in done.stderr
+    assert column(graph(), "origin") == ["replayed", "live"]
+
+
+def test_a_subrun_that_crashed_is_rerun_with_repaired_code(programs: Programs, model_server: ModelServer) -> None:
+    crashing = SAMPLES.replace("    ao_lsp.log(result=number)", "    1 / (1 - number)")
+    programs.record(crashing, "--name", "all", env=model_server.env, code=1)
+    assert [(run["name"], run["status"]) for run in runs()][1:] == [("sample 0", "finished"), ("sample 1", "failed")]
+    # The repair moves the lines, and asks once more.
+    programs.write(SAMPLES.replace("plan = ask", "# repaired\nplan = ask").replace("number)", "ask(draft))"))
+    asked = len(model_server.requests)
+    done = rerun("sample 1", env=model_server.env)
+    assert done.returncode == 0, done.stderr
+    assert "the code has changed since: program.py" in done.stderr
+    assert column(graph(), "origin") == ["replayed", "replayed", "live"]
+    assert graph()["run"]["status"] == "finished"
+    # Outside of it, what had not been recorded was asked: its own third call, and all of the third sample and the sum.
+    assert len(model_server.requests) > asked

@@ -450,7 +450,7 @@ async def test_a_rerun_can_be_stopped_with_all_that_it_started(core: Core, tmp_p
     await record(core, target={"kind": "script", "value": "agent.py"}, cwd=str(tmp_path), python=sys.executable)
     found = await do(core, "ao.rerun")
     assert core.busy
-    assert await do(core, "ao.stop", run=found["run"]) == {"run": found["run"]}
+    assert await do(core, "ao.stop", run=found["run"]) == {"run": found["run"], "subrun": None}
     assert not core.busy
     with pytest.raises(ProcessLookupError):
         os.killpg(found["pid"], 0)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from ao_lsp import protocol
-from ao_lsp.server.model import Exchange, Graph
+from ao_lsp.server.model import Call, Exchange, Graph
 from ao_lsp.server.plan import counts, plan
 from ao_lsp.server.plan_file import PlanHead, write_plan
 from tests.server.graphs import call, edit, graph
@@ -105,8 +106,14 @@ class _Recorded:
     async def draws(self, run: str, until: float | None) -> list[str]:
         return [f'{{"seed":"{run}"}}', f'{{"until":{json.dumps(until)}}}']
 
-    async def exchange(self, run: str, call_id: str) -> Exchange:
-        name = f"{run}/{call_id}".encode()
+    async def body_bytes(self, runs: Sequence[str]) -> dict[str, int]:
+        assert list(runs) in ([], ["run1"])
+        return {f"c{number}": 20 for number in range(1, 3001)}
+
+    async def exchanges(self, calls: Sequence[Call]) -> dict[str, Exchange]:
+        return {call.id: self._exchange(f"{call.run}/{call.id}".encode()) for call in calls}
+
+    def _exchange(self, name: bytes) -> Exchange:
         return Exchange((), b"sent " + name, (("content-type", "text/plain"),), b"got " + name, ((4, 0.5),))
 
 

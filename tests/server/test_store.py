@@ -306,6 +306,41 @@ async def test_an_older_database_is_migrated_and_what_it_was_is_kept_beside_it(s
         assert "color" not in [column[1] for column in db.execute("PRAGMA table_info(runs)")]
 
 
+async def test_what_a_migration_kept_goes_with_the_first_deletion_or_after_a_month(path: str) -> None:
+    def old() -> None:
+        with closing(sqlite3.connect(path)) as db:
+            for statement in (*(one for some in MIGRATIONS[:5] for one in some), "PRAGMA user_version = 5"):
+                db.execute(statement)
+            db.execute("INSERT INTO runs (id, name) VALUES ('run1', 'a planted secret')")
+            db.commit()
+
+    os.makedirs(os.path.dirname(path))
+    old()
+    backup = Path(f"{path}.v5.bak")
+    half, other = Path(f"{path}.v4.bak.half"), Path(path).with_name("other.v5.bak")
+    store = await open_store(path)
+    assert b"a planted secret" in backup.read_bytes()
+    half.touch()
+    other.touch()
+    await store.delete_runs(["run1"])
+    assert [backup.exists(), half.exists(), other.exists()] == [False, False, True]
+    assert b"a planted secret" not in b"".join(file.read_bytes() for file in Path(path).parent.iterdir())
+    await store.close()
+
+    os.unlink(path)
+    old()
+    await (await open_store(path)).close()
+    for age, is_kept in ((29, True), (31, False)):
+        os.utime(backup, (time.time() - age * 24 * 3600,) * 2)
+        await (await open_store(path)).close()
+        assert backup.exists() == is_kept
+
+
+async def test_what_is_deleted_is_overwritten_whatever_sqlite_does_by_itself(store: SqliteStore) -> None:
+    (row,) = await store._writer.execute_fetchall("PRAGMA secure_delete")
+    assert row[0] == 1
+
+
 async def test_edits_of_a_database_from_before_there_were_versions_are_the_first_ones(path: str) -> None:
     os.makedirs(os.path.dirname(path))
     with closing(sqlite3.connect(path)) as db:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -15,8 +16,9 @@ from ao_lsp.server.commands import execute
 from ao_lsp.server.core import Core, open_core
 from ao_lsp.server.graph import RunEnded
 from ao_lsp.server.ingest import Stream
+from ao_lsp.server.params import CommandError
 from ao_lsp.server.render import Style, drawn
-from tests.recorder import Recorder
+from tests.recorder import SITE, Recorder, chat_request, chat_response
 from tests.server.graphs import call, graph
 
 pytestmark = pytest.mark.usefixtures("home")
@@ -104,6 +106,22 @@ async def test_runs_are_listed_with_their_subruns_below_them_which_no_limit_coun
     assert (await do(core, "ao.graph", run="named inner"))["run"]["id"] == "inner"
 
 
+async def test_what_calls_of_subruns_said_is_exported_and_compared(core: Core) -> None:
+    other = Recorder("run2")
+    other.start()
+    begin(other, "again")
+    other.call_start("d2", request=chat_request("something else"), subrun="again")
+    other.call_end("d2", chat_response("another answer"), subrun="again")
+    other.end()
+    await take(core, nested(), other)
+    exported = json.loads((await do(core, "ao.export", run="run1"))["text"])
+    said = {call["id"]: call["output"]["text"] for call in exported["calls"]}
+    assert said == {f"c{number}": f"output of c{number}" for number in range(1, 5)}
+    changed = next(call for call in (await do(core, "ao.diff", a="outer", b="again"))["calls"] if call["b"])
+    assert changed["output"] == {"a": "output of c2", "b": "another answer"}
+    assert changed["messages"] == [{"role": "user", "a": "c2", "b": "something else"}]
+
+
 async def test_the_order_in_which_processes_are_heard_does_not_matter(core: Core) -> None:
     # A forked child speaks first, of a subrun that its parent has begun.
     child = Recorder(stream="child")
@@ -119,7 +137,11 @@ async def test_the_order_in_which_processes_are_heard_does_not_matter(core: Core
 async def test_what_happens_in_a_subrun_is_a_change_of_the_whole_run(core: Core) -> None:
     with core.changes.subscribe() as changes:
         await take(core, nested())
-        told = [(change.run, change.kind) for change in await changes.next()]
+        heard = await changes.next()
+        told = [(change.run, change.kind) for change in heard]
+        # Whoever looks at a subrun hears of it, too, and whoever looks at a run of what is inside.
+        assert [change.graphs for change in heard if change.call == "c3"] == [("inner", "outer", "run1")] * 2
+        assert [change.graphs for change in heard if change.kind == "run.ended"] == [("run1", "outer", "inner")]
     assert {run for run, _ in told} == {"run1"}
     assert [kind for _, kind in told].count("subrun.started") == 2
     assert [kind for _, kind in told].count("run.ended") == 1
@@ -142,6 +164,36 @@ async def test_a_deleted_run_takes_its_subruns_along_and_a_deleted_subrun_leaves
     assert [node["id"] for node in (await do(core, "ao.graph", run="run1"))["nodes"]] == ["c1", "c2", "c4"]
     await core.delete_runs(["run1"])
     assert await core.store.run("outer") is None
+
+
+async def test_a_deleted_subrun_is_not_told_of_as_the_end_of_the_run_around_it(core: Core) -> None:
+    await take(core, nested())
+    with core.changes.subscribe() as changes:
+        await core.delete_runs(["inner"])
+        await core.delete_runs(["run1"])
+        assert [change.gone for change in changes.taken()] == [("inner",), ("run1", "outer")]
+
+
+async def test_a_subrun_is_not_deleted_while_its_program_runs(core: Core) -> None:
+    recorder = Recorder()
+    recorder.start()
+    begin(recorder, "outer")
+    recorder.event("subrun.end", subrun="outer", status="finished", error=None)
+    await take(core, recorder)
+    with pytest.raises(CommandError, match="run outer is still running; nothing was deleted"):
+        await do(core, "ao.rm", runs=["outer"])
+    recorder.end()
+    await take(core, recorder)
+    assert (await do(core, "ao.rm", runs=["outer"]))["deleted"] == ["outer"]
+
+
+async def test_the_files_of_a_run_are_those_of_its_subruns_too(core: Core) -> None:
+    recorder = Recorder()
+    recorder.start()
+    begin(recorder, "outer")
+    recorder.call_start("c1", subrun="outer", site={**SITE, "file": "/project/inside.py"}, stack=[])
+    await take(core, recorder)
+    assert await core.store.files_of(["run1"]) == await core.store.files_of(["outer"]) == {"/project/inside.py"}
 
 
 async def test_the_plan_of_a_subrun_has_the_calls_outside_and_says_which_subrun_it_is(core: Core) -> None:

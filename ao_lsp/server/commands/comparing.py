@@ -39,8 +39,8 @@ async def _diff(core: Core, _: Caller, params: DiffParams) -> Json:
     for start in range(0, len(pairs), _AT_ONCE):
         some = pairs[start : start + _AT_ONCE]
         wanted = [pair for pair in some if pair.verdict != "same" or pair.input_changed]
-        left = await core.store.exchanges(a.run.id, [pair.a.id for pair in wanted if pair.a])
-        right = await core.store.exchanges(b.run.id, [pair.b.id for pair in wanted if pair.b])
+        left = await core.store.exchanges([pair.a for pair in wanted if pair.a])
+        right = await core.store.exchanges([pair.b for pair in wanted if pair.b])
         calls += await asyncio.to_thread(_all_compared, (a, b), some, (left, right))
     verdicts = [call["verdict"] for call in calls]
     ends = [(graph.run.status, graph.run.exit_code) for graph in (a, b)]

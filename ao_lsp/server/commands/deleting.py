@@ -22,7 +22,9 @@ async def _rm(core: Core, _: Caller, params: RmParams) -> Json:
     wanted = list(dict.fromkeys([await refs.find_run(core.store, run) for run in params.runs]))
     running = {run for run, _ in await core.store.running()}
     for run in wanted:
-        if run in running or core.reruns.running(run) is not None:
+        found = await core.store.run(run)
+        whole = (found.root if found else None) or run  # what it goes on saying would have no run any more
+        if whole in running or core.reruns.running(whole) is not None:
             raise CommandError(
                 "conflict",
                 f"run {run} is still running; nothing was deleted",

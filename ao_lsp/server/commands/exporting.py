@@ -9,13 +9,11 @@ from typing import Literal
 from ao_lsp.server import command, refs
 from ao_lsp.server.command import Caller, Command
 from ao_lsp.server.core import Core
+from ao_lsp.server.exchanges import in_batches
 from ao_lsp.server.export import Recorded, exported
 from ao_lsp.server.model import Exchange
 from ao_lsp.server.params import param
 from ao_lsp.server.views import Json
-
-_AT_ONCE = 50
-"""So many calls are read at once; in between others get their turn."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,11 +24,11 @@ class ExportParams:
 
 async def _export(core: Core, caller: Caller, params: ExportParams) -> Json:
     graph = await refs.find_graph(core, params.run)
-    run, ids = graph.run.id, [call.id for call in graph.calls]
+    run, total = graph.run.id, len(graph.calls)
     exchanges: dict[str, Exchange] = {}
-    for start in range(0, len(ids), _AT_ONCE):
-        caller.progress(start, len(ids), f"reading call {start + 1} of {len(ids)}")
-        exchanges |= await core.store.exchanges(run, ids[start : start + _AT_ONCE])
+    async for batch in in_batches(core.store, graph.calls):
+        exchanges |= {call.id: exchange for call, exchange in batch}
+        caller.progress(len(exchanges), total, f"{len(exchanges)} of {total} calls are read")
     edits, notes = await core.store.edits(run), await core.store.notes(run)
     recorded = Recorded(graph, exchanges, tuple(edits), tuple(notes))
     return {"run": run, "format": params.format, "text": await asyncio.to_thread(exported, recorded, params.format)}

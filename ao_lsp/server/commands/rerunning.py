@@ -209,15 +209,21 @@ async def follow(started: rerun.Rerun, changes: Subscription, expected: int, pro
 async def _stop(core: Core, _: Caller, params: StopParams) -> Json:
     # A rerun that was started a moment ago may not have said a word yet.
     if await core.reruns.stop(params.run):
-        return {"run": params.run}
-    run = await refs.find_run(core.store, params.run)
+        return {"run": params.run, "subrun": None}
+    named = await core.store.run(await refs.find_run(core.store, params.run))
+    if named is None:
+        raise CommandError("not_found", f"run {params.run} has just been deleted")
+    # A subrun has no process of its own.
+    run = named.root or named.id
+    subrun = None if run == named.id else named.id
     if await core.reruns.stop(run):
-        return {"run": run}
+        return {"run": run, "subrun": subrun}
     program = await _program(core, run)
     if program is None or program.pid == os.getpid() or not await stopping.stop(program, _STOP_S):
-        raise CommandError("conflict", f"run {run} has ended, or its program cannot be reached from here")
+        whose = f"run {run}" if subrun is None else f"run {run}, in which {named.name} was,"
+        raise CommandError("conflict", f"{whose} has ended, or its program cannot be reached from here")
     core.look_soon()
-    return {"run": run}
+    return {"run": run, "subrun": subrun}
 
 
 async def _program(core: Core, run: str) -> Process | None:

@@ -95,7 +95,7 @@ class Editing:
 
     def changed(self, changes: Iterable[Change]) -> None:
         """What was committed: an edit file of a run that is gone is no longer of interest."""
-        deleted = {change.run for change in changes if change.kind == "run.deleted"}
+        deleted = {run for change in changes if change.kind == "run.deleted" for run in change.gone}
         for path in [path for path, watched in self._watched.items() if watched.edit.run in deleted]:
             del self._watched[path]
 

@@ -32,13 +32,18 @@ async def keep_fresh(editor: Editor) -> None:
     with editor.core.changes.subscribe() as subscription:
         while True:
             changes = await subscription.next()
-            editor.recordings.forget({change.run for change in changes})
+            editor.recordings.forget(_graphs(changes))
             await asyncio.sleep(_GATHER_S)
             more = subscription.taken()
-            editor.recordings.forget({change.run for change in more})
+            editor.recordings.forget(_graphs(more))
             began = time.monotonic()
             await _pass_on(editor, [*changes, *more])
             await asyncio.sleep(max(0.0, _PAUSE_S - _GATHER_S - (time.monotonic() - began)))
+
+
+def _graphs(changes: Iterable[Change]) -> set[str]:
+    """The runs whose graphs have changed: a subrun's, and those of the runs around it."""
+    return {run for change in changes for run in change.graphs}
 
 
 async def _pass_on(editor: Editor, changes: list[Change]) -> None:
@@ -47,7 +52,7 @@ async def _pass_on(editor: Editor, changes: list[Change]) -> None:
     if out is not None:
         await out.drained()  # what a client is behind with, more of it would not help
     if editor.client.ao:
-        revisions = {change.run: change.seq for change in changes}
+        revisions = {run: change.seq for change in changes for run in change.graphs}
         for run, revision in revisions.items():
             editor.protocol.tell(GRAPH_DID_CHANGE, {"run": run, "revision": revision})
     asked = [

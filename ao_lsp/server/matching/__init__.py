@@ -12,6 +12,7 @@ import time
 from contextlib import suppress
 
 from ao_lsp.server.changes import Changes
+from ao_lsp.server.exchanges import in_batches
 from ao_lsp.server.matching.compare import Spoken, matched
 from ao_lsp.server.matching.reading import Reader
 from ao_lsp.server.model import Call, Graph
@@ -110,13 +111,8 @@ class Matching:
         return await asyncio.to_thread(matched, spoken, tracked)
 
     async def _spoken(self, calls: tuple[Call, ...]) -> list[Spoken]:
-        reader, left, found = Reader(), _MOST_BYTES, []
-        for call in calls:
-            exchange = await self._store.exchange(call.run, call.id)
-            if exchange is None:
-                continue
-            left -= len(exchange.request) + len(exchange.response or b"")
-            if left < 0:
-                break
-            found.append(await asyncio.to_thread(reader.spoken, call, exchange))
+        reader = Reader()
+        found: list[Spoken] = []
+        async for exchanges in in_batches(self._store, calls, most_bytes=_MOST_BYTES):
+            found += await asyncio.to_thread(reader.all_spoken, exchanges)
         return found

@@ -13,7 +13,8 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from itertools import accumulate, pairwise, zip_longest
 from math import inf, log2
 
 from ao_lsp.server.matching.tokens import BREAK, Vocabulary
@@ -79,20 +80,17 @@ def matched(calls: Iterable[Spoken], tracked: Collection[tuple[str, str]]) -> li
     return found
 
 
-@dataclass(slots=True)
-class _Term:
-    """A word, or a pair of words, that outputs have."""
-
-    places: list[int] = field(default_factory=list)
-    first: int = -1
-    """Which output was the first to have it, and which the second (-1: none)."""
-    second: int = -1
-    asked: float = inf
-    """When it was first said to a model."""
+def _pairs(words: Sequence[int]) -> list[int]:
+    """Each word with the one behind it, as one number: no word is as large, and numbers cost least."""
+    return [word << 32 | following for word, following in pairwise(words)]
 
 
 class _Outputs:
-    """The outputs of a run as one sequence of words, in the order in which they were complete."""
+    """The outputs of a run as one sequence of words, in the order in which they were complete.
+
+    What is known of a term, that is a word or a pair of words, stands in dictionaries of numbers: as objects, a
+    million terms would keep the garbage collector, and everybody with it, for a good part of a second.
+    """
 
     def __init__(self, calls: Sequence[Spoken]) -> None:
         answered = [(call.ended, call) for call in calls if call.ended is not None and call.said]
@@ -103,7 +101,14 @@ class _Outputs:
         self._left = _MOST_WORDS
         self._words: list[int] = [BREAK]
         self._starts: list[int] = []
-        self._terms: dict[tuple[int, int], _Term] = {}
+        self._first: dict[int, int] = {}
+        """Term → which output was the first to have it, and which the second."""
+        self._second: dict[int, int] = {}
+        self._said_to: dict[int, float] = {}
+        """Term that outputs have → when it was first said to a model."""
+        self._place: dict[int, int] = {}
+        """Term that is looked for → its first place in the words, and the others."""
+        self._more_places: dict[int, list[int]] = {}
         self._sources: dict[str, tuple[str, ...]] = {}
         self._asked: set[str] = set()
         for number, (_, call) in enumerate(answered):
@@ -121,24 +126,21 @@ class _Outputs:
     def _add(self, number: int, text: str) -> None:
         words = self._words_of(text)
         bits, start = self._vocabulary.bits, len(self._words)
-        for place, word in enumerate(words, start):
-            self._note((word, BREAK), number, place if bits[word] >= _SEED else None)
-            if place > start:
-                self._note((words[place - start - 1], word), number, place - 1)
+        pairs = _pairs(words)
+        first, second = self._first, self._second
+        for term in (*words, *pairs):
+            if first.setdefault(term, number) != number:
+                second.setdefault(term, number)
+        seeds = [(place, word) for place, word in enumerate(words, start) if bits[word] >= _SEED]
+        for place, term in (*seeds, *enumerate(pairs, start)):
+            if self._place.setdefault(term, place) != place:
+                more = self._more_places.setdefault(term, [])
+                if len(more) < _MOST_PLACES:
+                    more.append(place)
         self._words += [*words, BREAK]
         for word in self._vocabulary.keys(text[:_MOST_CHARACTERS]):
-            term = self._terms.get((word, BREAK))
-            if term is not None:
-                term.asked = -inf  # a key is no news: whoever reads the object has to know it
-
-    def _note(self, key: tuple[int, int], number: int, place: int | None) -> None:
-        term = self._terms.get(key)
-        if term is None:
-            term = self._terms[key] = _Term(first=number)
-        elif term.first != number and term.second < 0:
-            term.second = number
-        if place is not None and len(term.places) <= _MOST_PLACES:
-            term.places.append(place)
+            if word in first:
+                self._said_to[word] = -inf  # a key is no news: whoever reads the object has to know it
 
     def ask(self, text: str, began: float) -> None:
         """Remember what was said to a model at that time. Texts come in the order of their times."""
@@ -158,13 +160,8 @@ class _Outputs:
         return self._sources[text]
 
     def _remember(self, words: list[int], began: float) -> None:
-        terms, previous = self._terms, BREAK
-        for word in words:
-            for key in ((word, BREAK), (previous, word)):
-                term = terms.get(key)
-                if term is not None and began < term.asked:
-                    term.asked = began
-            previous = word
+        for term in self._first.keys() & {*words, *_pairs(words)}:
+            self._said_to.setdefault(term, began)
 
     def _found(self, words: list[int], began: float) -> list[str]:
         candidates = bisect_right(self._ended, began)
@@ -173,29 +170,37 @@ class _Outputs:
         end = self._starts[candidates] if candidates < len(self._starts) else len(self._words)
         needed = ENOUGH + log2(max(2, len(words)) * max(2, end))
         found: dict[int, None] = {}
-        for at, place, length in self._shared(words, end):
+        for at, place, length in self._shared(words, end, needed):
             number = bisect_right(self._starts, place) - 1
             if number not in found and self._worth(words[at : at + length], number, candidates) >= needed:
                 found[number] = None
         return [self._calls[number] for number in found]
 
-    def _shared(self, words: list[int], end: int) -> Iterator[tuple[int, int, int]]:
-        """The passages that `words` and the outputs before `end` share, as long as they can be:
-        `(at, place, length)`."""
-        said, terms, bits, total = self._words, self._terms, self._vocabulary.bits, len(words)
+    def _shared(self, words: list[int], end: int, needed: float) -> Iterator[tuple[int, int, int]]:
+        """The passages that `words` and the outputs before `end` share, as long as they can be, and that may be
+        worth `needed`: `(at, place, length)`."""
+        said, bits, total = self._words, self._vocabulary.bits, len(words)
+        # What the words before each one can be worth at most. Nearly all passages are too short for that to be enough.
+        most: list[float] = []
         compared: dict[int, int] = {}  # by how far places and words are apart: up to which word
-        for at, word in enumerate(words):
-            seeds = [(word, words[at + 1])] if at + 1 < total else []
-            if bits[word] >= _SEED:
-                seeds.append((word, BREAK))
-            for seed in seeds:
-                term = terms.get(seed)
-                if term is None or len(term.places) > _MOST_PLACES:
+        for at, (word, pair) in enumerate(zip_longest(words, _pairs(words))):
+            for term in (pair, word) if bits[word] >= _SEED else (pair,):
+                if term not in self._place:
                     continue
-                for place in term.places:
-                    apart = place - at
+                more = self._more_places.get(term, ())
+                if len(more) >= _MOST_PLACES:
+                    continue
+                most = most or list(accumulate((max(bits[one], _REPEATED) for one in words), initial=0.0))
+                # Where two words alone are not enough, one beside them has to be the same, too.
+                short = term == pair and most[at + 2] - most[at] < needed
+                before = words[at - 1] if at else -1
+                after = words[at + 2] if at + 2 < total else -1
+                for place in (self._place[term], *more):
                     if place >= end:
                         break
+                    if short and said[place + 2] != after and said[place - 1] != before:
+                        continue
+                    apart = place - at
                     if compared.get(apart, 0) > at:
                         continue
                     first, last = at, at + 1
@@ -204,27 +209,32 @@ class _Outputs:
                     while last < total and words[last] == said[last + apart]:
                         last += 1
                     compared[apart] = last
-                    yield first, first + apart, last - first
+                    if most[last] - most[first] >= needed:
+                        yield first, first + apart, last - first
 
     def _worth(self, words: list[int], number: int, candidates: int) -> float:
         """Bits that it takes to say `words` for somebody who knows all that had been said when the output
         `number` was complete, and the others of the first `candidates` outputs."""
         bits, total, repeated = self._vocabulary.bits, 0.0, False
-        for index, word in enumerate(words):
+        for index, (word, pair) in enumerate(zip_longest(words, _pairs(words))):
+            is_known = pair is not None and self._elsewhere(pair, number, candidates)
             if repeated:
-                repeated = index + 1 < len(words) and self._elsewhere((word, words[index + 1]), number, candidates)
+                repeated = is_known
                 continue
-            if index + 1 < len(words) and self._elsewhere((word, words[index + 1]), number, candidates):
+            if is_known:
                 total += _REPEATED
                 repeated = True
                 continue
             alone = bits[word]
-            if self._elsewhere((word, BREAK), number, candidates):
+            if self._elsewhere(word, number, candidates):
                 alone = min(alone / 2, _REPEATED)
             total += alone * _FOLLOWING if index and alone < _SEED else alone
         return total
 
-    def _elsewhere(self, key: tuple[int, int], number: int, candidates: int) -> bool:
-        term = self._terms[key]
-        other = term.second if term.first == number else term.first
-        return term.asked < self._ended[number] or 0 <= other < candidates
+    def _elsewhere(self, term: int, number: int, candidates: int) -> bool:
+        if self._said_to.get(term, inf) < self._ended[number]:
+            return True
+        other = self._first[term]
+        if other == number:
+            other = self._second.get(term, candidates)
+        return other < candidates

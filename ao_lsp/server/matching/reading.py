@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from ao_lsp.server import providers
@@ -24,6 +24,10 @@ class Reader:
 
     def __init__(self) -> None:
         self._texts: dict[str, str] = {}
+
+    def all_spoken(self, exchanges: Iterable[tuple[Call, Exchange]]) -> list[Spoken]:
+        """Several calls in words."""
+        return [self.spoken(call, exchange) for call, exchange in exchanges]
 
     def spoken(self, call: Call, exchange: Exchange) -> Spoken:
         """`call` in words."""

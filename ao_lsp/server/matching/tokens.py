@@ -45,24 +45,29 @@ class Vocabulary:
     """The words of the texts of one run as numbers from 1. `bits[word]` is what a word says."""
 
     def __init__(self) -> None:
-        self._numbers: dict[str, int] = {}
         self.bits: list[float] = [0.0]
+        self._numbers = _Numbers(self.bits)
 
     def words(self, text: str) -> list[int]:
         """The words of `text`, in order."""
-        found = []
-        numbers = self._numbers
-        for word in WORD.findall(_plain(text)):
-            number = numbers.get(word)
-            if number is None:
-                number = numbers[word] = len(self.bits)
-                self.bits.append(bits_of(word))
-            found.append(number)
-        return found
+        return list(map(self._numbers.__getitem__, WORD.findall(_plain(text))))
 
     def keys(self, text: str) -> set[int]:
         """The words in the keys of JSON objects in `text`."""
         return {word for key in set(KEY.findall(text)) for word in self.words(key)}
+
+
+class _Numbers(dict[str, int]):
+    """The number of each word; a new one gets the next. As a mapping, because looking words up is most of the work."""
+
+    def __init__(self, bits: list[float]) -> None:
+        super().__init__()
+        self._bits = bits
+
+    def __missing__(self, word: str) -> int:
+        number = self[word] = len(self._bits)
+        self._bits.append(bits_of(word))
+        return number
 
 
 def _plain(text: str) -> str:

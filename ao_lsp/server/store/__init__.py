@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from ao_lsp.server.graph import CallEnded, CallStarted, Fact, RunEnded
-from ao_lsp.server.model import Change, Edit, EditField, Exchange, Graph, Run, RunSummary, Session
+from ao_lsp.server.model import Call, Change, Edit, EditField, Exchange, Graph, Run, RunSummary, Session
 from ao_lsp.server.processes import Process
 
 
@@ -90,14 +90,18 @@ class Store(Protocol):
         also those that made one in a function that was called from there. A subrun's calls are its root's."""
 
     async def files_of(self, runs: Sequence[str]) -> set[str]:
-        """The files from which these runs made calls, directly or not."""
+        """The files from which these runs and their subruns made calls, directly or not."""
 
     async def endpoint(self, run: str, call: str) -> str | None: ...
 
     async def exchange(self, run: str, call: str) -> Exchange | None: ...
 
-    async def exchanges(self, run: str, calls: Sequence[str]) -> dict[str, Exchange]:
-        """Those of several calls, by the id of the call; one that is not there is left out."""
+    async def exchanges(self, calls: Sequence[Call]) -> dict[str, Exchange]:
+        """Those of several calls, by the id of the call; one that is not there is left out. All of them are in
+        memory at once: ao_lsp/server/exchanges.py reads many."""
+
+    async def body_bytes(self, runs: Sequence[str]) -> dict[str, int]:
+        """How long request and response of each call of these runs are together, by the id of the call."""
 
     async def notes(self, run: str) -> list[tuple[float, str, str]]:
         """What the recorder could not do: time, level, message."""

@@ -6,6 +6,7 @@ import json
 import sqlite3
 import zlib
 from collections.abc import Iterable
+from functools import lru_cache
 from hashlib import blake2b
 from typing import Any
 
@@ -161,8 +162,8 @@ def call_of(row: sqlite3.Row, number: int) -> Call:
         url=row["url"],
         endpoint=row["endpoint"],
         request_hash=row["request_hash"],
-        site=_site_of(json.loads(row["site"])) if row["site"] else None,
-        stack=tuple(map(_site_of, json.loads(row["stack"]))),
+        site=_site_of(row["site"]) if row["site"] else None,
+        stack=_stack_of(row["stack"]),
         lineage=json.loads(row["lineage"]),
         thread=row["thread"],
         task=row["task"],
@@ -272,5 +273,12 @@ def _site_text(site: Site) -> str:
     return dump(_site_list(site))
 
 
-def _site_of(fields: list[Any]) -> Site:
-    return Site(*fields)
+# A program makes thousands of calls in one place.
+@lru_cache(4096)
+def _site_of(text: str) -> Site:
+    return Site(*json.loads(text))
+
+
+@lru_cache(1024)
+def _stack_of(text: str) -> tuple[Site, ...]:
+    return tuple(Site(*fields) for fields in json.loads(text))

@@ -5,13 +5,17 @@ from __future__ import annotations
 import logging
 import os
 import sqlite3
+import time
 from contextlib import suppress
+from glob import escape, glob
 
 import aiosqlite
 
 from ao_lsp.server.store import StoreError
 
 log = logging.getLogger(__name__)
+
+_BACKUP_KEPT_S = 30 * 24 * 3600.0
 
 MIGRATIONS: tuple[tuple[str, ...], ...] = (
     (
@@ -189,6 +193,24 @@ async def migrate(db: aiosqlite.Connection, path: str, migrations: tuple[tuple[s
         await db.rollback()
         raise
     await db.commit()
+
+
+def delete_backups(path: str, older_than_s: float = 0.0) -> None:
+    """Delete what migrations have kept of the database at `path`: it has all that has been deleted since. What cannot
+    be deleted is logged, and stays."""
+    for backup in (*glob(f"{escape(path)}.v*.bak"), *glob(f"{escape(path)}.v*.bak.half")):
+        try:
+            if time.time() - os.path.getmtime(backup) >= older_than_s:
+                os.unlink(backup)
+        except FileNotFoundError:
+            pass
+        except OSError as error:
+            log.warning("%s cannot be deleted: %s", backup, error)
+
+
+def delete_old_backups(path: str) -> None:
+    """Of a database that has been in use for a month since, nobody wants what it was."""
+    delete_backups(path, _BACKUP_KEPT_S)
 
 
 async def _version(db: aiosqlite.Connection) -> int:

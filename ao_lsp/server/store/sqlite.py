@@ -6,7 +6,7 @@ import asyncio
 import json
 import os
 import sqlite3
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 
 import aiosqlite
@@ -17,7 +17,7 @@ from ao_lsp.server.processes import Process
 from ao_lsp.server.store import Arrival, Recorded, rows, writing
 from ao_lsp.server.store.errors import translated
 from ao_lsp.server.store.rows import dump, failure_text
-from ao_lsp.server.store.schema import migrate
+from ao_lsp.server.store.schema import delete_backups, delete_old_backups, migrate
 from ao_lsp.server.store.totals import summed
 
 # The runs in the JSON list `:runs`, with their subruns, and theirs.
@@ -62,7 +62,14 @@ _EXCHANGES = """SELECT calls.id, calls.request_headers, calls.response_headers, 
     response.codec AS response_codec, response.data AS response_data
     FROM calls JOIN bodies AS request ON request.hash = calls.request_body
     LEFT JOIN bodies AS response ON response.hash = calls.response_body
-    WHERE calls.run = ? AND calls.id IN (SELECT value FROM json_each(?))"""
+    WHERE (calls.run, calls.id) IN
+        (SELECT json_extract(value, '$[0]'), json_extract(value, '$[1]') FROM json_each(?))"""
+
+# The length stands before the data in each row, so that no body has to be read for it.
+_BODY_BYTES = """SELECT calls.id, request.size + coalesce(response.size, 0) AS bytes
+    FROM calls JOIN bodies AS request ON request.hash = calls.request_body
+    LEFT JOIN bodies AS response ON response.hash = calls.response_body
+    WHERE calls.run IN (SELECT value FROM json_each(?))"""
 
 
 async def open_store(path: str, busy_timeout_s: float = 5.0) -> SqliteStore:
@@ -79,7 +86,10 @@ async def open_store(path: str, busy_timeout_s: float = 5.0) -> SqliteStore:
             await writer.execute("PRAGMA auto_vacuum = INCREMENTAL")
             await writer.execute("PRAGMA journal_mode = WAL")
             await writer.execute("PRAGMA synchronous = NORMAL")
+            # What is deleted is overwritten. Some builds of SQLite do so by themselves, others do not.
+            await writer.execute("PRAGMA secure_delete = ON")
             await migrate(writer, path)
+            await asyncio.to_thread(delete_old_backups, path)
             reader = await _connection(path, busy_timeout_s)
             await reader.execute("PRAGMA query_only = ON")
         except BaseException:
@@ -142,6 +152,8 @@ class SqliteStore:
     async def delete_runs(self, runs: Sequence[str]) -> tuple[Change, ...]:
         async with self._write() as db:
             changes = await writing.delete_runs(db, runs)
+        # Whoever deletes wants it gone; and that the migrated database is good has been seen by then.
+        await asyncio.to_thread(delete_backups, self._path)
         # Outside of the transaction: pages are free once it is committed.
         async with self._writing, self._reading:
             with translated(self._path):
@@ -239,7 +251,8 @@ class SqliteStore:
     async def files_of(self, runs: Sequence[str]) -> set[str]:
         async with self._read() as db:
             found = await db.execute_fetchall(
-                "SELECT DISTINCT file, stack FROM calls WHERE run IN (SELECT value FROM json_each(?))", (dump(runs),)
+                f"{_TREE} SELECT DISTINCT file, stack FROM calls WHERE run IN (SELECT id FROM tree)",  # noqa: S608
+                {"runs": dump(runs)},
             )
         return rows.files_in(found)
 
@@ -250,13 +263,18 @@ class SqliteStore:
 
     async def exchange(self, run: str, call: str) -> Exchange | None:
         async with self._read() as db:
-            row = await _first(db, _EXCHANGES, run, json.dumps([call]))
+            row = await _first(db, _EXCHANGES, json.dumps([[run, call]]))
         return rows.exchange_of(row) if row else None
 
-    async def exchanges(self, run: str, calls: Sequence[str]) -> dict[str, Exchange]:
+    async def exchanges(self, calls: Sequence[Call]) -> dict[str, Exchange]:
         async with self._read() as db:
-            found = await db.execute_fetchall(_EXCHANGES, (run, json.dumps(calls)))
+            found = await db.execute_fetchall(_EXCHANGES, (json.dumps([[call.run, call.id] for call in calls]),))
         return await asyncio.to_thread(lambda: {row["id"]: rows.exchange_of(row) for row in found})
+
+    async def body_bytes(self, runs: Sequence[str]) -> dict[str, int]:
+        async with self._read() as db:
+            found = await db.execute_fetchall(_BODY_BYTES, (json.dumps(runs),))
+        return {row["id"]: row["bytes"] for row in found}
 
     async def notes(self, run: str) -> list[tuple[float, str, str]]:
         async with self._read() as db:
@@ -337,7 +355,8 @@ async def _graph(db: aiosqlite.Connection, run: str) -> Graph | None:
         ORDER BY started, rowid""",
         (runs,),
     )
-    calls = tuple(rows.call_of(call, number) for number, call in enumerate(found, 1))
+    # Beside the event loop: of ten thousand calls it takes a good part of a second.
+    calls = await asyncio.to_thread(lambda: tuple(rows.call_of(call, number) for number, call in enumerate(found, 1)))
     number = {call.id: call.number for call in calls}
     edges = await db.execute_fetchall(
         """SELECT target, source, evidence, path FROM edges WHERE run IN (SELECT value FROM json_each(:runs))
@@ -348,17 +367,22 @@ async def _graph(db: aiosqlite.Connection, run: str) -> Graph | None:
         )""",
         {"run": run, "runs": runs},
     )
-    heard = [rows.edge_of(edge) for edge in edges if edge["target"] in number]
-    # A source may be a call of another run: those are apart.
-    inside = [edge for edge in heard if edge.source in number]
-    from_outside = [edge for edge in heard if edge.source not in number]
+    inside, from_outside = await asyncio.to_thread(_edges, edges, number)
     return Graph(
         run=rows.run_of(row),
         calls=calls,
-        edges=tuple(sorted(inside, key=lambda edge: (number[edge.target], number[edge.source]))),
+        edges=inside,
         outside=await _outside(db, from_outside, row["session"], number),
         subruns=tuple(one for one in tree if one.id != run),
     )
+
+
+def _edges(found: Iterable[sqlite3.Row], number: Mapping[str, int]) -> tuple[tuple[Edge, ...], list[Edge]]:
+    """The edges to the calls of `number` that come from one of these, in order; and the others."""
+    heard = [rows.edge_of(edge) for edge in found if edge["target"] in number]
+    inside = [edge for edge in heard if edge.source in number]
+    inside.sort(key=lambda edge: (number[edge.target], number[edge.source]))
+    return tuple(inside), [edge for edge in heard if edge.source not in number]
 
 
 async def _outside(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import aiosqlite
 
@@ -41,6 +41,14 @@ _EDGE = """INSERT INTO edges (run, target, source, evidence, path) VALUES (?, ?,
 _TOLD = """WITH RECURSIVE around (id) AS (
         VALUES (?) UNION SELECT runs.subrun_of FROM runs JOIN around ON runs.id = around.id
     ) UPDATE runs SET texts = texts + 1 WHERE id IN (SELECT id FROM around)"""
+_AROUND = """WITH RECURSIVE around (run, id) AS (
+        SELECT value, value FROM json_each(?)
+        UNION SELECT around.run, runs.subrun_of FROM runs JOIN around ON runs.id = around.id
+        WHERE runs.subrun_of IS NOT NULL
+    ) SELECT run, id FROM around WHERE run != id"""
+_BELOW = """WITH RECURSIVE below (id) AS (
+        SELECT id FROM runs WHERE subrun_of = ? UNION SELECT runs.id FROM runs JOIN below ON runs.subrun_of = below.id
+    ) SELECT id FROM below"""
 END_SUBRUNS = "UPDATE runs SET ended = ?, status = ? WHERE root = ? AND status = 'running'"
 """A program that is over leaves no subrun running."""
 # A subrun may have begun in a child process with a command line of its own; what is run again is the whole program.
@@ -117,6 +125,7 @@ async def log_changes(
     )
     session_of = {run: session for run, _, session, _, _ in found}
     root_of = {run: root for run, root, *_ in found}
+    graphs = await _graphs_of(db, changes, root_of)
     last = {session: seq for _, _, session, _, seq in found}
     first = {session: seq for _, _, session, seq, _ in found}
     made: list[Change] = []
@@ -124,7 +133,7 @@ async def log_changes(
         session = session_of.get(run)
         if session is not None:
             last[session] += 1
-            made.append(Change(session, last[session], at, kind, root_of[run], call))
+            made.append(Change(session, last[session], at, kind, root_of[run], call, graphs[run, kind]))
     await _each(
         db,
         "INSERT INTO changes (session, seq, at, kind, run, call) VALUES (?, ?, ?, ?, ?, ?)",
@@ -137,6 +146,23 @@ async def log_changes(
         if last[session] - first[session] >= 2 * _CHANGES_KEPT:
             await forget_changes(db, session, last[session] - _CHANGES_KEPT)
     return tuple(made)
+
+
+async def _graphs_of(
+    db: aiosqlite.Connection, changes: Sequence[tuple[str, float, str, str | None]], root_of: Mapping[str, str]
+) -> dict[tuple[str, str], tuple[str, ...]]:
+    """`Change.graphs` of each run and kind. Most programs have no subruns, and nothing is asked for them."""
+    inside = {run for run, root in root_of.items() if run != root}
+    around: dict[str, list[str]] = {run: [run] for run in root_of}
+    for run, outer in await db.execute_fetchall(_AROUND, (json.dumps(sorted(inside)),)) if inside else ():
+        around[run].append(outer)
+    found: dict[tuple[str, str], tuple[str, ...]] = {}
+    for run, _, kind, _ in changes:
+        if run in around and (run, kind) not in found:
+            ends = kind in ("run.ended", "run.deleted")
+            below = await db.execute_fetchall(_BELOW, (run,)) if ends else ()
+            found[run, kind] = (*around[run], *(subrun for (subrun,) in below))
+    return found
 
 
 async def forget_changes(db: aiosqlite.Connection, session: str, before: int) -> None:
