@@ -27,7 +27,10 @@ log = logging.getLogger(__name__)
 PREAMBLE_TIMEOUT_S = 5.0
 
 _SETTLE_S = 2.0
-"""How long a request waits for what ended programs sent to be taken in."""
+"""How long a request waits for what ended programs sent when nothing of it comes in; with as much as there may be, a
+request about runs waits as long as `_MOST_S`."""
+
+_MOST_S = 60.0
 
 _ACCEPT_AGAIN_S = 1.0
 
@@ -118,20 +121,18 @@ class Connections:
         if tasks:
             await asyncio.wait(tasks, timeout=_CLOSE_S)
 
-    async def settled(self) -> None:
-        """Wait until what ended programs left behind has been taken in, but not for ever."""
+    async def settled(self, method: str) -> None:
+        """Wait until what ended programs left behind has been taken in, but not for ever. The daemon's own commands
+        wait for a moment only."""
         task = asyncio.create_task(self._settle())
         self._settling.add(task)
         task.add_done_callback(self._settling.discard)
-        await asyncio.wait({task}, timeout=_SETTLE_S)
+        await asyncio.wait({task}, timeout=_SETTLE_S if method.startswith("daemon.") else _MOST_S)
 
     async def _settle(self) -> None:
         gone = [c for c in self._open if c.role in (None, "record") and not c.process.alive()]
         if gone:
-            await asyncio.wait([asyncio.create_task(c.drained.wait()) for c in gone], timeout=_SETTLE_S)
-        for connection in gone:
-            # Once and no more: a child that inherited the connection may keep it open for ever.
-            connection.drained.set()
+            await asyncio.wait([asyncio.create_task(_drained(connection)) for connection in gone])
         with suppress(StoreError):  # logged where it happened; the request will meet it, too
             await self._core.look()
 
@@ -226,6 +227,20 @@ class Connections:
             await self._core.ingest.serve(connection.sock, stream)
         finally:
             self._core.disconnected(stream)
+
+
+async def _drained(connection: Connection) -> None:
+    """Wait until all is taken in that a program which is gone had sent, however much it is: as long as it comes in."""
+    asked = time.monotonic()
+    while not connection.drained.is_set():
+        heard = max(asked, connection.stream.heard if connection.stream is not None else asked)
+        left = heard + _SETTLE_S - time.monotonic()
+        if left <= 0:
+            # Once and no more: a child that inherited the connection may keep it open for ever.
+            connection.drained.set()
+        else:
+            with suppress(asyncio.TimeoutError):
+                await asyncio.wait_for(connection.drained.wait(), left)
 
 
 async def _read_line(sock: socket.socket) -> bytes:

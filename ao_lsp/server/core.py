@@ -37,8 +37,8 @@ class Core:
         self.changes = Changes()
         self.ingest = Ingest(store, self.changes)
         self.matching = Matching(store, self.changes)
-        self.liveness = Liveness(store, self.changes)
-        self.spool = Spool(paths.spool_dir(), self.ingest, self.liveness.taken_in)
+        self.spool = Spool(paths.spool_dir(), self.ingest, lambda *ended: self.liveness.taken_in(*ended))
+        self.liveness = Liveness(store, self.changes, self.spool.is_written)
         self.reruns = Reruns(os.path.join(paths.log_dir(), "runs"), stirred)
         self._stirred = stirred
         self._woken = asyncio.Event()

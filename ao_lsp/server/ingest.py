@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import socket
+import time
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -38,6 +39,8 @@ class Stream:
     run_ended: bool = False
     endpoints: dict[str, str] = field(default_factory=dict)
     """Of calls that have started here and not ended: by their endpoint a response is read."""
+    heard: float = field(default_factory=time.monotonic)
+    """When something of it came in last, or was committed."""
 
     def __str__(self) -> str:
         return f"run {self.run} stream {self.id}"
@@ -70,7 +73,9 @@ class Ingest:
                 break
             if not data:
                 break
+            stream.heard = time.monotonic()
             last = await self.take(stream, frames, data)
+            stream.heard = time.monotonic()
             if last is not None:
                 # Where its buffer is full or it is gone, a later one says this too.
                 with suppress(OSError):

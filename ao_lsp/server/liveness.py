@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Callable
 
 from ao_lsp.server.changes import Changes
 from ao_lsp.server.graph import RunEnded
@@ -13,18 +14,19 @@ from ao_lsp.server.store import Store
 log = logging.getLogger(__name__)
 
 # A process closes its sockets a moment before it is gone. Who closes its connection and lives on
-# longer than this did not end with it.
-_DYING_S = 2.0
+# longer than this (on a machine with other things to do) did not end with it.
+_DYING_S = 10.0
 
 
 class Liveness:
-    """Watches the runs that are said to run, and whose program is not connected."""
+    """Watches the runs that are said to run, and whose program is not connected. `is_written` tells whether a
+    program of a run lives and writes to a spool file."""
 
-    def __init__(self, store: Store, changes: Changes) -> None:
-        self._store, self._changes = store, changes
+    def __init__(self, store: Store, changes: Changes, is_written: Callable[[str], bool]) -> None:
+        self._store, self._changes, self._is_written = store, changes, is_written
         self._connected: set[Stream] = set()
         self._watched: dict[str, float | None] = {}
-        """Run → when its connection ended; None where it was not connected to the end."""
+        """Run → when its connection ended, or the lock on its spool file; None where nobody was there to see it."""
 
     @property
     def watching(self) -> bool:
@@ -43,10 +45,11 @@ class Liveness:
         if not stream.run_ended:
             self._watched[stream.run] = time.time()
 
-    def taken_in(self, stream: Stream) -> None:
-        """A spool file came to its end: its writer is gone."""
+    def taken_in(self, stream: Stream, was_alive: bool) -> None:
+        """A spool file came to its end: its writer is gone, since a moment ago if it `was_alive`."""
         if not stream.run_ended:
-            self._watched.setdefault(stream.run, None)
+            left_at = self._watched.get(stream.run)
+            self._watched[stream.run] = time.time() if was_alive and left_at is None else left_at
 
     async def check(self) -> None:
         """End the runs whose program is gone."""
@@ -64,6 +67,8 @@ class Liveness:
             elif program is not None and program.alive():
                 if left_at is not None and time.time() - left_at > _DYING_S:
                     self._watched[run] = None
+            elif program is None and self._is_written(run):
+                pass  # it has never been connected; the end of its file will tell
             else:
                 await self._conclude(run, left_at)
 

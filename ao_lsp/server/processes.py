@@ -30,6 +30,8 @@ class Process:
             return False
         if self.started is not None:
             return _start(self.pid) == self.started
+        if _start(os.getpid()) is not None:  # /proc would have told: it was gone when it was looked for
+            return False
         try:
             os.kill(self.pid, 0)
         except ProcessLookupError:

@@ -33,9 +33,10 @@ class _Reading:
 
 
 class Spool:
-    """The folder of spool files. `on_end` hears of each stream that has come to its end."""
+    """The folder of spool files. `on_end` hears of each stream that has come to its end, and whether its writer was
+    seen alive before."""
 
-    def __init__(self, folder: str, ingest: Ingest, on_end: Callable[[Stream], None]) -> None:
+    def __init__(self, folder: str, ingest: Ingest, on_end: Callable[[Stream, bool], None]) -> None:
         self._folder, self._ingest, self._on_end = folder, ingest, on_end
         self._busy = asyncio.Lock()
         self._followed: dict[str, _Reading | None] = {}
@@ -87,12 +88,15 @@ class Spool:
             except OSError:  # its runner lives
                 await self._follow(fd, path)
                 return False
+            was_alive = path in self._followed
+            if not await self._take_whole(fd, path, was_alive):
+                return False
             self._followed.pop(path, None)
-            return await self._take_whole(fd, path)
+            return True
         finally:
             os.close(fd)
 
-    async def _take_whole(self, fd: int, path: str) -> bool:
+    async def _take_whole(self, fd: int, path: str, was_alive: bool) -> bool:
         found = os.fstat(fd)
         if found.st_nlink == 0:  # another daemon was faster
             return True
@@ -104,13 +108,15 @@ class Spool:
         except (protocol.ProtocolError, FileNotFoundError) as error:
             log.warning("spool file %s is damaged (%s); what could be read is stored", path, error)
             os.replace(path, path + ".damaged")
+            run, _, stream = os.path.basename(path).removesuffix(".spool").rpartition("-")
+            self._on_end(Stream(run, stream, None), was_alive)
             return True
         if reading is None:
             return True
         if len(reading.frames):  # killed while it wrote
             log.info("spool file %s: broke off in the middle of a frame", path)
         log.info("took in spool file %s", path)
-        self._on_end(reading.stream)
+        self._on_end(reading.stream, was_alive)
         return True
 
     async def _follow(self, fd: int, path: str) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 
 from model_server import ModelServer
 
-from tests.daemons import LONG_S, ask, gone, until
+from tests.daemons import LONG_S, ask, gone, log, until
 from tests.runner.recorded import AO, RECORD, Programs, column, graph
 from tests.runner.test_replay import edit
 
@@ -219,7 +219,8 @@ def test_of_a_killed_run_what_it_had_done_replays_and_the_rest_runs_live(
     until(lambda: ask("ao.runs")["total"] and column(graph(), "status") == ["ok"], "the first call has not ended")
     first.kill()
     first.communicate()
-    until(lambda: graph()["run"]["status"] == "killed", "nobody noticed")
+    status = until(lambda: (now := graph()["run"]["status"]) != "running" and now, log())
+    assert status == "killed", log()
     (programs.folder / "go").touch()
     done = rerun("last", env=model_server.env)
     assert done.returncode == 0
@@ -280,7 +281,7 @@ def test_a_rerun_in_a_terminal_is_stopped_with_what_it_started(programs: Program
     assert process.wait(timeout=LONG_S) == -signal.SIGTERM
     until(lambda: gone(child), "what the program started goes on")
     process.stdout.close()
-    until(lambda: graph(run)["run"]["status"] == "killed", "nobody noticed")
+    assert until(lambda: (now := graph(run)["run"]["status"]) != "running" and now, log()) == "killed", log()
     assert file.exists()
 
 

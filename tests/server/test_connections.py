@@ -7,6 +7,7 @@ import json
 import os
 import socket
 import sys
+import time
 import types
 from collections.abc import AsyncIterator
 from typing import Any
@@ -16,8 +17,10 @@ import pytest
 from ao_lsp import protocol
 from ao_lsp.connect import preamble
 from ao_lsp.server import connections
-from ao_lsp.server.connections import Connections
+from ao_lsp.server.connections import Connection, Connections
 from ao_lsp.server.core import Core, open_core
+from ao_lsp.server.ingest import Stream
+from ao_lsp.server.processes import Process
 
 pytestmark = pytest.mark.usefixtures("home")
 
@@ -123,6 +126,29 @@ async def test_a_session_that_crashes_ends_alone_and_is_logged(
     ((head, _),) = frames
     assert json.loads(head) == {"id": 7, "result": {"runs": [], "total": 0}}
     await close(writer)
+
+
+async def test_what_a_program_that_is_gone_had_sent_is_waited_for_as_long_as_it_comes_in(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(connections, "_SETTLE_S", 0.05)
+    ours, theirs = socket.socketpair()
+    program = Process(0, None)
+    connection = Connection(theirs, program, stream=Stream("run1", "s1", program))
+    assert connection.stream is not None
+    waiting = asyncio.create_task(connections._drained(connection))
+    for _ in range(20):  # longer than it would wait for silence, and never silent for as long as that
+        connection.stream.heard = time.monotonic()
+        await asyncio.sleep(0.01)
+    assert not waiting.done()
+    connection.drained.set()
+    await waiting
+    # One that a child has inherited says nothing more, and is not waited for again.
+    silent = Connection(ours, program, stream=connection.stream)
+    await connections._drained(silent)
+    assert silent.drained.is_set()
+    ours.close()
+    theirs.close()
 
 
 @pytest.mark.parametrize(

@@ -264,6 +264,51 @@ def test_a_program_that_is_killed_while_connected_is_killed() -> None:
     assert found["nodes"][0]["status"] == "cancelled"
 
 
+def test_a_program_that_is_killed_while_it_writes_to_a_spool_file_is_killed() -> None:
+    start()
+    process = in_a_process(
+        """
+        recorder.start(); recorder.call_start("c1")
+        recorder.spool(held=True)
+        print("ok", flush=True); input()
+        """
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline() == "ok\n"
+    assert graph()["run"]["status"] == "running"
+    process.kill()
+    process.communicate(timeout=30)
+    assert graph()["run"]["status"] == "killed"
+
+
+def test_a_program_that_never_reached_a_daemon_still_runs_for_the_next_one() -> None:
+    pid = start()
+    process = in_a_process(
+        """
+        recorder.start(); recorder.call_start("c1")
+        recorder.spool(held=True)
+        print("ok", flush=True); input()
+        """
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline() == "ok\n"
+    assert graph()["run"]["status"] == "running"
+    kill(pid)
+    assert [graph()["run"]["status"] for _ in range(2)] == ["running", "running"]
+    process.kill()
+    process.communicate(timeout=30)
+    assert graph()["run"]["status"] == "killed"
+
+
+def test_a_process_that_was_gone_when_it_was_looked_for_is_not_alive_though_nobody_has_waited_for_it() -> None:
+    program = some_process()
+    program.kill()
+    until(lambda: not processes.process(program.pid).started, "it is still there")
+    assert not processes.process(program.pid).alive()  # a zombie
+    assert not processes.Process(os.getpid(), None).alive()  # its number is another's by now
+    program.wait()
+
+
 async def test_a_program_that_hangs_up_and_lives_on_still_runs_and_is_lost_when_it_is_gone(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -524,6 +569,7 @@ def test_a_damaged_spool_file_is_put_aside_and_not_tried_again() -> None:
     runner.call("c1")
     path = runner.spool(more=b"\xff" * 50)
     assert node_ids() == ["c1"]
+    assert graph()["run"]["status"] == "lost"
     assert os.path.exists(path + ".damaged")
     assert not os.path.exists(path)
 
