@@ -56,7 +56,8 @@ class ModelServer:
     Args:
         port: 0 for any free one.
         delay: seconds before the first byte of an answer; a stream takes as long again.
-        log: a file that gets one JSON line a request (`at`, `method`, `path`, `status`, `request`).
+        log: a file that gets one JSON line a request (`at`, `method`, `path`, `status`, `request`, and what was `said`,
+            in no API's shape: `fake_model.api.said`).
     """
 
     def __init__(self, port: int = 0, *, delay: float = 0.0, log: str | None = None) -> None:
@@ -207,6 +208,7 @@ class _Handler(BaseHTTPRequestHandler):
                 "path": self.path,
                 "status": response.status,
                 "request": response.request,
+                "said": response.said,
             }
         )
         self._send(response)

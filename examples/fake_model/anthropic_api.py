@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from .api import MODELS, Event, Exchange, Json, RequestError, digest, objects, plain
+from .api import MODELS, Event, Exchange, Json, RequestError, digest, objects, plain, said
 from .model import Ask, Reply, Turn, answer, count_input, tokens
 from .tools import Tool
 
@@ -60,14 +60,16 @@ def messages(body: Json) -> Exchange:
         "stop_reason": _FINISH[reply.finish],
         "stop_sequence": reply.stop_sequence,
         "usage": {
-            "input_tokens": reply.input_tokens,
+            "input_tokens": reply.input_tokens - reply.cached_tokens,
             "cache_creation_input_tokens": 0,
-            "cache_read_input_tokens": 0,
+            "cache_read_input_tokens": reply.cached_tokens,
             "output_tokens": reply.output_tokens,
+            "output_tokens_details": {"thinking_tokens": reply.reasoning_tokens},
             "service_tier": "standard",
         },
     }
-    return Exchange(message, _events(message))
+    text = "".join(block["text"] for block in message["content"] if block["type"] == "text")
+    return Exchange(message, _events(message), said(body["model"], reply, _FINISH[reply.finish], text=text))
 
 
 def count_tokens(body: Json) -> Exchange:
@@ -112,6 +114,7 @@ def _ask(body: Json) -> Ask:
         max_tokens=body.get("max_tokens"),
         stop=body.get("stop_sequences") or (),
         schema=form.get("schema") if form.get("type") == "json_schema" else None,
+        think=(body.get("thinking") or {}).get("type") in ("enabled", "adaptive"),
     )
 
 
@@ -141,10 +144,11 @@ def _told(message: Json) -> list[Json]:
 
 
 def _content(body: Json, reply: Reply) -> list[Json]:
-    if not reply.calls:
-        return [{"type": "text", "text": reply.text}]
+    blocks: list[Json] = []
+    if reply.thought:
+        blocks.append({"type": "thinking", "thinking": reply.thought, "signature": digest(body, "thought")})
     # As the real models do, it says what it is about to call.
-    blocks: list[Json] = [{"type": "text", "text": f"I will ask {reply.calls[0].name}."}]
+    blocks.append({"type": "text", "text": f"I will ask {reply.calls[0].name}." if reply.calls else reply.text})
     for i, call in enumerate(reply.calls):
         name = f"toolu_{digest(body, i)}"
         blocks.append({"type": "tool_use", "id": name, "name": call.name, "input": json.loads(call.arguments)})
@@ -165,6 +169,11 @@ def _events(message: Json) -> list[Event]:
         if block["type"] == "text":
             add("content_block_start", index=index, content_block={"type": "text", "text": ""})
             deltas = [{"type": "text_delta", "text": piece} for piece in tokens(block["text"])]
+        elif block["type"] == "thinking":
+            empty = {"type": "thinking", "thinking": "", "signature": ""}
+            add("content_block_start", index=index, content_block=empty)
+            deltas = [{"type": "thinking_delta", "thinking": piece} for piece in tokens(block["thinking"])]
+            deltas.append({"type": "signature_delta", "signature": block["signature"]})
         else:
             add("content_block_start", index=index, content_block={**block, "input": {}})
             pieces = tokens(json.dumps(block["input"], ensure_ascii=False))
@@ -175,6 +184,7 @@ def _events(message: Json) -> list[Event]:
             add("content_block_delta", index=index, delta=delta)
         add("content_block_stop", index=index)
     stop = {"stop_reason": message["stop_reason"], "stop_sequence": message["stop_sequence"]}
-    add("message_delta", delta=stop, usage={"output_tokens": usage["output_tokens"]})
+    spent = {name: usage[name] for name in ("output_tokens", "output_tokens_details")}
+    add("message_delta", delta=stop, usage=spent)
     add("message_stop")
     return events

@@ -1,4 +1,4 @@
-"""What the two APIs have in common: requests that are checked, answers that can be streamed."""
+"""What the APIs have in common: requests that are checked, answers that can be streamed."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Any, TypeAlias
+
+from .model import Reply
 
 Json: TypeAlias = dict[str, Any]
 Event: TypeAlias = "tuple[str, Json | str]"
@@ -25,6 +27,8 @@ class Exchange:
 
     body: Json
     events: Sequence[Event] = ()
+    said: Json | None = None
+    """The same in no API's shape, see `said`."""
 
 
 class RequestError(Exception):
@@ -36,6 +40,33 @@ class RequestError(Exception):
         self.message = message
         self.param = param
         self.code = code
+
+
+def said(model: str | None, reply: Reply, finish: str, **differs: object) -> Json:
+    """What an answer says, in no API's shape: for the log, so that whoever reads answers can be held to it.
+
+    Args:
+        model: as the answer names it.
+        finish: why it ended, in the API's words.
+        differs: what this API tells otherwise; None for what it does not tell.
+    """
+    return {
+        "model": model,
+        "text": reply.text,
+        "reasoning": reply.thought,
+        "tool_calls": [{"name": call.name, "arguments": json.loads(call.arguments)} for call in reply.calls],
+        "finish_reason": finish,
+        "input_tokens": reply.input_tokens,
+        "cached_tokens": reply.cached_tokens,
+        "output_tokens": reply.output_tokens,
+        "reasoning_tokens": reply.reasoning_tokens,
+        **differs,
+    }
+
+
+def said_of_vectors(model: str | None, spent: int | None) -> Json:
+    """The same of embeddings; `spent` are the tokens of the input."""
+    return {"model": model, "input_tokens": spent}
 
 
 def digest(request: Json, *parts: object) -> str:

@@ -10,7 +10,7 @@ import json
 import struct
 import zlib
 
-from .api import Event, Exchange, Json, RequestError, digest, objects
+from .api import Event, Exchange, Json, RequestError, digest, objects, said
 from .model import Ask, Turn, answer, tokens
 from .tools import Tool
 
@@ -46,8 +46,13 @@ def converse(body: Json) -> Exchange:
         for i, call in enumerate(reply.calls)
     ]
     blocks: list[Json] = [{"toolUse": use} for use in uses] or [{"text": reply.text}]
+    if reply.thought:
+        thought = {"text": reply.thought, "signature": digest(body, "thought")}
+        blocks.insert(0, {"reasoningContent": {"reasoningText": thought}})
     usage = {
-        "inputTokens": reply.input_tokens,
+        "inputTokens": reply.input_tokens - reply.cached_tokens,
+        "cacheReadInputTokens": reply.cached_tokens,
+        "cacheWriteInputTokens": 0,
         "outputTokens": reply.output_tokens,
         "totalTokens": reply.input_tokens + reply.output_tokens,
     }
@@ -60,12 +65,18 @@ def converse(body: Json) -> Exchange:
             start = {"toolUse": {"toolUseId": use["toolUseId"], "name": use["name"]}}
             events.append(("contentBlockStart", {"contentBlockIndex": index, "start": start}))
             deltas: list[Json] = [{"toolUse": {"input": piece}} for piece in tokens(json.dumps(use["input"]))]
+        elif "reasoningContent" in block:
+            thought = block["reasoningContent"]["reasoningText"]
+            deltas = [{"reasoningContent": {"text": piece}} for piece in tokens(thought["text"])]
+            deltas.append({"reasoningContent": {"signature": thought["signature"]}})
         else:
             deltas = [{"text": piece} for piece in tokens(block["text"])]
         events += [("contentBlockDelta", {"contentBlockIndex": index, "delta": delta}) for delta in deltas]
         events.append(("contentBlockStop", {"contentBlockIndex": index}))
     events += [("messageStop", stop), ("metadata", end)]
-    return Exchange({"output": {"message": {"role": "assistant", "content": blocks}}, **stop, **end}, events)
+    # It names no model, and does not count thoughts.
+    told = said(None, reply, stop["stopReason"], reasoning_tokens=None)
+    return Exchange({"output": {"message": {"role": "assistant", "content": blocks}}, **stop, **end}, events, told)
 
 
 def frame(event: Event) -> bytes:
@@ -111,6 +122,7 @@ def _ask(body: Json) -> Ask:
         tool_choice="required" if "any" in choice else (choice.get("tool") or {}).get("name", "auto"),
         max_tokens=config.get("maxTokens"),
         stop=config.get("stopSequences") or (),
+        think=((body.get("additionalModelRequestFields") or {}).get("thinking") or {}).get("type") == "enabled",
     )
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from .api import Event, Exchange, Json, RequestError, digest, objects
+from .api import Event, Exchange, Json, RequestError, digest, objects, said, said_of_vectors
 from .model import Ask, Reply, Turn, answer, tokens
 from .openai_api import vector
 from .tools import Tool
@@ -35,23 +35,30 @@ def generate(body: Json) -> Exchange:
     reply = answer(_ask(body))
     used = {
         "promptTokenCount": reply.input_tokens,
-        "candidatesTokenCount": reply.output_tokens,
+        "candidatesTokenCount": reply.output_tokens - reply.reasoning_tokens,
         "totalTokenCount": reply.input_tokens + reply.output_tokens,
     }
+    # Where there are none of them, it does not say so.
+    cached, thought = reply.cached_tokens or None, reply.reasoning_tokens or None
+    used |= {"cachedContentTokenCount": cached} if cached else {}
+    used |= {"thoughtsTokenCount": thought} if thought else {}
     head = {"modelVersion": body["model"], "responseId": digest(body)}
     parts = _parts(body, reply)
     whole = {"candidates": [_candidate(parts, _FINISH[reply.finish])], "usageMetadata": used, **head}
-    pieces: list[Json] = parts if reply.calls else [{"text": piece} for piece in tokens(reply.text)]
+    pieces = [piece for part in parts for piece in _pieces(part)]
     events: list[Event] = [("", {"candidates": [_candidate([piece])], **head}) for piece in pieces]
     events.append(("", {**whole, "candidates": [_candidate([{"text": ""}], _FINISH[reply.finish])]}))
-    return Exchange(whole, events)
+    shown = reply.thought if any("thought" in part for part in parts) else ""
+    differs: Json = {"reasoning": shown, "cached_tokens": cached, "reasoning_tokens": thought}
+    return Exchange(whole, events, said(body["model"], reply, _FINISH[reply.finish], **differs))
 
 
 def embed(body: Json) -> Exchange:
     """`POST …:embedContent` and `…:batchEmbedContents`."""
     asked = objects(body["requests"]) if "requests" in body else [body]
     found = [{"values": vector(_text(each.get("content") or {}), _DIMENSIONS)} for each in asked]
-    return Exchange({"embeddings": found} if "requests" in body else {"embedding": found[0]})
+    told = said_of_vectors(None, None)
+    return Exchange({"embeddings": found} if "requests" in body else {"embedding": found[0]}, said=told)
 
 
 def _candidate(parts: list[Json], finish: str | None = None) -> Json:
@@ -60,12 +67,24 @@ def _candidate(parts: list[Json], finish: str | None = None) -> Json:
 
 
 def _parts(body: Json, reply: Reply) -> list[Json]:
-    calls = [
+    calls: list[Json] = [
         {"functionCall": {"id": digest(body, i), "name": call.name, "args": json.loads(call.arguments)}}
         for i, call in enumerate(reply.calls)
     ]
-    said: list[Json] = [{"text": reply.text}]
-    return calls or said
+    text: Json = {"text": reply.text}
+    parts = calls or [text]
+    if reply.thought and _thinking(body).get("includeThoughts"):
+        parts = [{"text": reply.thought, "thought": True}, *parts]
+    return parts
+
+
+def _thinking(body: Json) -> Json:
+    return (body.get("generationConfig") or {}).get("thinkingConfig") or {}
+
+
+def _pieces(part: Json) -> list[Json]:
+    """A part as a stream has it: texts come word by word."""
+    return [{**part, "text": piece} for piece in tokens(part["text"])] if "text" in part else [part]
 
 
 def _text(content: Json) -> str:
@@ -102,6 +121,7 @@ def _ask(body: Json) -> Ask:
         stop=config.get("stopSequences") or (),
         schema=_schema(_either(config, "responseJsonSchema", "response_json_schema", "responseSchema")),
         json_object=config.get("responseMimeType") == "application/json",
+        think=bool(_thinking(body)) and _thinking(body).get("thinkingBudget") != 0,
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from . import tools, writer
@@ -40,6 +40,8 @@ class Ask:
     """JSON schema that the text has to satisfy."""
     json_object: bool = False
     """The text has to be a JSON object, whatever is in it."""
+    think: bool = False
+    """It thinks before it answers."""
 
 
 @dataclass(frozen=True)
@@ -53,6 +55,11 @@ class Reply:
     calls: Sequence[tools.Call] = ()
     stop_sequence: str | None = field(default=None)
     """The one of `Ask.stop` that ended the text."""
+    cached_tokens: int = 0
+    """Of the input, what the request before this one in the conversation had sent."""
+    thought: str = ""
+    reasoning_tokens: int = 0
+    """Of the output, those of the thought."""
 
 
 def tokens(text: str) -> list[str]:
@@ -71,9 +78,24 @@ def count_input(ask: Ask) -> int:
     return sum(len(tokens(text)) + 3 for text in [*texts, *offered] if text)
 
 
+def count_cached(ask: Ask) -> int:
+    """Tokens of all that stands before the model's last answer; 0 where a conversation begins."""
+    last = max((i for i, turn in enumerate(ask.turns) if turn.role == "assistant"), default=0)
+    return count_input(replace(ask, turns=ask.turns[:last])) if last else 0
+
+
 def answer(ask: Ask) -> Reply:
     """What the model says. The same request gets the same answer, from every Python, on every machine."""
     prompt = _prompt(ask)
+    reply = replace(_answer(ask, prompt), cached_tokens=count_cached(ask))
+    if not ask.think:
+        return reply
+    thought = f"First to know: what is asked here is about {prompt.topic}."
+    spent = len(tokens(thought))
+    return replace(reply, thought=thought, reasoning_tokens=spent, output_tokens=reply.output_tokens + spent)
+
+
+def _answer(ask: Ask, prompt: Prompt) -> Reply:
     calls = [] if ask.tool_choice == "none" else tools.choose(prompt, ask.tools, ask.tool_choice)
     if calls:
         calls = calls if ask.parallel_tools else calls[:1]

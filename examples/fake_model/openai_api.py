@@ -13,7 +13,7 @@ from dataclasses import replace
 from hashlib import blake2b
 from typing import Any
 
-from .api import CREATED, MODELS, Event, Exchange, Json, RequestError, digest, objects, plain
+from .api import CREATED, MODELS, Event, Exchange, Json, RequestError, digest, objects, plain, said, said_of_vectors
 from .model import Ask, Reply, Turn, answer, tokens
 from .prompt import keywords
 from .tools import Tool
@@ -79,12 +79,13 @@ def chat(body: Json) -> Exchange:
     asks = [replace(ask, model=f"{ask.model}#{index}" if index else ask.model) for index in range(wanted)]
     replies = [answer(each) for each in asks]
     spent = sum(reply.output_tokens for reply in replies)
+    thought = sum(reply.reasoning_tokens for reply in replies)
     usage = {
         "prompt_tokens": replies[0].input_tokens,
         "completion_tokens": spent,
         "total_tokens": replies[0].input_tokens + spent,
-        "prompt_tokens_details": {"cached_tokens": 0, "audio_tokens": 0},
-        "completion_tokens_details": {"reasoning_tokens": 0, "audio_tokens": 0},
+        "prompt_tokens_details": {"cached_tokens": replies[0].cached_tokens, "audio_tokens": 0},
+        "completion_tokens_details": {"reasoning_tokens": thought, "audio_tokens": 0},
     }
     head = {
         "id": f"chatcmpl-{digest(body)}",
@@ -103,9 +104,14 @@ def chat(body: Json) -> Exchange:
         for index, reply in enumerate(replies)
     ]
     include_usage = bool((body.get("stream_options") or {}).get("include_usage"))
+    # This API counts thoughts, and does not show them.
+    differs: Json = {"reasoning": "", "output_tokens": spent, "reasoning_tokens": thought}
+    if body.get("stream") and not include_usage:
+        differs |= dict.fromkeys(("input_tokens", "cached_tokens", "output_tokens", "reasoning_tokens"))
     return Exchange(
         {**head, "object": "chat.completion", "choices": choices, "usage": usage},
         _chat_events(body, replies, {**head, "object": "chat.completion.chunk"}, usage if include_usage else None),
+        said(ask.model, replies[0], _FINISH[replies[0].finish], **differs),
     )
 
 
@@ -143,6 +149,7 @@ def _chat_ask(body: Json) -> Ask:
         stop=[stop] if isinstance(stop, str) else stop,
         schema=form["json_schema"].get("schema") if form.get("type") == "json_schema" else None,
         json_object=form.get("type") == "json_object",
+        think=body.get("reasoning_effort") not in (None, "none"),
     )
 
 
@@ -214,7 +221,8 @@ def embeddings(body: Json) -> Exchange:
     ]
     spent = sum(len(tokens(text)) for text in texts)
     usage = {"prompt_tokens": spent, "total_tokens": spent}
-    return Exchange({"object": "list", "data": data, "model": name, "usage": usage})
+    told = said_of_vectors(name, spent)
+    return Exchange({"object": "list", "data": data, "model": name, "usage": usage}, said=told)
 
 
 def vector(text: str, dimensions: int) -> list[float]:

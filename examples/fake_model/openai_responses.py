@@ -5,7 +5,7 @@ Shapes follow the API reference and the types of the `openai` package, whose par
 
 from __future__ import annotations
 
-from .api import CREATED, Event, Exchange, Json, RequestError, digest, objects, plain
+from .api import CREATED, Event, Exchange, Json, RequestError, digest, objects, plain, said
 from .model import Ask, Reply, Turn, answer, tokens
 from .openai_api import required, tool
 
@@ -32,7 +32,9 @@ class Responses:
         done = _response(body, ask.model, reply)
         if body.get("store") is not False:
             self._kept[done["id"]] = [*ask.turns, Turn("assistant", reply.text)]
-        return Exchange(done, _response_events(done))
+        why = "max_output_tokens" if reply.finish == "length" else "completed"
+        shown = reply.thought if (body.get("reasoning") or {}).get("summary") else ""
+        return Exchange(done, _response_events(done), said(ask.model, reply, why, reasoning=shown))
 
     def _ask(self, body: Json) -> Ask:
         name = required(body, "model", str)
@@ -47,6 +49,7 @@ class Responses:
             kind, role, text = item.get("type", "message"), item.get("role"), plain(item.get("content"))
             if kind == "function_call":
                 called[item.get("call_id")] = item.get("name", "tool")
+                turns.append(Turn("assistant", ""))
             elif kind == "function_call_output":
                 output = item.get("output")
                 said = output if isinstance(output, str) else plain(output)
@@ -67,10 +70,20 @@ class Responses:
             max_tokens=body.get("max_output_tokens"),
             schema=form.get("schema") if form.get("type") == "json_schema" else None,
             json_object=form.get("type") == "json_object",
+            think=(body.get("reasoning") or {}).get("effort") not in (None, "none"),
         )
 
 
 def _output(body: Json, reply: Reply) -> list[Json]:
+    thoughts = []
+    if reply.thought:
+        # Shown only where a summary is asked for.
+        shown = [{"type": "summary_text", "text": reply.thought}] if body["reasoning"].get("summary") else []
+        thoughts = [{"type": "reasoning", "id": f"rs_{digest(body)}", "summary": shown}]
+    return thoughts + _answered(body, reply)
+
+
+def _answered(body: Json, reply: Reply) -> list[Json]:
     if reply.calls:
         return [
             {
@@ -105,7 +118,7 @@ def _response(body: Json, model: str, reply: Reply) -> Json:
         "output": _output(body, reply),
         "parallel_tool_calls": body.get("parallel_tool_calls") is not False,
         "previous_response_id": body.get("previous_response_id"),
-        "reasoning": {"effort": None, "summary": None},
+        "reasoning": body.get("reasoning") or {"effort": None, "summary": None},
         "store": body.get("store") is not False,
         "temperature": body.get("temperature", 1.0),
         "text": body.get("text") or {"format": {"type": "text"}},
@@ -115,9 +128,9 @@ def _response(body: Json, model: str, reply: Reply) -> Json:
         "truncation": "disabled",
         "usage": {
             "input_tokens": reply.input_tokens,
-            "input_tokens_details": {"cached_tokens": 0, "cache_write_tokens": 0},
+            "input_tokens_details": {"cached_tokens": reply.cached_tokens, "cache_write_tokens": 0},
             "output_tokens": reply.output_tokens,
-            "output_tokens_details": {"reasoning_tokens": 0},
+            "output_tokens_details": {"reasoning_tokens": reply.reasoning_tokens},
             "total_tokens": reply.input_tokens + reply.output_tokens,
         },
     }
@@ -141,6 +154,15 @@ def _response_events(done: Json) -> list[Event]:
             for piece in tokens(item["arguments"]):
                 add("response.function_call_arguments.delta", **place, delta=piece)
             add("response.function_call_arguments.done", **place, arguments=item["arguments"], name=item["name"])
+        elif item["type"] == "reasoning":
+            add("response.output_item.added", output_index=index, item={**item, "summary": []})
+            for number, part in enumerate(item["summary"]):
+                there = {**place, "summary_index": number}
+                add("response.reasoning_summary_part.added", **there, part={**part, "text": ""})
+                for piece in tokens(part["text"]):
+                    add("response.reasoning_summary_text.delta", **there, delta=piece)
+                add("response.reasoning_summary_text.done", **there, text=part["text"])
+                add("response.reasoning_summary_part.done", **there, part=part)
         else:
             add("response.output_item.added", output_index=index, item={**item, "content": [], "status": "in_progress"})
             part = item["content"][0]

@@ -44,6 +44,9 @@ class Response:
     """How to send it badly, see `FAILURES`."""
     request: Json | None = None
     """The request's body, for the log."""
+    said: Json | None = None
+    """What the answer says, in no API's shape, for the log: see `api.said`; `{"error": message}` of an error; None
+    where it does not arrive whole."""
 
 
 @dataclass(frozen=True)
@@ -132,7 +135,8 @@ class Service:
                 response = _sent(_models(method, path, anthropic), api, {})
         except RequestError as problem:
             told = api.error(problem.status, problem.message, problem.param, problem.code)
-            response = Response(problem.status, json.dumps(told).encode(), request=request)
+            said = {"error": problem.message}
+            response = Response(problem.status, json.dumps(told).encode(), request=request, said=said)
             if problem.status == 429:
                 response = replace(response, headers={"retry-after-ms": "10", "retry-after": "1"})
             if api is _BEDROCK:
@@ -207,4 +211,5 @@ def _sent(answer: Exchange, api: _Api, asked: Json) -> Response:
     chunks = tuple(map(api.frame, events))
     if model == "fail-garbage":
         body, chunks = b"<html>502</html>", (b"data: <html>502</html>\n\n",) if chunks else ()
-    return Response(200, body, chunks, media_type=api.media_type, fault=faults.get(model, ""))
+    said = None if model in (*faults, "fail-event", "fail-garbage") else answer.said
+    return Response(200, body, chunks, media_type=api.media_type, fault=faults.get(model, ""), said=said)

@@ -179,6 +179,21 @@ def test_an_empty_prompt_has_an_answer_too() -> None:
     assert say("") == "What would you like to know?"
 
 
+def test_what_an_earlier_request_of_the_conversation_sent_comes_from_a_cache() -> None:
+    asked = [Turn("user", "Why do bees dance?")]
+    first = answer(Ask("gpt-5.4", asked, "You are brief."))
+    later = answer(Ask("gpt-5.4", [*asked, Turn("assistant", first.text), Turn("user", "Why?")], "You are brief."))
+    assert (first.cached_tokens, later.cached_tokens) == (0, first.input_tokens)
+    assert later.input_tokens > later.cached_tokens
+
+
+def test_thoughts_are_counted_among_the_output_and_change_no_answer() -> None:
+    plain, thinking = (answer(Ask("gpt-5.4", [Turn("user", "Describe bees")], think=think)) for think in (False, True))
+    assert (plain.thought, plain.reasoning_tokens, plain.text) == ("", 0, thinking.text)
+    assert "bees" in thinking.thought
+    assert thinking.output_tokens == plain.output_tokens + thinking.reasoning_tokens > plain.output_tokens
+
+
 def test_tokens_add_up_to_the_text() -> None:
     text = "  Ünïcode, “quotes” and  extraordinarily long words…\n\n"
     assert "".join(tokens(text)) == text

@@ -109,6 +109,22 @@ def test_tools_are_called_and_their_results_quoted(client: Anthropic) -> None:
     assert text(final).startswith("get_weather says fog number 0; get_weather says fog number 1.")
 
 
+def test_thoughts_stand_before_the_answer_and_an_earlier_request_comes_from_the_cache(client: Anthropic) -> None:
+    with client.messages.stream(
+        model=MODEL, max_tokens=2000, messages=ASKED, thinking={"type": "enabled", "budget_tokens": 1024}
+    ) as stream:
+        message = stream.get_final_message()
+    assert [block.type for block in message.content] == ["thinking", "text"]
+    assert message.usage.output_tokens_details is not None
+    assert message.usage.output_tokens > message.usage.output_tokens_details.thinking_tokens > 0
+    history: list[MessageParam] = [*ASKED, {"role": "assistant", "content": text(message)}, *ASKED]
+    usage = client.messages.create(model=MODEL, max_tokens=200, messages=history).usage
+    assert usage.cache_read_input_tokens == message.usage.input_tokens
+    assert client.messages.count_tokens(model=MODEL, messages=history).input_tokens == (
+        usage.input_tokens + message.usage.input_tokens
+    )
+
+
 def test_one_tool_at_a_time_can_be_asked_for(client: Anthropic) -> None:
     reply = client.messages.create(
         model=MODEL,

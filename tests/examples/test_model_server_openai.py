@@ -176,6 +176,25 @@ def test_a_stream_of_a_response_adds_up_to_the_whole(client: OpenAI) -> None:
     assert (streamed.id, streamed.usage) == (whole.id, whole.usage)
 
 
+def test_thoughts_are_counted_in_both_apis_and_a_summary_shown_where_it_is_asked_for(
+    client: OpenAI, model_server: ModelServer
+) -> None:
+    chat = client.chat.completions.create(model=MODEL, messages=ASKED, reasoning_effort="low")
+    assert chat.usage is not None
+    assert chat.usage.completion_tokens_details is not None
+    with client.responses.stream(model=MODEL, input=QUESTION, reasoning={"effort": "low", "summary": "auto"}) as stream:
+        events = list(stream)
+        response = stream.get_final_response()
+    assert response.usage is not None
+    thought = response.usage.output_tokens_details.reasoning_tokens
+    assert thought > 0
+    assert thought == chat.usage.completion_tokens_details.reasoning_tokens
+    shown = "".join(event.delta for event in events if event.type == "response.reasoning_summary_text.delta")
+    assert [entry["said"]["reasoning"] for entry in model_server.requests] == ["", shown]
+    assert "night trains" in shown
+    assert response.output_text == chat.choices[0].message.content
+
+
 def test_a_response_can_be_cut_and_says_so(client: OpenAI) -> None:
     reply = client.responses.create(model=MODEL, input=QUESTION, max_output_tokens=4)
     assert reply.status == "incomplete"

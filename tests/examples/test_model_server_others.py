@@ -70,6 +70,26 @@ def test_a_stream_adds_up_to_the_whole_answer(name: str, model_server: ModelServ
     assert whole.output_tokens == streamed.output_tokens != 0
 
 
+THINKING: dict[str, dict[str, Any]] = {
+    "gemini": {"generationConfig": {"thinkingConfig": {"includeThoughts": True}}},
+    "ollama": {"think": True},
+    "bedrock": {"additionalModelRequestFields": {"thinking": {"type": "enabled", "budget_tokens": 1024}}},
+}
+
+
+@pytest.mark.parametrize("name", ASKED)
+def test_thoughts_are_read_whole_and_streamed(name: str, model_server: ModelServer) -> None:
+    (path, asking, _), (streaming, asked) = ASKED[name], STREAMS[name]
+    whole = providers.read_response(path, *post(model_server, path, asking(QUESTION, **THINKING[name])))
+    answered = post(model_server, streaming, {**asked, **THINKING[name]})
+    streamed = providers.read_response(streaming.partition("?")[0], *answered)
+    assert "night trains" in (whole.reasoning or "")
+    assert (whole.reasoning, whole.reasoning_tokens) == (streamed.reasoning, streamed.reasoning_tokens)
+    said = [entry["said"] for entry in model_server.requests]
+    assert said[0] == said[1]
+    assert (said[0]["reasoning"], said[0]["text"]) == (whole.reasoning, whole.text)
+
+
 @pytest.mark.parametrize("name", ASKED)
 def test_a_tool_is_called_where_the_prompt_asks_for_it(name: str, model_server: ModelServer) -> None:
     path, asking, tools = ASKED[name]
