@@ -14,6 +14,7 @@ from model_server import ModelServer
 
 from ao_lsp import paths
 from conformance.program import Program
+from conformance.reading import Answers, compare, endpoint
 from tests.daemons import LONG_S, ask
 from tests.runner.recorded import AO, Graph, Programs, graph
 
@@ -49,11 +50,11 @@ class Checked:
         out, err = process.communicate(timeout=20 * LONG_S)
         return _ended(out, err, process.returncode), self._server.requests[before:]
 
-    def _rerun(self) -> tuple[Ended, list[dict[str, Any]], Graph]:
+    def _rerun(self, *options: str) -> tuple[Ended, list[dict[str, Any]], Graph]:
         """Rerun the recording, with its edits."""
         before = len(self._server.requests)
         done = subprocess.run(
-            [AO, "rerun", self._graph["run"]["id"]],
+            [AO, "rerun", self._graph["run"]["id"], *options],
             cwd=self._programs.folder,
             capture_output=True,
             timeout=20 * LONG_S,
@@ -77,9 +78,12 @@ class Checked:
 
     def transports(self) -> str:
         """The seams that the calls were recorded at."""
+        return ", ".join(sorted(set(self._column("transport").values())))
+
+    def _column(self, name: str) -> dict[str, str]:
+        """What no command tells of the calls of all runs, by their ids."""
         with closing(sqlite3.connect(f"file:{paths.database()}?mode=ro", uri=True)) as database:
-            rows = database.execute("SELECT DISTINCT transport FROM calls ORDER BY transport").fetchall()
-        return ", ".join(row[0] for row in rows)
+            return dict(database.execute(f"SELECT id, {name} FROM calls"))
 
     def check_as_python(self) -> None:
         """It prints what it prints under python, and ends alike."""
@@ -87,41 +91,43 @@ class Checked:
 
     def check_recorded(self) -> None:
         """Every call that the server saw is there once, at its line."""
-        seen = Counter(_endpoint(request["path"]) for request in self._requests if _is_call(request))
+        seen = Counter(endpoint(request["path"]) for request in self._requests if _is_call(request))
         # Tool calls over MCP go to another server.
         calls = [node for node in self._graph["nodes"] if node["kind"] != "mcp"]
-        assert Counter(_endpoint(node["endpoint"]) for node in calls) == seen
-        self._names(self._graph)
+        assert Counter(endpoint(node["endpoint"]) for node in calls) == seen
+        self._check_kinds()
+
+    def _check_kinds(self) -> None:
+        """It has what a program of the matrix has to have, see `program.py`."""
+        nodes, named = self._graph["nodes"], self._names(self._graph)
+        made = {named[node["id"]]: node for node in nodes}
+        has = {
+            "streamed": any(node["streamed"] for node in nodes),
+            "failing": any(node["status"] == "error" for node in nodes if node["kind"] != "mcp"),
+            "concurrent": bool(self.program.says("concurrent")),
+        }
+        missing = {kind for kind, found in has.items() if not found}
+        assert missing == set(self.program.cannot), f"no such call, or there is one by now: {missing}"
+        # The gateway does not see who asks: its calls stand in no file.
+        beside = [made[name]["id"] for name in self.program.says("concurrent") if made[name]["file"]]
+        strands = self._column("lineage")
+        assert len({strands[call] for call in beside}) == len(beside), "calls that are not made side by side"
+        asked = [ask("ao.call", call=made[name]["id"])["messages"] for name in self.program.says("equal")]
+        assert len(asked) == 3, "no three equal calls"
+        assert asked[0] == asked[1] == asked[2], "calls that are not equal"
 
     def check_read(self) -> None:
-        """What the calls said is known: model, messages, output, usage, why it ended; or the error."""
+        """What is known of the calls is what the server said, and of errors, the message."""
+        answers = Answers([request for request in self._requests if _is_call(request)])
         for node in self._graph["nodes"]:
             call = ask("ao.call", call=node["id"])
-            request, output = call["request"]["body"], call["output"]
-            what = f"call {node['number']} ({node['endpoint']})"
-            assert node["model"], f"{what} has no model"
-            if node["kind"] == "mcp":
-                assert output["text"], f"{what} says nothing"
-                continue
-            assert any(message["text"] or message["tool_calls"] for message in call["messages"]), f"{what} asks nothing"
-            if node["status"] == "error":
-                assert call["error"], f"{what} has no error"
-                continue
-            assert node["status"] == "ok", f"{what} is {node['status']}"
-            if node["kind"] == "embedding":
-                continue
-            assert output["text"] or output["tool_calls"], f"{what} says nothing"
-            assert all(made["name"] and made["arguments"] for made in output["tool_calls"]), f"{what} calls nothing"
-            assert output["finish_reason"], f"{what} has no finish reason"
-            assert output["model"] or "/converse" in node["endpoint"], f"{what} has no model in its response"
-            # OpenAI counts in streams only where it is asked to.
-            silent = (
-                node["streamed"]
-                and node["endpoint"].endswith("/completions")
-                and not (request.get("stream_options") or {}).get("include_usage")
-            )
-            if not silent:
-                assert None not in (node["input_tokens"], node["output_tokens"]), f"{what} has no usage"
+            if node["kind"] != "mcp":
+                compare(node, call, answers.take(node["endpoint"], call["request"]["body"]))
+            elif node["status"] == "ok":
+                # Another server's word: the program prints it.
+                assert call["output"]["text"] in self._plain[0], f"{node['endpoint']} says {call['output']['text']}"
+            else:
+                assert call["error"], f"{node['endpoint']} has no error"
 
     def check_edges(self) -> None:
         """The tracked edges are those that its data flow has, also with the framework followed."""
@@ -145,48 +151,74 @@ class Checked:
 
     def check_replayed(self) -> None:
         """An unchanged rerun asks nobody anything, and prints the same; streams stay streams."""
-        ended, requests, found = self._rerun()
-        assert not requests, [request["path"] for request in requests]
-        assert ended == self._recorded
-        origins = Counter(node["origin"] for node in found["nodes"])
-        assert origins == {"replayed": len(self._graph["nodes"])}
-        assert [node["streamed"] for node in found["nodes"]] == [node["streamed"] for node in self._graph["nodes"]]
+        for options in ((), ("--strict",)):
+            ended, requests, found = self._rerun(*options)
+            assert not requests, [request["path"] for request in requests]
+            assert ended == self._recorded, f"rerun {options}"
+            assert [node["origin"] for node in found["nodes"]] == ["replayed"] * len(self._graph["nodes"])
+            # Calls side by side begin in any order.
+            assert _seen(found) == _seen(self._graph), f"rerun {options}"
 
     def check_edited(self) -> None:
         """An edited output reaches the program, and what depends on it goes live, nothing else."""
         named = self._names(self._graph)
         wanted = self.program.says("edit")
         assert wanted, "the program does not say which call to edit"
+        equal = set(self.program.says("equal"))
         for name in wanted:
-            (call,) = (node for node in self._graph["nodes"] if named[node["id"]] == name)
-            where = {"run": self._graph["run"]["id"], "call": call["id"]}
-            ask("ao.edit", content=EDIT, **where)
-            try:
-                ended, requests, found = self._rerun()
-            finally:
-                ask("ao.unedit", **where)
+            # The first time, beside it, one of three equal calls.
+            edited = [name, *(self.program.says("equal")[1:2] if name == wanted[0] else ())]
+            ended, requests, found = self._rerun_edited(edited, named)
             assert ended[2] == 0, ended[1]
             assert EDIT in ended[0], f"the edited output of {name} did not arrive: {ended[0]}"
             again = self._names(found)
             live = {again[node["id"]] for node in found["nodes"] if node["origin"] == "live"}
             assert live == self.program.downstream(name), f"after an edit of {name}"
-            assert {again[node["id"]] for node in found["nodes"] if node["origin"] == "edited"} == {name}
+            changed = [again[node["id"]] for node in found["nodes"] if node["origin"] == "edited"]
+            assert len(changed) == len(edited), f"edited: {changed}, not {edited}"
+            # Equal calls side by side begin in any order.
+            assert set(changed) - equal == {name} - equal, f"edited: {changed}, not {edited}"
             assert sum(map(_is_call, requests)) == sum(
                 node["origin"] == "live" and node["kind"] != "mcp" for node in found["nodes"]
             )
             same = [node["streamed"] for node in found["nodes"]]
             assert same == [node["streamed"] for node in self._graph["nodes"]], f"after an edit of {name}"
+            if len(edited) > 1:
+                self._check_one_of_equal(ended[0])
+
+    def _rerun_edited(self, names: list[str], named: dict[str, str]) -> tuple[Ended, list[dict[str, Any]], Graph]:
+        """Rerun the recording with an edit of the output of each of these calls; take the edits back."""
+        calls = [call for call, name in named.items() if name in names]
+        for call in calls:
+            ask("ao.edit", content=EDIT, run=self._graph["run"]["id"], call=call)
+        try:
+            return self._rerun()
+        finally:
+            for call in calls:
+                ask("ao.unedit", run=self._graph["run"]["id"], call=call)
+
+    def _check_one_of_equal(self, out: str) -> None:
+        """Of three equal calls one was edited: the program has received the edit once, and the others twice."""
+        before, after = (
+            Counter(line for line in text.splitlines() if line.startswith("same ")) for text in (self._recorded[0], out)
+        )
+        (line,) = before
+        assert before == {line: 3}, before
+        assert after == {line: 2, f"same {EDIT}": 1}, after
+
+
+def _seen(found: Graph) -> Counter[tuple[Any, ...]]:
+    """What there is of calls, in no order: where they stand, how they came and ended, and of errors, the message."""
+    calls = [(node, ask("ao.call", run=node["run"], call=node["id"])["error"]) for node in found["nodes"]]
+    names = ("line", "endpoint", "kind", "model", "streamed", "status", "output_tokens")
+    return Counter((*(node[name] for name in names), error and error["message"]) for node, error in calls)
 
 
 def _ended(out: bytes, err: bytes, code: int) -> Ended:
     return out.decode(), err.decode(), code
 
 
-def _endpoint(path: str) -> str:
-    return re.sub("%3A", ":", path.partition("?")[0], flags=re.IGNORECASE).rstrip("/")
-
-
 def _is_call(request: dict[str, Any]) -> bool:
     """Whether a request is one of a model: the server has other paths, too."""
-    path = _endpoint(request["path"])
+    path = endpoint(request["path"])
     return request["method"] == "POST" and not path.endswith("/count_tokens")

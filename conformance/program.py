@@ -5,6 +5,9 @@
     # options: --gateway                of `ao-record`
     # gateway: plan search              the calls that the gateway records, which have no line, in their order
     # edges: plan>search search>write   the data flow between its calls, by name
+    # concurrent: plan other            calls that are made side by side
+    # equal: same1 same2 same3          three equal calls; the program prints each output behind `same` on a line
+    # cannot streamed: why              it has no `streamed` (`failing`, `concurrent`) call, as the SDK cannot make one
     # matched: chat1>chat2              edges that only the comparison of texts finds
     # follow: langchain                 packages that are treated as the user's code in a second recording
     # followed: plan>search             edges that there are besides when they are, because following is coarse there
@@ -65,6 +68,11 @@ class Program:
     def limits(self) -> dict[str, str]:
         """Why a check is known to fail, by check."""
         return dict(re.findall(r"^# limit ([a-z ]+): (.*)$", self.source, re.MULTILINE))
+
+    @property
+    def cannot(self) -> dict[str, str]:
+        """Why it has no call of a kind that all programs have, by kind."""
+        return dict(re.findall(r"^# cannot (\w+): (.*)$", self.source, re.MULTILINE))
 
     @property
     def edges(self) -> set[tuple[str, str]]:

@@ -44,7 +44,8 @@ def _number(version: str) -> list[int]:
 
 def _row(program: Program, version: str, results: dict[str, Any]) -> str:
     sdks = ", ".join(package.replace("==", " ") for package in results["packages"])
-    notes = [*program.notes, *(f"{check}: {why}" for check, why in program.limits.items())]
+    lacks = (f"no {kind} call: {why}" for kind, why in program.cannot.items())
+    notes = [*program.notes, *lacks, *(f"{check}: {why}" for check, why in program.limits.items())]
     failures = results.get("failures")  # none: never run
     marks = ["?" if failures is None else "no" if check in failures else "yes" for check in CHECKS]
     cells = [program.name, sdks, version, results["transports"], *marks, "; ".join(notes)]

@@ -26,5 +26,8 @@ def test_a_program_says_what_is_true_of_it(program: Program) -> None:
     assert all("==" in package for package in program.packages)
     edges = program.edges | program.matched | program.followed
     assert {name for edge in edges for name in edge} <= named
-    assert set(program.says("edit")) <= named
+    assert set(program.says("edit") + program.says("concurrent")) <= named
+    assert set(program.says("equal")) <= named
+    assert len(program.says("equal")) == 3
+    assert set(program.cannot) <= {"streamed", "failing", "concurrent"}
     assert set(program.limits) <= set(CHECKS)

@@ -2,6 +2,8 @@
 # small:
 # edges: plan>search search>review review>rate weather1>weather2 weather1>thanks weather2>thanks
 # edges: aplan>astream astream>alast
+# concurrent: aplan aother
+# equal: same1 same2 same3
 # edit: plan review aplan astream
 import asyncio
 
@@ -26,7 +28,9 @@ def main():
     plan = messages.create(**asking("Plan a report on lighthouses")).content[0].text  #: plan
     print("plan", plan)
     found = messages.create(**asking(f"Search: {plan}", system="You search.")).content[0].text  #: search
-    with messages.stream(**asking("Review this: " + found)) as stream:  #: review
+    thinking = {"type": "enabled", "budget_tokens": 1024}
+    asked = asking("Review this: " + found, max_tokens=2000, thinking=thinking)
+    with messages.stream(**asked) as stream:  #: review
         review = "".join(stream.text_stream)
         print("review", review, stream.get_final_message().usage.output_tokens)
     pieces = []
@@ -60,6 +64,11 @@ async def amain():
         )
         plan = plan.content[0].text
         print("async", plan, other.content[0].text)
+        same = await asyncio.gather(
+            *[client.messages.create(**asking("Name a colour")) for _ in range(3)]  #: same1 same2 same3
+        )
+        for each in same:
+            print("same", each.content[0].text)
         async with client.messages.stream(**asking("Praise: " + plan)) as stream:  #: astream
             praise = "".join([text async for text in stream.text_stream])
         last = await client.messages.create(**asking("Repeat: " + praise))  #: alast

@@ -1,5 +1,7 @@
 # packages: autogen-agentchat==0.7.5 autogen-ext[openai]==0.7.5
 # edges: weather1>weather2 weather2>writer weather2>critic writer>critic critic>last
+# concurrent: same1 same2 same3
+# equal: same1 same2 same3
 # edit: weather2 writer
 import asyncio
 
@@ -31,6 +33,12 @@ async def main():
     answer = await model.create([UserMessage(content="Repeat: " + last.messages[-1].content, source="user")])  #: last
     print("last", answer.content)
     await model.create([UserMessage(content="Nothing of that.", source="user")])  #: nothing
+
+    async def same():
+        return await model.create([UserMessage(content="Name a colour", source="user")])  #: same1 same2 same3
+
+    for each in await asyncio.gather(same(), same(), same()):
+        print("same", each.content)
     failing = OpenAIChatCompletionClient(model="fail-400", model_info=model.model_info)
     try:
         await failing.create([UserMessage(content="Fail", source="user")])  #: fail

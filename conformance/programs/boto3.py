@@ -2,6 +2,8 @@
 # small:
 # edges: plan>search search>review review>rate weather1>weather2 weather1>thanks weather2>thanks
 # edges: tplan>tlast
+# concurrent: tplan tother
+# equal: same1 same2 same3
 # edit: plan review tplan
 # note: the SDK has no async client
 from concurrent.futures import ThreadPoolExecutor
@@ -44,8 +46,10 @@ def main():
             pieces.append(event["contentBlockDelta"]["delta"]["text"])
     review = "".join(pieces)
     print("review", review)
-    rated = client.converse(modelId=MODEL, messages=[user("Rate: " + review)], system=[{"text": "You rate."}])  #: rate
-    print("rate", said(rated), rated["usage"]["outputTokens"], rated["stopReason"])
+    thinking = {"thinking": {"type": "enabled", "budget_tokens": 1024}}
+    asked = {"messages": [user("Rate: " + review)], "system": [{"text": "You rate."}]}
+    rated = client.converse(modelId=MODEL, additionalModelRequestFields=thinking, **asked)  #: rate
+    print("rate", rated["output"]["message"]["content"][1]["text"], rated["usage"]["outputTokens"], rated["stopReason"])
 
     history = [user("What is the weather in Lisbon?")]
     message = client.converse(modelId=MODEL, messages=history, toolConfig=TOOLS)["output"]["message"]  #: weather1
@@ -66,6 +70,9 @@ def main():
         trip = pool.submit(client.converse, modelId=MODEL, messages=[user("Plan a trip to Porto")])  #: tplan
         other = pool.submit(client.converse, modelId=MODEL, messages=[user("Name three rivers")])  #: tother
         trip, other = said(trip.result()), said(other.result())
+        asked = {"modelId": MODEL, "messages": [user("Name a colour")]}
+        for each in [pool.submit(client.converse, **asked) for _ in range(3)]:  #: same1 same2 same3
+            print("same", said(each.result()))
     print("threads", trip, other)
     print("last", said(client.converse(modelId=MODEL, messages=[user("Praise: " + trip)])))  #: tlast
 

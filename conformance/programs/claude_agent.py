@@ -1,6 +1,8 @@
 # packages: claude-agent-sdk==0.2.189
 # options: --gateway
-# gateway: plan write weather1 weather2 chat1 chat2 failed1 failed2 failed3 nothing
+# gateway: plan write weather1 weather2 chat1 chat2 failed1 failed2 failed3 nothing same1 same2 same3
+# concurrent: same1 same2 same3
+# equal: same1 same2 same3
 # matched: plan>write chat1>chat2
 # edit: plan weather2 chat1
 # note: its calls are made by Claude Code, a child: recorded with `--gateway`, without places, arrows by text
@@ -59,6 +61,8 @@ async def main():
     except Exception as error:
         print("failed", error)
     await ask("Nothing of that.")
+    for each in await asyncio.gather(*[ask("Name a colour") for _ in range(3)]):
+        print("same", each)
 
 
 asyncio.run(main())

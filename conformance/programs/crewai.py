@@ -1,6 +1,8 @@
 # packages: crewai==1.15.30
-# edges: plan>research plan>polish research>polish polish>last
+# edges: plan>research plan>polish research>polish polish>last plan>streamed
 # note: one call into the library runs all tasks: what went into it counts for each of its calls
+# concurrent: same1 same2 same3
+# equal: same1 same2 same3
 # edit: plan research
 import os
 
@@ -9,7 +11,10 @@ os.environ.update(
     CREWAI_TRACING_ENABLED="false",
 )  # fmt: skip
 
+from concurrent.futures import ThreadPoolExecutor
+
 from crewai import LLM, Agent, Crew, Task
+from openai import BadRequestError
 
 model = LLM(model="openai/gpt-4o-mini", base_url=os.environ["OPENAI_BASE_URL"])
 plan = model.call("Plan a report on lighthouses")  #: plan
@@ -22,3 +27,12 @@ print("research", result.tasks_output[0].raw)
 print("polish", result.raw)
 print("last", model.call("Repeat: " + result.raw))  #: last
 model.call("Nothing of that.")  #: nothing
+streaming = LLM(model="openai/gpt-4o-mini", base_url=os.environ["OPENAI_BASE_URL"], stream=True)
+print("streamed", streaming.call("Rate: " + plan))  #: streamed
+with ThreadPoolExecutor() as pool:
+    for each in [pool.submit(model.call, "Name a colour") for _ in range(3)]:  #: same1 same2 same3
+        print("same", each.result())
+try:
+    LLM(model="openai/fail-400", base_url=os.environ["OPENAI_BASE_URL"]).call("Fail")  #: fail
+except BadRequestError as error:
+    print("failed", error.status_code)

@@ -3,6 +3,8 @@
 # edges: plan>search search>review review>rate weather1>weather2 weather1>pack trip>spend chat2>embed
 # edges: aplan>astream astream>alast
 # matched: chat1>chat2
+# concurrent: aplan aother
+# equal: same1 same2 same3
 # edit: plan review aplan astream
 # note: what a `Chat` keeps of earlier replies is matched by text
 # note: the SDK makes a streamed call where its first piece is asked for: there it stands
@@ -36,7 +38,8 @@ def main():
     stream = models.generate_content_stream(model=MODEL, contents="Review this: " + found)
     review = "".join(chunk.text or "" for chunk in stream)  #: review
     print("review", review)
-    config = types.GenerateContentConfig(system_instruction="You rate.", temperature=0)
+    thinking = types.ThinkingConfig(include_thoughts=True)
+    config = types.GenerateContentConfig(system_instruction="You rate.", temperature=0, thinking_config=thinking)
     print("rate", models.generate_content(model=MODEL, contents="Rate: " + review, config=config).text)  #: rate
 
     config = types.GenerateContentConfig(tools=[weather])
@@ -66,6 +69,11 @@ async def amain():
         models.generate_content(model=MODEL, contents="Name three rivers"),  #: aother
     )
     print("async", plan.text, other.text)
+    same = await asyncio.gather(
+        *[models.generate_content(model=MODEL, contents="Name a colour") for _ in range(3)]  #: same1 same2 same3
+    )
+    for each in same:
+        print("same", each.text)
     stream = await models.generate_content_stream(model=MODEL, contents="Praise: " + plan.text)
     praise = "".join([chunk.text or "" async for chunk in stream])  #: astream
     last = await models.generate_content(model=MODEL, contents="Repeat: " + praise)  #: alast

@@ -1,5 +1,7 @@
 # packages: haystack-ai==3.4.1
 # edges: plan>stream stream>praise weather1>weather2 weather2>last
+# concurrent: same1 same2 same3
+# equal: same1 same2 same3
 # edit: plan stream
 import asyncio
 import os
@@ -48,6 +50,11 @@ async def main():
     last = await generator.run_async([ChatMessage.from_user("Repeat: " + told)])  #: last
     print("last", last["replies"][0].text)
     await generator.run_async([ChatMessage.from_user("Nothing of that.")])  #: nothing
+    same = await asyncio.gather(
+        *[generator.run_async([ChatMessage.from_user("Name a colour")]) for _ in range(3)]  #: same1 same2 same3
+    )
+    for each in same:
+        print("same", each["replies"][0].text)
 
 
 asyncio.run(main())

@@ -1,6 +1,8 @@
 # packages: instructor==1.17.0
 # small:
 # edges: trip>spend spend>praise partial>walk atrip>alast
+# concurrent: same1 same2 same3
+# equal: same1 same2 same3
 # edit: spend
 import asyncio
 
@@ -52,6 +54,12 @@ async def amain():
         )
         last = await openai.chat.completions.create(model=MODEL, messages=user(f"Repeat: {place.city}"))  #: alast
         print("async", place, last.choices[0].message.content)
+        create = openai.chat.completions.create
+        same = await asyncio.gather(
+            *[create(model=MODEL, messages=user("Name a colour")) for _ in range(3)]  #: same1 same2 same3
+        )
+        for each in same:
+            print("same", each.choices[0].message.content)
 
 
 main()

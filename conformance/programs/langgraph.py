@@ -2,6 +2,8 @@
 # follow: langgraph:langchain:langchain_core:langchain_openai
 # edges: weather1>weather2 weather1>go weather2>go weather1>pack trip>spend museums1>guide museums1>museums2
 # edges: guide>museums2 museums2>left left>join right>join join>shorten shorten>repeat else>last
+# concurrent: left right else another
+# equal: same1 same2 same3
 # edit: left shorten
 import asyncio
 import operator
@@ -12,6 +14,7 @@ from langchain_core.prompts import ChatPromptTemplate
 from langchain_core.tools import tool
 from langchain_openai import ChatOpenAI
 from langgraph.graph import END, START, StateGraph
+from openai import BadRequestError
 from pydantic import BaseModel
 
 model = ChatOpenAI(model="gpt-5.4")
@@ -90,6 +93,12 @@ async def main():
     await model.ainvoke("Repeat: " + "".join(words))  #: repeat
     two, _ = await model.abatch(["Something else.", "Another."])  #: else another
     await model.ainvoke("The last: " + two.text)  #: last
+    for each in await model.abatch(["Name a colour"] * 3):  #: same1 same2 same3
+        print("same", each.text)
+    try:
+        await ChatOpenAI(model="fail-400").ainvoke("Fail")  #: fail
+    except BadRequestError as error:
+        print("failed", error.status_code)
 
 
 asyncio.run(main())

@@ -2,7 +2,10 @@
 # follow: litellm
 # edges: plan>search plan>write search>write write>streamed streamed>shorten weather1>weather2 weather1>pack
 # edges: weather2>thanks weather1>thanks
+# concurrent: same1 same2 same3
+# equal: same1 same2 same3
 # edit: plan streamed
+import asyncio
 import json
 import os
 import warnings
@@ -57,3 +60,12 @@ try:
 except litellm.BadRequestError as error:
     print("failed", error.status_code)
 print(len(noted))
+
+
+async def main():
+    ask, asked = litellm.acompletion, [user("Name a colour")]
+    for each in await asyncio.gather(*[ask("openai/gpt-5.4", asked) for _ in range(3)]):  #: same1 same2 same3
+        print("same", said(each))
+
+
+asyncio.run(main())

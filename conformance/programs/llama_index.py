@@ -1,5 +1,7 @@
 # packages: llama-index-core==0.14.25 llama-index-llms-openai==0.8.3
 # edges: plan>stream stream>praise weather1>weather2 weather2>last
+# concurrent: same1 same2 same3
+# equal: same1 same2 same3
 # edit: plan stream
 # note: the SDK makes a streamed call where its first piece is asked for: there it stands
 import asyncio
@@ -40,6 +42,8 @@ async def main():
     print("told", told)
     print("last", (await model.acomplete("Repeat: " + told)).text)  #: last
     await model.acomplete("Nothing of that.")  #: nothing
+    for each in await asyncio.gather(*[model.acomplete("Name a colour") for _ in range(3)]):  #: same1 same2 same3
+        print("same", each.text)
 
 
 asyncio.run(main())

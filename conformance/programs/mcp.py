@@ -3,6 +3,8 @@
 # follow: mcp
 # followed: tool>broken
 # edges: weather1>tool weather1>weather2 tool>weather2 weather1>pack weather2>shorten shorten>praise
+# concurrent: same1 same2 same3
+# equal: same1 same2 same3
 # edit: tool weather2 shorten
 # note: tool calls are nodes, too; over stdio here
 import asyncio
@@ -12,7 +14,7 @@ from pathlib import Path
 
 from mcp import ClientSession, StdioServerParameters
 from mcp.client.stdio import stdio_client
-from openai import AsyncOpenAI
+from openai import AsyncOpenAI, BadRequestError
 
 Path("server.py").write_text(
     "from mcp.server.mcpserver import MCPServer\n"
@@ -58,7 +60,8 @@ async def main():
             answer = await create(model="m", messages=messages, tools=tools)  #: weather2
             answer = answer.choices[0].message.content
             print("answer", answer)
-            print("failed", (await session.call_tool("broken", {})).is_error)  #: broken
+            failed = await session.call_tool("broken", {})  #: broken
+            print("failed", failed.is_error, failed.content[0].text)
     stream = await create(model="m", messages=[user("Shorten: " + answer)], stream=True)  #: shorten
     short = "".join([chunk.choices[0].delta.content or "" async for chunk in stream])
     print("short", short)
@@ -66,6 +69,15 @@ async def main():
     await create(model="m", messages=[user("Pack a bag for " + noted[0])])  #: pack
     await create(model="m", messages=[user("Nothing of that.")])  #: nothing
     print(len(noted))
+    same = await asyncio.gather(
+        *[create(model="m", messages=[user("Name a colour")]) for _ in range(3)]  #: same1 same2 same3
+    )
+    for each in same:
+        print("same", each.choices[0].message.content)
+    try:
+        await create(model="fail-400", messages=[user("Fail")])  #: fail
+    except BadRequestError as error:
+        print("failed", error.status_code)
 
 
 asyncio.run(main())

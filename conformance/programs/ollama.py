@@ -2,6 +2,8 @@
 # small:
 # edges: plan>search search>review review>rate weather1>weather2 weather1>thanks weather2>thanks
 # edges: tram>short short>embed aplan>astream astream>alast
+# concurrent: aplan aother
+# equal: same1 same2 same3
 # edit: plan review aplan astream short
 # note: the SDK makes a streamed call where its first piece is asked for: there it stands
 import asyncio
@@ -32,7 +34,8 @@ def main():
     stream = ollama.chat(MODEL, [user("Review this: " + found)], stream=True)
     review = "".join(chunk.message.content for chunk in stream)  #: review
     print("review", review)
-    print("rate", ollama.chat(MODEL, [user("Rate: " + review)])["message"]["content"])  #: rate
+    rated = ollama.chat(MODEL, [user("Rate: " + review)], think=True)  #: rate
+    print("rate", rated["message"]["content"], rated.message.thinking)
 
     history = [user("What is the weather in Lisbon?")]
     message = ollama.chat(MODEL, history, tools=TOOLS).message  #: weather1
@@ -59,6 +62,11 @@ async def amain():
     )
     plan = plan.message.content
     print("async", plan, other.message.content)
+    same = await asyncio.gather(
+        *[client.chat(MODEL, [user("Name a colour")]) for _ in range(3)]  #: same1 same2 same3
+    )
+    for each in same:
+        print("same", each.message.content)
     stream = await client.chat(MODEL, [user("Praise: " + plan)], stream=True)
     praise = "".join([chunk.message.content async for chunk in stream])  #: astream
     print("last", praise, (await client.chat(MODEL, [user("Repeat: " + praise)])).message.content)  #: alast

@@ -2,6 +2,8 @@
 # small:
 # edges: plan>search search>review review>rate weather1>weather2 weather1>thanks weather2>thanks
 # edges: respond>stream_response stream_response>embed aplan>astream astream>alast
+# concurrent: aplan aother
+# equal: same1 same2 same3
 # edit: plan review aplan stream_response
 import asyncio
 import json
@@ -37,7 +39,8 @@ def main():
     stream = chat.create(model=MODEL, messages=asked, stream=True, stream_options={"include_usage": True})  #: review
     review = "".join(chunk.choices[0].delta.content or "" for chunk in stream if chunk.choices)
     print("review", review)
-    print("rate", chat.create(model=MODEL, messages=[user("Rate: " + review)]).choices[0].message.content)  #: rate
+    rated = chat.create(model=MODEL, messages=[user("Rate: " + review)], reasoning_effort="low")  #: rate
+    print("rate", rated.choices[0].message.content, rated.usage.completion_tokens_details.reasoning_tokens)
 
     history = [user("What is the weather in Lisbon?")]
     with chat.stream(model=MODEL, messages=history, tools=TOOLS) as stream:  #: weather1
@@ -55,7 +58,8 @@ def main():
         print("failed", error.status_code, error.message)
 
     text = client.responses.create(model=MODEL, input="Describe a tram").output_text  #: respond
-    with client.responses.stream(model=MODEL, input="Shorten: " + text) as stream:  #: stream_response
+    asked = {"input": "Shorten: " + text, "reasoning": {"effort": "low", "summary": "auto"}}
+    with client.responses.stream(model=MODEL, **asked) as stream:  #: stream_response
         short = "".join(event.delta for event in stream if event.type == "response.output_text.delta")
     print("short", short)
     vector = client.embeddings.create(model="text-embedding-3-small", input=short).data[0].embedding  #: embed
@@ -71,6 +75,11 @@ async def amain():
         )
         plan = plan.choices[0].message.content
         print("async", plan, other.choices[0].message.content)
+        same = await asyncio.gather(
+            *[chat.create(model=MODEL, messages=[user("Name a colour")]) for _ in range(3)]  #: same1 same2 same3
+        )
+        for each in same:
+            print("same", each.choices[0].message.content)
         stream = await chat.create(model=MODEL, messages=[user("Praise: " + plan)], stream=True)  #: astream
         praise = "".join([chunk.choices[0].delta.content or "" async for chunk in stream])
         last = await chat.create(model=MODEL, messages=[user("Repeat: " + praise)])  #: alast

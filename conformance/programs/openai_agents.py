@@ -2,10 +2,13 @@
 # follow: agents
 # edges: weather1>weather2 weather1>go weather2>go weather1>pack trip>spend museums1>guide museums1>museums2
 # edges: guide>museums2 museums2>shorten shorten>praise other>repeat
+# concurrent: praise other same1 same2 same3
+# equal: same1 same2 same3
 # edit: shorten other
 import asyncio
 
 from agents import Agent, Runner, function_tool, set_tracing_disabled
+from openai import BadRequestError
 from pydantic import BaseModel
 
 set_tracing_disabled(True)
@@ -55,6 +58,12 @@ async def main():
     print("two", two.final_output)
     await Runner.run(guide, "Repeat: " + two.final_output)  #: repeat
     print(len(noted), type(place).__name__)
+    for each in await asyncio.gather(*[Runner.run(guide, "Name a colour") for _ in range(3)]):  #: same1 same2 same3
+        print("same", each.final_output)
+    try:
+        await Runner.run(Agent(name="Failing", model="fail-400"), "Fail")  #: fail
+    except BadRequestError as error:
+        print("failed", error.status_code)
 
 
 asyncio.run(main())

@@ -2,11 +2,13 @@
 # follow: pydantic_ai
 # edges: weather1>weather2 weather1>go weather2>go weather1>pack trip>spend museums1>guide museums1>museums2
 # edges: guide>museums2 museums2>shorten shorten>praise other>repeat
+# concurrent: praise other same1 same2 same3
+# equal: same1 same2 same3
 # edit: shorten other
 import asyncio
 
 from pydantic import BaseModel
-from pydantic_ai import Agent, RunContext
+from pydantic_ai import Agent, ModelHTTPError, RunContext
 
 MODEL = "openai-chat:gpt-5.4"
 
@@ -54,6 +56,12 @@ async def main():
     _, two = await asyncio.gather(guide.run("Praise: " + short), guide.run("Other."))  #: praise other
     print("two", two.output)
     await guide.run("Repeat: " + two.output)  #: repeat
+    for each in await asyncio.gather(*[guide.run("Name a colour") for _ in range(3)]):  #: same1 same2 same3
+        print("same", each.output)
+    try:
+        await Agent("openai-chat:fail-400").run("Fail")  #: fail
+    except ModelHTTPError as error:
+        print("failed", error.status_code)
 
 
 asyncio.run(main())

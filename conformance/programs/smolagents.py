@@ -1,7 +1,12 @@
 # packages: smolagents[openai]==1.26.0
 # follow: smolagents
-# edges: weather1>weather2 weather1>weather3 weather2>weather3 weather3>shorten weather1>pack
+# edges: weather1>weather2 weather1>weather3 weather2>weather3 weather3>shorten weather1>pack weather3>streamed
+# concurrent: same1 same2 same3
+# equal: same1 same2 same3
 # edit: weather3 shorten
+from concurrent.futures import ThreadPoolExecutor
+
+from openai import BadRequestError
 from smolagents import LogLevel, OpenAIModel, ToolCallingAgent, tool
 
 model = OpenAIModel("gpt-5.4")
@@ -29,4 +34,13 @@ print("told", told)
 print(model(said("Shorten: " + str(told))).content)  #: shorten
 model(said("Pack a bag for " + noted[0]))  #: pack
 model(said("Nothing of that."))  #: nothing
+stream = model.generate_stream(said("Rate: " + str(told)))
+print("streamed", "".join(piece.content or "" for piece in stream))  #: streamed
+with ThreadPoolExecutor() as pool:
+    for each in [pool.submit(model, said("Name a colour")) for _ in range(3)]:  #: same1 same2 same3
+        print("same", each.result().content)
+try:
+    OpenAIModel("fail-400")(said("Fail"))  #: fail
+except BadRequestError as error:
+    print("failed", error.status_code)
 print(len(noted))
