@@ -321,15 +321,23 @@ def awaited(value: Any) -> Any:
     return Carried(value, escrow, _is_made_of_one(value))
 
 
-async def carry(coroutine: Any, escrow: Escrow) -> Any:
-    """A coroutine of library code that somebody else will run: asyncio wants real coroutines."""
-    try:
-        return await Carried(coroutine, escrow)
-    except BaseException as error:
-        # This frame is no business of the user's; a bare `raise` does not add it again.
-        trace = error.__traceback__
-        error.__traceback__ = trace.tb_next if trace is not None else None
-        raise
+@unseen_methods
+class CarriedCoroutine(Carried):
+    """A coroutine of library code that a task will run. It says that it is that coroutine: asyncio asks, and whoever
+    looks at the task."""
+
+    __slots__ = ("__weakref__",)
+
+    @property  # type: ignore[misc]  # mypy knows a class that can be set, only
+    @unseen
+    def __class__(self) -> Any:
+        return CoroutineType
+
+    def __getattr__(self, name: str) -> Any:  # `cr_frame`, `__qualname__` and the like
+        return getattr(self._inner, name)
+
+    def __repr__(self) -> str:
+        return repr(self._inner)
 
 
 class _Made(_ref):  # type: ignore[type-arg]  # the C type takes no parameter at run time on 3.10
@@ -367,10 +375,7 @@ def as_task(value: Any) -> Any:
         return value  # asyncio's own: what it waits for carries itself
     entry = TAINT.get(id(value))
     made = _made.get(id(value))
-    carrying: Any = carry(value, Escrow(NOTHING if entry is None else entry[1], made.place if made else None))
-    carrying.__name__ = value.__name__
-    carrying.__qualname__ = value.__qualname__
-    return carrying
+    return CarriedCoroutine(value, Escrow(NOTHING if entry is None else entry[1], made.place if made else None))
 
 
 @unseen_methods

@@ -48,7 +48,7 @@ class D:
 """
 
 _LIBRARY = """\
-import contextlib
+import asyncio, contextlib, sys, warnings
 
 class L:
     def __init__(self, name, *kept):
@@ -85,6 +85,13 @@ async def later(value):
         return value
     finally:
         print('awaited')
+
+async def looks(fail=False):
+    warnings.warn('this is for who called', stacklevel=2)
+    await asyncio.sleep(0)
+    if fail:
+        raise ValueError('failed')
+    return sys._getframe(1).f_code.co_name
 
 @contextlib.contextmanager
 def context(value):
@@ -244,6 +251,32 @@ ENDS: dict[str, Program] = {
         never(); x = never(); x = None
         import lib; lib.later(1)
         print('end')
+        """
+    ),
+    "tasks of a library's coroutine look as they do": _p(
+        """
+        import asyncio, inspect, lib, traceback, warnings
+        warnings.simplefilter('always')
+        t = tag('text')
+        async def main():
+            task = asyncio.create_task(lib.looks())
+            await asyncio.sleep(0)
+            print([(f.f_code.co_name, f.f_lineno) for f in task.get_stack()], task)
+            coroutine = task.get_coro()
+            print(coroutine.__qualname__, coroutine.cr_code.co_name, inspect.getcoroutinestate(coroutine))
+            print(inspect.iscoroutine(coroutine), asyncio.iscoroutine(coroutine), isinstance(coroutine, type(main_)))
+            print(await task, await asyncio.gather(lib.looks(), lib.looks()), await asyncio.wait_for(lib.looks(), 9))
+            try: await asyncio.gather(lib.looks(True))
+            except ValueError: traceback.print_exc()
+            task = asyncio.create_task(lib.looks())
+            await asyncio.sleep(0)
+            task.cancel()
+            try: await task
+            except asyncio.CancelledError: traceback.print_exc()
+            task = asyncio.create_task(lib.later(1)); task.cancel()
+            print(await asyncio.gather(task, return_exceptions=True))
+        main_ = main(); asyncio.run(main_)
+        print(asyncio.run(lib.looks()))
         """
     ),
     "weak references end as they do": _p(
