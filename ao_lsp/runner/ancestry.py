@@ -31,6 +31,11 @@ _before: list[Any] = [None]
 
 _started: dict[str, int] = {}
 _forks: list[int] = [0]
+_fork: list[str] = [""]
+"""What the child of the fork that goes on is called, and the step before it: the executor that it works for."""
+_executor: list[str] = [""]
+_executors: dict[int, tuple[Any, int]] = {}
+"""By `id`, with a weak reference: those that have started processes, in their order."""
 
 
 def begin(name: str) -> None:
@@ -42,8 +47,8 @@ def begin(name: str) -> None:
 
 def child(what: str) -> str:
     """The name of a child that is about to be started."""
-    number = _started[what] = _started.get(what, 0) + 1
-    return f"{_here()}{what}.{number}/"
+    number = _counted(what)
+    return f"{_here()}{_executor_of(_getframe())}{what}.{number}/"
 
 
 def forking() -> None:
@@ -53,15 +58,56 @@ def forking() -> None:
         frame = frame.f_back
     if frame is None or frame.f_globals.get("__name__") != "multiprocessing.popen_fork":
         _forks[0] += 1
+        _fork[0], _executor[0] = f"fork.{_forks[0]}/", ""
+    else:
+        # Each of its own, so that not all workers draw the same.
+        _fork[0], _executor[0] = f"{_variable(frame, 'process_obj').name}/", _executor_of(frame)
 
 
 def forked() -> None:
     """In the child."""
-    FORKS.append(f"fork.{_forks[0]}/")
-    _names[:] = [_here(), f"fork.{_forks[0]}/"]
+    FORKS.append(_fork[0])
+    _names[:] = [_here() + _executor[0], _fork[0]]
     _before[0] = _multiprocessing()
     _started.clear()
+    _executors.clear()
     _forks[0] = 0
+
+
+def _executor_of(frame: FrameType | None) -> str:
+    """A step for the executor that starts a process, by its number: each counts its work from 0."""
+    if "concurrent.futures.process" not in sys.modules:
+        return ""
+    while frame is not None and frame.f_globals.get("__name__") != "concurrent.futures.process":
+        frame = frame.f_back
+    if frame is None:
+        return ""
+    from _weakref import ref
+
+    executor = _variable(frame, "self")
+    known = _executors.get(id(executor))
+    if known is None or known[0]() is not executor:
+        known = _executors[id(executor)] = ref(executor), _counted("an executor")
+    return f"executor.{known[1]}/"
+
+
+def _counted(what: str) -> int:
+    number = _started[what] = _started.get(what, 0) + 1
+    return number
+
+
+def _variable(frame: FrameType, name: str) -> Any:
+    values = frame.f_locals
+    found = values.get(name)
+    if sys.version_info < (3, 13) and sys.gettrace() is None:
+        # A copy, which the frame keeps: the values in it would live on after their time.
+        values.clear()
+    return found
+
+
+def piece() -> str:
+    """What a process of multiprocessing is doing, by a name that is the same whichever worker does it; "" in others."""
+    return "" if _named() is None else _here() + _work()
 
 
 def of_call(strand: str) -> str:

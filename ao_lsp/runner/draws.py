@@ -30,8 +30,9 @@ _MOST = 20_000
 class Draws:
     """The values of this process. Raises nothing."""
 
-    def __init__(self, post: Callable[[dict[str, Any]], None], plan: Plan | None, began: float) -> None:
+    def __init__(self, post: Callable[[dict[str, Any]], None], plan: Plan | None, began: float, run: str) -> None:
         self._post = post
+        self._run = run
         self._lock = _thread.RLock()
         self._values: dict[Key, list[Value]] = {}
         self._count = 0
@@ -61,10 +62,20 @@ class Draws:
     def seed(self) -> bytes:
         """The run's own random number."""
         if self._seed is None:
-            # Of a forked child that is the first to want one, under the name of the child.
+            # Of a child that is the first to want one, under the name of the child.
             process = "".join(FORKS) or None
-            self._begin(self._seeds.get(process) or os.urandom(16), process)
+            self._begin(self._seeds.get(process) or (self._of_children() if process else os.urandom(16)), process)
         return self._seed or b""
+
+    def _of_children(self) -> bytes:
+        """The number of children: the same for all, who are told apart by their names and by what they do. A piece
+        of work that another worker does in a rerun has to draw the same."""
+        for name, seed in self._seeds.items():
+            if name and name.endswith("/"):
+                return seed
+        from _blake2 import blake2b
+
+        return blake2b(self._run.encode(), digest_size=16).digest()
 
     def _begin(self, seed: bytes, call: str | None) -> None:
         with self._lock:

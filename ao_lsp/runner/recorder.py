@@ -12,6 +12,7 @@ from ao_lsp.runner.outbox import Outbox
 from ao_lsp.taint import names
 from ao_lsp.taint.frames import unseen, unseen_methods, unwatched
 from ao_lsp.taint.kept import keep
+from ao_lsp.taint.state import FORKS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -222,8 +223,11 @@ class Recorder:
         """What records values that were drawn by chance."""
         if self._draws is None:
             from ao_lsp.runner.draws import Draws
+            from ao_lsp.taint import lineage
 
-            self._draws = Draws(self.post, self.plan, self._began)
+            self._draws = Draws(self.post, self.plan, self._began, self._run)
+            if FORKS:
+                lineage.in_child(ancestry.piece)
         return self._draws
 
     def begins(self, recorded: str | None, call: str, at: float) -> None:
@@ -348,6 +352,7 @@ class Recorder:
             from ao_lsp.taint import lineage
 
             lineage.forked()
+            lineage.in_child(ancestry.piece)
         if self._groups is not None:
             self._groups.forked()
         if self._parent is None or self._known_child:

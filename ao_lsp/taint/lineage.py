@@ -60,6 +60,19 @@ _tasks: dict[int, tuple[Any, Strand]] = {}
 """By `id`, with a weak reference that takes the task out when it is gone."""
 
 
+_pieces: list[tuple[int, Callable[[], str]]] = []
+"""In a child process: its main thread, and what tells the name of the work that this does."""
+_piece: list[Strand] = []
+"""The last one."""
+
+
+def in_child(piece: Callable[[], str]) -> None:
+    """This process is a child, in its main thread. Where `piece` gives a name, that is of the work which it does there:
+    a strand of its own, since it may be any worker that does it."""
+    _pieces[:] = [(get_ident(), piece)]
+    SEVERAL[:] = [True]
+
+
 def current() -> Strand:
     """The strand that is running."""
     if _tasks:
@@ -67,6 +80,11 @@ def current() -> Strand:
         if found is not None:
             return found[1]
     thread = get_ident()
+    if _pieces and _pieces[0][0] == thread and (piece := _pieces[0][1]()):
+        name = f"MainThread/{piece}"
+        if not _piece or _piece[0].name != name:
+            _piece[:] = [Strand(name)]
+        return _piece[0]
     return _threads.get(thread) or enter(thread, Strand(_root_name(thread)))
 
 

@@ -6,11 +6,13 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from textwrap import dedent, indent
 
 import pytest
 from model_server import ModelServer
 
 from ao_lsp.runner.claims import Claims, remove
+from tests.daemons import LONG_S, ask
 from tests.runner.recorded import Programs, column, graph
 from tests.runner.test_processes import agents
 from tests.runner.test_replay import edit
@@ -130,6 +132,61 @@ def test_an_edit_of_a_childs_output_reaches_what_depends_on_it_and_nothing_else(
     assert sent == ["Sum up: That the wall stands."]
 
 
+FROM = {
+    "a pool's worker": """
+        import multiprocessing
+        with multiprocessing.get_context("METHOD").Pool(2) as pool:
+            first, second = pool.map(helper.ask, ["What do the sources say?", "What else is there?"], 1)
+        """,
+    "an executor's worker": """
+        import multiprocessing
+        from concurrent.futures import ProcessPoolExecutor
+        with ProcessPoolExecutor(2, mp_context=multiprocessing.get_context("METHOD")) as pool:
+            first, second = pool.map(helper.ask, ["What do the sources say?", "What else is there?"])
+        """,
+    "a child": """
+        import subprocess, sys
+        first, second = (
+            subprocess.run([sys.executable, "worker.py", text], check=True, capture_output=True, text=True).stdout
+            for text in ("What do the sources say?", "What else is there?")
+        )
+        """,
+    "a fork": """
+        import os
+        def forked(text):
+            theirs, ours = os.pipe()
+            if os.fork() == 0:
+                os.write(ours, helper.ask(text).encode())
+                os._exit(0)
+            os.close(ours)
+            with open(theirs) as said:
+                os.wait()
+                return said.read()
+        first, second = map(forked, ["What do the sources say?", "What else is there?"])
+        """,
+}
+
+
+@pytest.mark.parametrize(
+    ("who", "method"),
+    [(who, method) for who in FROM for method in (("fork", "spawn") if "METHOD" in FROM[who] else ("",))],
+)
+def test_a_rerun_from_a_call_of_a_childs_makes_that_and_what_depends_on_it(
+    who: str, method: str, agents: Programs, model_server: ModelServer
+) -> None:
+    body = dedent(FROM[who].replace("METHOD", method))
+    body += 'for text in (first, second):\n    helper.ask("Sum up: " + text)\n'
+    source = "import helper\nif __name__ == '__main__':\n" + indent(body, "    ")
+    agents.record(source, "--name", "first", env=model_server.env)
+    calls = [ask("ao.call", run="first", call=str(number)) for number in range(1, 5)]
+    (wanted,) = (call for call in calls if call["messages"][0]["text"] == "What else is there?")
+    asked = len(model_server.requests)
+    agents.rerun("first", "--from", wanted["call"]["id"], env=model_server.env)
+    sent = [request["request"]["messages"][0]["content"] for request in model_server.requests[asked:]]
+    assert sent == ["What else is there?", "Sum up: " + wanted["output"]["text"]]
+    assert sorted(column(graph(), "origin")) == ["live", "live", "replayed", "replayed"]
+
+
 def test_an_edit_of_a_child_that_was_used_is_not_said_to_be_unused(agents: Programs, model_server: ModelServer) -> None:
     agents.record(
         "import subprocess, sys; print(subprocess.run([sys.executable, 'worker.py', 'x'], capture_output=True).stdout)",
@@ -155,6 +212,55 @@ def test_a_child_may_not_make_a_call_without_a_recording_where_the_user_wants_no
     asked = len(model_server.requests)
     assert agents.rerun("last", "--strict", env=model_server.env) == "1 True\n"
     assert len(model_server.requests) == asked
+
+
+# -- chance
+
+# Which worker takes which piece of work depends on who is slow.
+CHANCE = """
+    import multiprocessing, os, random, sys, time, uuid, helper
+    from concurrent.futures import ProcessPoolExecutor
+
+    def work(number):
+        if number % int(os.environ["SLOW"]) == 0:
+            time.sleep(0.1)
+        drawn = [random.random() for _ in range(2)], random.sample(range(1000), 3), random.Random().random()
+        helper.ask(f"{number} {drawn} {uuid.uuid4()} {time.time()}")
+        return drawn[0], helper.ask(f"and {uuid.uuid4()} {random.getrandbits(64)}")
+
+    def say(number):
+        print(work(number), flush=True)
+
+    if __name__ == "__main__":
+        context = multiprocessing.get_context(sys.argv[1])
+        with context.Pool(3) as pool:
+            found = pool.map(work, range(7), chunksize=1) + pool.map(work, range(2), chunksize=1)
+        for _ in range(2 if sys.argv[1] != "forkserver" else 1):
+            with ProcessPoolExecutor(3, mp_context=context) as pool:
+                found += pool.map(work, range(7))
+        print(found)
+        numbers = [number for drawn, _ in found for number in drawn]
+        print(len(numbers) - len(set(numbers)))  # of workers that draw the same
+        processes = [context.Process(target=say, args=(number,)) for number in range(2)]
+        for process in processes:
+            process.start()
+            process.join()
+"""
+
+
+@pytest.mark.parametrize("method", ["fork", "spawn", "forkserver"])
+def test_what_workers_draw_by_chance_comes_back_whichever_of_them_does_the_work(
+    method: str, agents: Programs, model_server: ModelServer
+) -> None:
+    file = agents.write(CHANCE)
+    process = agents.start("-W", "ignore", file.name, method, env={**model_server.env, "SLOW": "2"})
+    out, err = (said.decode() for said in process.communicate(timeout=2 * LONG_S))
+    assert (process.returncode, err) == (0, "")
+    assert out.splitlines()[1] == "0"
+    asked = len(model_server.requests)
+    assert agents.rerun("last", "--strict", env={**model_server.env, "SLOW": "3"}) == out
+    assert len(model_server.requests) == asked
+    assert set(column(graph(), "origin")) == {"replayed"}
 
 
 # -- claims
