@@ -2,7 +2,7 @@
 # small:
 # edges: plan>search search>review review>rate weather1>weather2 weather1>thanks weather2>thanks
 # edges: aplan>astream astream>alast
-# concurrent: aplan aother
+# concurrent: aplan aother stream1 stream2
 # equal: same1 same2 same3
 # edit: plan review aplan astream
 import asyncio
@@ -56,6 +56,11 @@ def main():
         print("failed", error.status_code, error.message)
 
 
+async def streamed(client, text):
+    async with client.messages.stream(**asking(text)) as stream:  #: stream1 stream2
+        return "".join([text async for text in stream.text_stream])
+
+
 async def amain():
     async with AsyncAnthropic() as client:
         plan, other = await asyncio.gather(
@@ -69,6 +74,7 @@ async def amain():
         )
         for each in same:
             print("same", each.content[0].text)
+        print("two", await asyncio.gather(streamed(client, "Describe a ferry"), streamed(client, "Describe a canal")))
         async with client.messages.stream(**asking("Praise: " + plan)) as stream:  #: astream
             praise = "".join([text async for text in stream.text_stream])
         last = await client.messages.create(**asking("Repeat: " + praise))  #: alast

@@ -2,7 +2,7 @@
 # small:
 # edges: plan>search search>review review>rate weather1>weather2 weather1>thanks weather2>thanks
 # edges: respond>stream_response stream_response>embed aplan>astream astream>alast
-# concurrent: aplan aother
+# concurrent: aplan aother stream1 stream2
 # equal: same1 same2 same3
 # edit: plan review aplan stream_response
 import asyncio
@@ -66,6 +66,11 @@ def main():
     print("embedding", len(vector), round(vector[0], 6))
 
 
+async def streamed(chat, text):
+    stream = await chat.create(model=MODEL, messages=[user(text)], stream=True)  #: stream1 stream2
+    return "".join([chunk.choices[0].delta.content or "" async for chunk in stream])
+
+
 async def amain():
     async with AsyncOpenAI() as client:
         chat = client.chat.completions
@@ -80,6 +85,7 @@ async def amain():
         )
         for each in same:
             print("same", each.choices[0].message.content)
+        print("two", await asyncio.gather(streamed(chat, "Describe a ferry"), streamed(chat, "Describe a canal")))
         stream = await chat.create(model=MODEL, messages=[user("Praise: " + plan)], stream=True)  #: astream
         praise = "".join([chunk.choices[0].delta.content or "" async for chunk in stream])
         last = await chat.create(model=MODEL, messages=[user("Repeat: " + praise)])  #: alast
