@@ -33,11 +33,10 @@ async def main():
     answer = await model.create([UserMessage(content="Repeat: " + last.messages[-1].content, source="user")])  #: last
     print("last", answer.content)
     await model.create([UserMessage(content="Nothing of that.", source="user")])  #: nothing
-
-    async def same():
-        return await model.create([UserMessage(content="Name a colour", source="user")])  #: same1 same2 same3
-
-    for each in await asyncio.gather(same(), same(), same()):
+    same = await asyncio.gather(
+        *[model.create([UserMessage(content="Name a colour", source="user")]) for _ in range(3)]  #: same1 same2 same3
+    )
+    for each in same:
         print("same", each.content)
     failing = OpenAIChatCompletionClient(model="fail-400", model_info=model.model_info)
     try:
