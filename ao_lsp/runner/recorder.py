@@ -161,7 +161,8 @@ class Recorder:
         if self._groups is None:
             from ao_lsp.runner.groups import Groups
 
-            self._groups = Groups(self)
+            # Threads may come here at the same moment, and have to be given the same: this is one step.
+            self._groups = vars(self).setdefault("_first_groups", Groups(self))
         return self._groups
 
     def where(self) -> Where | None:

@@ -360,6 +360,31 @@ def test_what_is_open_when_the_program_ends_ends_with_it(
     assert {run["status"] for run in runs()[:3]} == {"killed"}
 
 
+def test_threads_that_enter_the_first_subruns_at_the_same_moment_are_all_recorded(programs: Programs) -> None:
+    programs.record(
+        """
+        import ao_lsp, sys, threading
+
+        barrier = threading.Barrier(8)
+        sys.setswitchinterval(1e-6)
+
+        def work(number):
+            barrier.wait()
+            with ao_lsp.launch(f"sample {number}"):
+                barrier.wait()
+
+        threads = [threading.Thread(target=work, args=(number,)) for number in range(8)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        """
+    )
+    whole, *subruns = runs()
+    assert sorted(run["name"] for run in subruns) == [f"sample {number}" for number in range(8)]
+    assert {run["status"] for run in (whole, *subruns)} == {"finished"}
+
+
 # Between its two calls the second sample waits until a file is there: how a test says when.
 WAITING = HEAD + dedent("""
     import time
