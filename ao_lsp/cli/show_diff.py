@@ -51,10 +51,15 @@ def _totals(result: Json) -> str:
     facts = [
         (states[0], states[1]),
         (_tokens(was) + " tokens", _tokens(now) + " tokens"),
-        (cost(was["cost_usd"], was["unknown_costs"]), cost(now["cost_usd"], now["unknown_costs"])),
+        (_cost(was), _cost(now)),
         (seconds(was["duration_s"]), seconds(now["duration_s"])),
     ]
     return "  " + " · ".join(_now(before, after) for before, after in facts if before or after)
+
+
+def _cost(totals: Json) -> str:
+    said = cost(totals["cost_usd"], totals["unknown_costs"])
+    return "cost unknown" if said == "?" else said
 
 
 def _entry(entry: Json) -> None:
@@ -62,7 +67,7 @@ def _entry(entry: Json) -> None:
     node = b or a
     sign, color = _SIGNS[entry["verdict"]]
     numbers = "→".join(str(side["number"]) for side in (a, b) if side)
-    facts = [node["function"], node["model"], b and b["origin"]]
+    facts = [node["subrun"], node["function"], node["model"], b and b["origin"]]
     if entry["input_changed"]:
         facts.append("input changed")
     if a and b and entry["changes"]:
@@ -120,7 +125,7 @@ def _text(before: str, after: str, more: str) -> None:
             else:
                 print(_INDENT + more + painted(printable(sign + line), "31" if sign == "-" else "32"))
     if hidden:
-        print(painted(f"{_INDENT}{more}… {hidden} more lines: ao diff --json", "2"))
+        print(painted(f"{_INDENT}{more}… {hidden} more line{'' if hidden == 1 else 's'}: ao diff --json", "2"))
 
 
 def _changed_lines(before: str, after: str, room: int) -> Iterator[tuple[str, str]]:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Callable, Hashable, Iterable
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
-from ao_lsp.server.model import Call, Graph
+from ao_lsp.server.model import Call, Graph, PathStep
 
 Verdict: TypeAlias = Literal["same", "changed", "added", "removed"]
 VERDICTS: tuple[Verdict, ...] = ("same", "changed", "added", "removed")
@@ -50,8 +50,9 @@ def match(a: Graph, b: Graph) -> tuple[Pair, ...]:
     """The calls of both runs in pairs: in the order of `b`, each removed call after its neighbour.
 
     Best evidence first: the recorded call that was served; then the same place, lineage and request;
-    then the same place, lineage and occurrence; then the same place; then the same function. Where code
-    has been edited since, the places of a function that moved are the same ones in order.
+    then the same place, lineage and occurrence; then the same place; then the same function. Each in the same
+    subrun first, and then anywhere. Where code has been edited since, the places of a function that moved are
+    the same ones in order.
     """
     left, right = ({call.id: call for call in graph.calls} for graph in (a, b))
     partner: dict[str, Call] = {}
@@ -72,7 +73,14 @@ def match(a: Graph, b: Graph) -> tuple[Pair, ...]:
     def asked(call: Call) -> Hashable:
         return lineage(call), call.request_hash
 
+    inside = _ways(a) | _ways(b)
+
+    def within(key: Callable[[Call], Hashable]) -> Callable[[Call], Hashable]:
+        return lambda call: (inside.get(call.run, ()), key(call))
+
     for key in (asked, lineage, place, _function):
+        if any(inside.values()):
+            _pair(left, right, within(key), partner)
         _pair(left, right, key, partner)
     return _ordered(a, b, partner)
 
@@ -88,6 +96,11 @@ def _pair(
         if waiting[key(call)]:
             partner[call.id] = waiting[key(call)].pop(0)
             del left[partner[call.id].id], right[call.id]
+
+
+def _ways(graph: Graph) -> dict[str, Sequence[PathStep]]:
+    """The way from the run of `graph` to each of its subruns. The run may be a subrun itself, or a rerun of one."""
+    return {run.id: run.path[len(graph.run.path) :] for run in graph.subruns}
 
 
 def _moved(a: Iterable[Call], b: Iterable[Call]) -> dict[tuple[Hashable, int | None], int]:

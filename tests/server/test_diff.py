@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from ao_lsp.server.diff import match
 from ao_lsp.server.model import Call, Graph
 from tests.server.graphs import call, graph
@@ -51,6 +53,27 @@ def test_the_recording_that_was_served_is_the_counterpart() -> None:
 def test_lines_that_moved_in_an_edited_file_do_not_part_calls() -> None:
     a = graph([call(1, "plan", 10), call(2, "write", 20)])
     b = graph([other(1, "plan", 14), other(2, "write", 24)])
+    assert verdicts(a, b) == [(1, 1, "same"), (2, 2, "same")]
+
+
+def within(made: Graph, *names: str) -> Graph:
+    """`made`, of which each call is in a subrun: in order, that of these names."""
+    ids = {name: f"{made.calls[0].run}/{name}" for name in names}
+    runs = (replace(made.run, id=ids[name], name=name, path=((name, "", 1),)) for name in dict.fromkeys(names))
+    calls = (replace(call, run=ids[name]) for call, name in zip(made.calls, names, strict=True))
+    return replace(made, calls=tuple(calls), subruns=tuple(runs))
+
+
+def test_calls_of_a_subrun_belong_to_those_of_the_same_one_though_all_are_asked_otherwise() -> None:
+    a = within(graph([call(1), call(2), call(3), call(4)]), "one", "two", "one", "two")
+    new = [other(number, request_hash=f"new{number}") for number in (1, 2, 3, 4, 5)]
+    b = within(graph(new), "two", "one", "one", "one", "two")
+    assert [(x, y) for x, y, _ in verdicts(a, b)] == [(2, 1), (1, 2), (3, 3), (None, 4), (4, 5)]
+
+
+def test_where_subruns_have_other_names_calls_are_matched_as_if_there_were_none() -> None:
+    a = within(graph([call(1), call(2)]), "one", "two")
+    b = within(graph([other(1), other(2)]), "first", "second")
     assert verdicts(a, b) == [(1, 1, "same"), (2, 2, "same")]
 
 

@@ -117,6 +117,9 @@ async def test_what_calls_of_subruns_said_is_exported_and_compared(core: Core) -
     exported = json.loads((await do(core, "ao.export", run="run1"))["text"])
     said = {call["id"]: call["output"]["text"] for call in exported["calls"]}
     assert said == {f"c{number}": f"output of c{number}" for number in range(1, 5)}
+    assert [call["b"]["subrun"] for call in (await do(core, "ao.diff", a="outer", b="run2"))["calls"] if call["b"]] == [
+        "named again"
+    ]
     changed = next(call for call in (await do(core, "ao.diff", a="outer", b="again"))["calls"] if call["b"])
     assert changed["output"] == {"a": "output of c2", "b": "another answer"}
     assert changed["messages"] == [{"role": "user", "a": "c2", "b": "something else"}]

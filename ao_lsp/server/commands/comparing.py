@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from ao_lsp.server import command, diff, differences, pricing, refs, views
+from ao_lsp.server import command, diff, differences, pricing, refs, subruns, views
 from ao_lsp.server.command import Caller, Command
 from ao_lsp.server.core import Core
 from ao_lsp.server.differences import Side
@@ -35,13 +35,14 @@ async def _diff(core: Core, _: Caller, params: DiffParams) -> Json:
         message = f"{params.a!r} and {params.b!r} are both run {b.run.id}: a name means its newest run"
         raise CommandError("bad_params", message, hint)
     pairs = await asyncio.to_thread(diff.match, a, b)
+    nodes = (_Nodes(a), _Nodes(b))
     calls: list[Json] = []
     for start in range(0, len(pairs), _AT_ONCE):
         some = pairs[start : start + _AT_ONCE]
         wanted = [pair for pair in some if pair.verdict != "same" or pair.input_changed]
         left = await core.store.exchanges([pair.a for pair in wanted if pair.a])
         right = await core.store.exchanges([pair.b for pair in wanted if pair.b])
-        calls += await asyncio.to_thread(_all_compared, (a, b), some, (left, right))
+        calls += await asyncio.to_thread(_all_compared, some, (left, right), nodes)
     verdicts = [call["verdict"] for call in calls]
     ends = [(graph.run.status, graph.run.exit_code) for graph in (a, b)]
     return {
@@ -54,14 +55,24 @@ async def _diff(core: Core, _: Caller, params: DiffParams) -> Json:
     }
 
 
+class _Nodes:
+    """The calls of a run as nodes of its graph."""
+
+    def __init__(self, graph: Graph) -> None:
+        self._run, self._names = graph.run, subruns.names(graph)
+
+    def of(self, call: Call | None) -> Json | None:
+        return None if call is None else {**views.node_json(call, self._run), "subrun": self._names.get(call.run)}
+
+
 def _all_compared(
-    graphs: tuple[Graph, Graph], pairs: Sequence[diff.Pair], exchanges: tuple[_Exchanges, _Exchanges]
+    pairs: Sequence[diff.Pair], exchanges: tuple[_Exchanges, _Exchanges], nodes: tuple[_Nodes, _Nodes]
 ) -> list[Json]:
-    (a, b), (left, right) = graphs, exchanges
-    return [_compared(a, b, pair, _side(pair.a, left), _side(pair.b, right)) for pair in pairs]
+    left, right = exchanges
+    return [_compared(pair, _side(pair.a, left), _side(pair.b, right), nodes) for pair in pairs]
 
 
-def _compared(a: Graph, b: Graph, pair: diff.Pair, left: Side | None, right: Side | None) -> Json:
+def _compared(pair: diff.Pair, left: Side | None, right: Side | None, nodes: tuple[_Nodes, _Nodes]) -> Json:
     """A pair of calls, or the one that there is; `left` and `right` are given where they are not the same."""
     verdict, input_changed = pair.verdict, pair.input_changed
     changed: list[differences.MessageChange] = []
@@ -77,8 +88,8 @@ def _compared(a: Graph, b: Graph, pair: diff.Pair, left: Side | None, right: Sid
         "verdict": verdict,
         "input_changed": input_changed,
         "changes": _changes(pair, verdict, input_changed, parameters),
-        "a": views.node_json(pair.a, a.run) if pair.a else None,
-        "b": views.node_json(pair.b, b.run) if pair.b else None,
+        "a": nodes[0].of(pair.a),
+        "b": nodes[1].of(pair.b),
         "messages": [{"role": one.role, "a": one.a, "b": one.b} for one in changed],
         "parameters": parameters,
         # What stayed the same need not be said twice.
