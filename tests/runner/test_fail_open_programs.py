@@ -135,6 +135,8 @@ PROGRAMS = {
         def tick(*_):
             raise Tick
         signal.signal(signal.SIGALRM, tick)
+        # From 3.13 on python tells of what the signal met half made, now and then, also without us.
+        sys.unraisablehook = lambda _: None
         caught = 0
         for number in range(50):
             try:
