@@ -12,7 +12,7 @@ from ao_lsp.runner.keys import request_hash
 from ao_lsp.runner.replay import site_key
 from ao_lsp.taint import escrow, lineage, reach, replies
 from ao_lsp.taint.kept import keep
-from ao_lsp.taint.origins import union
+from ao_lsp.taint.origins import call_and_children, union
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -270,7 +270,16 @@ class Call:
 
 def edges(inputs: Origins, site: places.Place | None) -> list[dict[str, Any]]:
     """The calls that something came from, and the way that it took to `site`."""
-    return [{"call": call, "evidence": "tracked", "path": places.way(inputs, call, site)} for call in sorted(inputs)]
+    found: dict[str, dict[str, Any]] = {}
+    for source in sorted(inputs):
+        call, children = call_and_children(source)
+        if call not in found:  # sorted: what came through no child is first
+            found[call] = {"call": call, "evidence": "tracked", "path": places.way(inputs, source, site)}
+            if children:
+                found[call]["through"] = children
+        elif children and "through" in found[call]:
+            found[call]["through"] += children
+    return list(found.values())
 
 
 def kind_of(method: str, url: str) -> str | None:

@@ -14,11 +14,13 @@ from __future__ import annotations
 
 import os
 import sys
+from _thread import get_ident
 
 from ao_lsp import connect, paths
 from ao_lsp.runner import ancestry, command_line, executables
 from ao_lsp.taint.frames import unseen, unwatched
 from ao_lsp.taint.kept import keep
+from ao_lsp.taint.state import STARTED
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -103,7 +105,7 @@ def redirected(
     command = command_line.split(words[1:])
     if command is None or command_line.is_alone(command):
         return None
-    name = ancestry.child(command_line.name_of(command))
+    name = STARTED[get_ident()] = ancestry.child(command_line.name_of(command))
     options = recorder.handed_down(name, replaces)
     options += [f"--set={name}={value}" for name, value in _places(around)]
     server = connect.server_python()

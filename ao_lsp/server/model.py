@@ -204,12 +204,17 @@ class Exchange:
 
 @dataclass(frozen=True, slots=True)
 class Edge:
-    """Part of the output of `source` reached the input of `target`, through the lines in `path`."""
+    """Part of the output of `source` reached the input of `target`, through the lines in `path`.
+
+    `through`: child processes, by their names in lineages, that were given that part, and whose own output then
+    reached the target: it may have been made of something else (detours.py).
+    """
 
     source: str
     target: str
     evidence: Evidence
     path: tuple[tuple[str, int], ...] = ()
+    through: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

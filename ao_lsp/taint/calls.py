@@ -500,6 +500,7 @@ _NAMED: dict[str, models.Model] = {
     **dict.fromkeys(log_models.NAMES, log_models.write_record),
     "json.dump": write_json,
     "subprocess.Popen.communicate": processes.communicate,
+    **dict.fromkeys(("subprocess.run", "subprocess.check_output"), processes.run),
     **dict.fromkeys(_RUNNING, run_function),
     **{f"configparser.RawConfigParser.{name}": models.absorb for name in ("read_dict", "read_string", "set")},
     "json.dumps": json_models.dumps,

@@ -146,6 +146,23 @@ def _length(origins: Origins) -> int:
     return length
 
 
+_THROUGH = "\n"
+
+
+def through(origins: Origins, child: str) -> Origins:
+    """The origins of what a child process of this name says, which may be made of a value with `origins`, and may be
+    made of what the child asked a model: that is told later, by its calls."""
+    if not origins or not child:
+        return origins
+    return _made((call + _THROUGH + child for call in origins), (origins,), None)
+
+
+def call_and_children(source: str) -> tuple[str, list[str]]:
+    """The id of the call that one of some origins is, and the child processes that the value came through."""
+    call, *children = source.split(_THROUGH)
+    return call, children
+
+
 def way(origins: Origins, call: str) -> list[Place]:
     """The places that a value of `call` went through, the first one first."""
     found: list[Place] = []
@@ -155,6 +172,10 @@ def way(origins: Origins, call: str) -> list[Place]:
             break
         if at.place is not None:
             found.append(at.place)
-        at = next(iter([before for before in at.before if call in before]), None)
+        earlier = next(iter([before for before in at.before if call in before]), None)
+        if earlier is None and _THROUGH in call:  # it came out of a child there
+            call = call.rpartition(_THROUGH)[0]
+            earlier = next(iter([before for before in at.before if call in before]), None)
+        at = earlier
     found.reverse()
     return found

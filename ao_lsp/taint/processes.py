@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from _thread import get_ident
 from posix import fstat
 
 from ao_lsp.taint import streams
-from ao_lsp.taint.adopt import adopt
+from ao_lsp.taint.adopt import adopt, blame
 from ao_lsp.taint.frames import unseen
 from ao_lsp.taint.kept import keep
-from ao_lsp.taint.origins import NOTHING, union
+from ao_lsp.taint.origins import NOTHING, through, union
 from ao_lsp.taint.reach import reach
-from ao_lsp.taint.state import TAINT
+from ao_lsp.taint.state import STARTED, TAINT
 from ao_lsp.taint.table import SOURCE, watch
 
 TYPE_CHECKING = False
@@ -23,11 +24,26 @@ keep(__name__)
 @unseen
 def popen(function: Any, /, *args: Any, **kwargs: Any) -> Any:
     """`subprocess.Popen`: all that a child says is made of what it was started with."""
+    STARTED.pop(get_ident(), None)
     made = function(*args, **kwargs)
     origins = reach([*args, *kwargs.values()]) if TAINT else NOTHING
     handles = [handle for handle in (made.stdin, made.stdout, made.stderr) if handle is not None]
-    streams.pair(handles, origins)
+    streams.pair(handles, origins, STARTED.pop(get_ident(), ""))
     return made
+
+
+@unseen
+def run(function: Any, /, *args: Any, **kwargs: Any) -> Any:
+    """`subprocess.run` and `check_output`: the same in one."""
+    STARTED.pop(get_ident(), None)
+    try:
+        result = [function(*args, **kwargs)]
+    except BaseException as error:
+        origins = reach([*args, *kwargs.values()]) if TAINT else NOTHING
+        blame(error, through(origins, STARTED.pop(get_ident(), "")))
+        raise
+    origins = reach([*args, *kwargs.values()]) if TAINT else NOTHING
+    return adopt(result.pop(), through(origins, STARTED.pop(get_ident(), "")), False, (args, kwargs))
 
 
 @unseen
@@ -36,7 +52,9 @@ def communicate(function: Any, /, *args: Any, **kwargs: Any) -> Any:
     process = function.__self__
     origins = reach([*args, *kwargs.values()]) if TAINT else NOTHING
     for handle in (process.stdin, process.stdout, process.stderr):
-        origins = union(origins, streams.said_by(handle))
+        exchange = streams.exchange_with(handle)
+        if exchange is not None:
+            origins = union(through(origins, exchange.child), exchange.answer())
     return adopt(function(*args, **kwargs), origins, True)
 
 

@@ -21,6 +21,9 @@ each such call, and one that stays once library code has started a task or threa
 FORKS: list[str] = []
 """How this process came from its parent: the name of each fork on the way."""
 
+STARTED: dict[int, str] = {}
+"""What the child process is called that was started last, by the thread that did; where it is recorded."""
+
 
 def go_live() -> None:
     """From now on calls into library code go through the escrow."""

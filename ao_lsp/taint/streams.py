@@ -16,7 +16,7 @@ from posix import fstat
 
 from ao_lsp.taint import escrow, remembered
 from ao_lsp.taint.kept import keep
-from ao_lsp.taint.origins import NOTHING, union
+from ao_lsp.taint.origins import NOTHING, through, union
 from ao_lsp.taint.ranges import END, Ranges
 from ao_lsp.taint.state import TAINT
 
@@ -52,12 +52,14 @@ _MAX_FILES = 1024
 
 
 class Exchange:
-    """A conversation with somebody else. `always`: what all answers are made of."""
+    """A conversation with somebody else. `always`: what all answers are made of; `child`: the name of a process that
+    is recorded, too."""
 
-    __slots__ = ("__weakref__", "_answered", "_told", "always")
+    __slots__ = ("__weakref__", "_answered", "_told", "always", "child")
 
-    def __init__(self, always: Origins = NOTHING) -> None:
+    def __init__(self, always: Origins = NOTHING, child: str = "") -> None:
         self.always = always
+        self.child = child
         self._told = NOTHING
         self._answered = False
 
@@ -68,7 +70,7 @@ class Exchange:
 
     def answer(self) -> Origins:
         self._answered = True
-        return union(self.always, self._told)
+        return through(union(self.always, self._told), self.child)
 
 
 _exchanges: dict[tuple[int, int], _ref[Exchange]] = {}
@@ -238,10 +240,10 @@ def exchange_of(key: tuple[int, int], handle: Any) -> Exchange:
     return found
 
 
-def said_by(handle: Any) -> Origins:
-    """The origins of what somebody at the other end of `handle` says."""
+def exchange_with(handle: Any) -> Exchange | None:
+    """The conversation with somebody at the other end of `handle`."""
     cursor = known_cursor(handle)
-    return NOTHING if cursor is None or cursor.exchange is None else cursor.exchange.answer()
+    return None if cursor is None else cursor.exchange
 
 
 def remembers() -> bool:
@@ -249,9 +251,10 @@ def remembers() -> bool:
     return bool(_files) or remembered.any_left()
 
 
-def pair(handles: Iterable[Any], origins: Origins) -> None:
-    """These handles lead to the same somebody, who was given something of `origins` to begin with."""
-    exchange = Exchange(origins)
+def pair(handles: Iterable[Any], origins: Origins, child: str) -> None:
+    """These handles lead to the same somebody, who was given something of `origins` to begin with; `child`: to a
+    process of this name."""
+    exchange = Exchange(origins, child)
     for handle in handles:
         if type(handle) in TYPES:
             cursor = _cursors[id(handle)] = Cursor(handle)

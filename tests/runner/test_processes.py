@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from textwrap import dedent
 
 import pytest
 from model_server import ModelServer
@@ -165,9 +166,15 @@ def test_a_value_that_goes_through_the_main_module_of_a_spawned_child_is_tracked
 PASSED = {
     "argv": "subprocess.run([sys.executable, 'worker.py', FIRST], capture_output=True, text=True).stdout",
     "stdin": "subprocess.run([sys.executable, 'worker.py'], input=FIRST, capture_output=True, text=True).stdout",
+    "check_output": "subprocess.check_output([sys.executable, 'worker.py', FIRST], text=True)",
+    "Popen": "popen(FIRST).communicate(FIRST)[0]",
+    "Popen, read": "read(popen(FIRST))",
+    "Popen, written and read": "written(popen(), FIRST)",
     "a pipe": "piped(FIRST)",
+    "a queue": "queued(FIRST)",
     "a pool": "pool.map(helper.ask, [FIRST])[0]",
     "an executor": "executor.submit(helper.ask, FIRST).result()",
+    "a fork": "forked(FIRST)",
 }
 
 
@@ -177,7 +184,7 @@ def test_a_value_that_goes_into_a_child_and_comes_back_gets_its_edges_and_no_oth
 ) -> None:
     agents.record(
         f"""
-        import multiprocessing, subprocess, sys, helper
+        import multiprocessing, os, subprocess, sys, helper
         from concurrent.futures import ProcessPoolExecutor
 
         def piped(text):
@@ -187,6 +194,40 @@ def test_a_value_that_goes_into_a_child_and_comes_back_gets_its_edges_and_no_oth
             answer = ours.recv()
             process.join()
             return answer
+
+        def put(queue, text):
+            queue.put(helper.ask(text))
+
+        def queued(text):
+            queue = context.Queue()
+            process = context.Process(target=put, args=(queue, text))
+            process.start()
+            answer = queue.get()
+            process.join()
+            return answer
+
+        def popen(*arguments):
+            pipe = subprocess.PIPE
+            return subprocess.Popen([sys.executable, "worker.py", *arguments], stdin=pipe, stdout=pipe, text=True)
+
+        def read(process):
+            process.stdin.close()
+            with process, process.stdout:
+                return process.stdout.read()
+
+        def written(process, text):
+            process.stdin.write(text)
+            return read(process)
+
+        def forked(text):
+            theirs, ours = os.pipe()
+            if os.fork() == 0:
+                os.write(ours, helper.ask(text).encode())
+                os._exit(0)
+            os.close(ours)
+            with open(theirs) as said:
+                os.wait()
+                return said.read()
 
         if __name__ == "__main__":
             context = multiprocessing.get_context("spawn")
@@ -201,9 +242,53 @@ def test_a_value_that_goes_into_a_child_and_comes_back_gets_its_edges_and_no_oth
     found = graph()
     said = [ask("ao.call", run="last", call=str(number))["output"]["text"] for number in (1, 2, 3, 4)]
     assert len(set(said)) == 4
-    # What a child says may be made of all that it was started with, so the first one is taken for a source, too.
-    more = {(1, 4)} if how in ("argv", "stdin") else set()
-    assert edges(found) - more == {(1, 2), (2, 4)}
+    assert edges(found) == {(1, 2), (2, 4)}
+
+
+# What a child says, and the edges: the parent makes the first call and the last one.
+SAYS = {
+    "what it was given": ("print(given)\nprint(asked())", {(1, 2), (1, 3), (2, 3)}),
+    "what it was given, and makes no call of it": ("print(given.upper())", {(1, 2)}),
+    "something that it made of it, and a call of something else": ("print(given[::-1])\nother()", {(1, 3)}),
+    "what came of two calls, one after the other": (
+        "print(helper.ask('And in short: ' + asked()))",
+        {(1, 2), (2, 3), (3, 4)},
+    ),
+}
+
+
+@pytest.mark.parametrize("what", SAYS)
+@pytest.mark.parametrize("how", ["run", "Popen"])
+def test_what_a_child_says_comes_from_what_it_was_given_unless_its_calls_tell_more(
+    what: str, how: str, agents: Programs, model_server: ModelServer
+) -> None:
+    says, expected = SAYS[what]
+    child = """
+        import sys, helper
+        given = sys.argv[1]
+
+        def asked():
+            return helper.ask("Say something of " + given)
+
+        def other():
+            return helper.ask("Name three sorts of apples for a cold garden.")
+
+        """
+    agents.write(dedent(child) + says, "child.py")
+    started = {
+        "run": "subprocess.run(command, capture_output=True, text=True).stdout",
+        "Popen": "subprocess.Popen(command, stdout=subprocess.PIPE, text=True).communicate()[0]",
+    }
+    agents.record(
+        f"""
+        import subprocess, sys, helper
+        command = [sys.executable, "child.py", helper.ask("How is a dry stone wall built?")]
+        said = {started[how]}
+        helper.ask("Find a title for this: " + said)
+        """,
+        env=model_server.env,
+    )
+    assert edges(graph()) == expected
 
 
 # -- how they end

@@ -107,8 +107,11 @@ class Matching:
         if len(graph.calls) < 2:
             return []
         spoken = await self._spoken(graph.calls)
-        tracked = {(edge.source, edge.target) for edge in graph.edges if edge.evidence == "tracked"}
-        return await asyncio.to_thread(matched, spoken, tracked)
+        tracked = [edge for edge in graph.edges if edge.evidence == "tracked"]
+        known = {(edge.source, edge.target) for edge in tracked}
+        # Of these it is to be known whether the text itself got there (detours.py).
+        asked = {(edge.source, edge.target) for edge in tracked if edge.through}
+        return await asyncio.to_thread(matched, spoken, known, asked)
 
     async def _spoken(self, calls: tuple[Call, ...]) -> list[Spoken]:
         reader = Reader()

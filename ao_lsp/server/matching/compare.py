@@ -57,9 +57,11 @@ class Spoken:
     said: tuple[str, ...] = ()
 
 
-def matched(calls: Iterable[Spoken], tracked: Collection[tuple[str, str]]) -> list[tuple[str, str]]:
+def matched(
+    calls: Iterable[Spoken], tracked: Collection[tuple[str, str]], asked: Collection[tuple[str, str]] = ()
+) -> list[tuple[str, str]]:
     """`(source, target)` of the calls of which part of the one's output stands in the other's input, but
-    for the pairs in `tracked`.
+    for the pairs in `tracked`; of these, those in `asked` are told of, too.
 
     What reached the target by a tracked way through another call is in that call's output, and so is not
     taken for the first one's. Nor is an output that says the same as one that is known to have gone there.
@@ -74,7 +76,9 @@ def matched(calls: Iterable[Spoken], tracked: Collection[tuple[str, str]]) -> li
     for call in ordered:
         sources = dict.fromkeys(source for text in call.asked for source in outputs.sources(text, call.began))
         explained = known.get(call.call, set())
-        found += [(source, call.call) for source in sources if said[source] not in explained]
+        found += [
+            (source, call.call) for source in sources if said[source] not in explained or (source, call.call) in asked
+        ]
         for text in call.beside:
             outputs.ask(text, call.began)
     return found

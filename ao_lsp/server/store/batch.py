@@ -20,7 +20,16 @@ from ao_lsp.server.model import Failure
 from ao_lsp.server.processes import Process
 from ao_lsp.server.sequence import Seen
 from ao_lsp.server.store import Arrival
-from ao_lsp.server.store.rows import call_start_row, digest, dump, failure_text, packed_body, run_row, storable
+from ao_lsp.server.store.rows import (
+    call_start_row,
+    digest,
+    dump,
+    edge_row,
+    failure_text,
+    packed_body,
+    run_row,
+    storable,
+)
 
 _PREVIEW = 200  # characters of an output that lists and hints show
 
@@ -99,7 +108,7 @@ class Batch:
         call = fact.call
         self.touched[call.run] = None
         self.call_starts.append(call_start_row(call, fact.headers, self._body(fact.request)))
-        self.edges += [(call.run, call.id, edge.source, edge.evidence, dump(edge.path)) for edge in fact.edges]
+        self.edges += [edge_row(call.run, edge) for edge in fact.edges]
         self.changes.append((call.run, call.started, "call.started", call.id))
 
     def _call_ended(self, fact: CallEnded) -> None:
@@ -132,7 +141,7 @@ class Batch:
                 fact.replayable,
             )
         )
-        self.edges += [(fact.run, fact.call, edge.source, edge.evidence, dump(edge.path)) for edge in fact.edges]
+        self.edges += [edge_row(fact.run, edge) for edge in fact.edges]
         self.changes.append((fact.run, fact.at, "call.ended", fact.call))
 
     def _body(self, body: bytes) -> bytes:

@@ -203,9 +203,13 @@ def spent_of(row: sqlite3.Row) -> Spent:
     return Spent(**{name: row[name] for name in SPENT_COLUMNS.split(", ")})
 
 
+def edge_row(run: str, edge: Edge) -> tuple[Any, ...]:
+    return (run, edge.target, edge.source, edge.evidence, dump(edge.path), dump(edge.through))
+
+
 def edge_of(row: sqlite3.Row) -> Edge:
     path = tuple((file, line) for file, line in json.loads(row["path"]))
-    return Edge(row["source"], row["target"], row["evidence"], path)
+    return Edge(row["source"], row["target"], row["evidence"], path, tuple(json.loads(row["through"])))
 
 
 def edit_of(row: sqlite3.Row) -> Edit:

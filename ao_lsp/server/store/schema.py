@@ -160,6 +160,10 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         "CREATE INDEX runs_by_root ON runs (root)",
         "ALTER TABLE calls ADD COLUMN replayable INTEGER NOT NULL DEFAULT 0",
     ),
+    (
+        # The child processes that what an edge is about came through.
+        "ALTER TABLE edges ADD COLUMN through TEXT NOT NULL DEFAULT '[]'",
+    ),
 )
 
 

@@ -11,6 +11,7 @@ from contextlib import asynccontextmanager
 
 import aiosqlite
 
+from ao_lsp.server.detours import without_detours
 from ao_lsp.server.graph import RunEnded
 from ao_lsp.server.model import Call, Change, Edge, Edit, EditField, Exchange, Graph, Run, RunSummary, Session, Spent
 from ao_lsp.server.processes import Process
@@ -359,15 +360,15 @@ async def _graph(db: aiosqlite.Connection, run: str) -> Graph | None:
     calls = await asyncio.to_thread(lambda: tuple(rows.call_of(call, number) for number, call in enumerate(found, 1)))
     number = {call.id: call.number for call in calls}
     edges = await db.execute_fetchall(
-        """SELECT target, source, evidence, path FROM edges WHERE run IN (SELECT value FROM json_each(:runs))
+        """SELECT target, source, evidence, path, through FROM edges WHERE run IN (SELECT value FROM json_each(:runs))
         UNION ALL
-        SELECT target, source, 'matched', '[]' FROM matches WHERE run = :run AND NOT EXISTS (
+        SELECT target, source, 'matched', '[]', '[]' FROM matches WHERE run = :run AND NOT EXISTS (
             SELECT 1 FROM edges WHERE edges.run IN (SELECT value FROM json_each(:runs))
-            AND edges.target = matches.target AND edges.source = matches.source
+            AND edges.target = matches.target AND edges.source = matches.source AND edges.through = '[]'
         )""",
         {"run": run, "runs": runs},
     )
-    inside, from_outside = await asyncio.to_thread(_edges, edges, number)
+    inside, from_outside = await asyncio.to_thread(_edges, edges, calls)
     return Graph(
         run=rows.run_of(row),
         calls=calls,
@@ -377,10 +378,11 @@ async def _graph(db: aiosqlite.Connection, run: str) -> Graph | None:
     )
 
 
-def _edges(found: Iterable[sqlite3.Row], number: Mapping[str, int]) -> tuple[tuple[Edge, ...], list[Edge]]:
-    """The edges to the calls of `number` that come from one of these, in order; and the others."""
+def _edges(found: Iterable[sqlite3.Row], calls: Sequence[Call]) -> tuple[tuple[Edge, ...], list[Edge]]:
+    """The edges to the calls that come from one of these, in order; and the others."""
+    number = {call.id: call.number for call in calls}
     heard = [rows.edge_of(edge) for edge in found if edge["target"] in number]
-    inside = [edge for edge in heard if edge.source in number]
+    inside = without_detours([edge for edge in heard if edge.source in number], calls)
     inside.sort(key=lambda edge: (number[edge.target], number[edge.source]))
     return tuple(inside), [edge for edge in heard if edge.source not in number]
 

@@ -35,8 +35,9 @@ _RUN = _upsert("runs", RUN_COLUMNS, "(id)")
 _CALL_START = _upsert("calls", CALL_START_COLUMNS, "(run, id)")
 _CALL_END = _upsert("calls", CALL_END_COLUMNS, "(run, id)")
 _BODY = "INSERT OR IGNORE INTO bodies (hash, size, codec, data) VALUES (?, ?, ?, ?)"
-_EDGE = """INSERT INTO edges (run, target, source, evidence, path) VALUES (?, ?, ?, ?, ?)
-    ON CONFLICT (run, target, source) DO UPDATE SET evidence = excluded.evidence, path = excluded.path"""
+_EDGE = """INSERT INTO edges (run, target, source, evidence, path, through) VALUES (?, ?, ?, ?, ?, ?)
+    ON CONFLICT (run, target, source) DO UPDATE SET evidence = excluded.evidence, path = excluded.path,
+    through = excluded.through"""
 # Also of the runs around it: their graphs have its calls.
 _TOLD = """WITH RECURSIVE around (id) AS (
         VALUES (?) UNION SELECT runs.subrun_of FROM runs JOIN around ON runs.id = around.id
