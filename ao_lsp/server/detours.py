@@ -1,6 +1,7 @@
 """Edges through child processes. Whatever a child says counts as made of what it was started with (docs/tracking.md):
 the program cannot see what happened in there. The child's own calls tell more: where what it was given went to a
-model, and what that said into what the child said, there is no need for an edge past these calls. Pure.
+model, and what that said into what the child said, there is no need for an edge past these calls. Calls that the run's
+gateway recorded may be any child's. Pure.
 """
 
 from __future__ import annotations
@@ -8,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 from ao_lsp.server.model import Call, Edge
+
+_GATEWAY = "MainThread/gateway"  # docs/wire.md
 
 
 def without_detours(edges: Iterable[Edge], calls: Sequence[Call]) -> list[Edge]:
@@ -31,7 +34,7 @@ def without_detours(edges: Iterable[Edge], calls: Sequence[Call]) -> list[Edge]:
 
 def _leads(edge: Edge, after: Mapping[str, list[str]], lineages: Mapping[str, str]) -> bool:
     """Whether calls of the child processes lead from the edge's source to its target."""
-    children = tuple("@" + name for name in edge.through)
+    children = tuple("@" + name for name in edge.through if name)
     seen: set[str] = set()
     waiting = [edge.source]
     while waiting:
@@ -39,7 +42,8 @@ def _leads(edge: Edge, after: Mapping[str, list[str]], lineages: Mapping[str, st
         for target in after.get(source, ()):
             if target == edge.target and source != edge.source:
                 return True
-            if target not in seen and lineages.get(target, "").startswith(children):
+            lineage = lineages.get(target, "")
+            if target not in seen and (lineage == _GATEWAY or lineage.startswith(children)):
                 seen.add(target)
                 waiting.append(target)
     return False

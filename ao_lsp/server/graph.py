@@ -296,7 +296,7 @@ def _edges(event: dict[str, Any], target: str) -> tuple[Edge, ...]:
         path = tuple((str(step.get("file", "")), whole(step, "line") or 0) for step in steps)
         source = entry["call"]
         if source not in found or (evidence == "tracked" and found[source].evidence == "matched"):
-            through = tuple(name for name in entries(entry, "through") if isinstance(name, str) and name)
+            through = tuple(name for name in entries(entry, "through") if isinstance(name, str))
             found[source] = Edge(source, target, evidence, path, through)
     return tuple(found.values())
 

@@ -206,8 +206,8 @@ class Exchange:
 class Edge:
     """Part of the output of `source` reached the input of `target`, through the lines in `path`.
 
-    `through`: child processes, by their names in lineages, that were given that part, and whose own output then
-    reached the target: it may have been made of something else (detours.py).
+    `through`: child processes, by their names in lineages ("": somebody who is not recorded), that were given that
+    part, and whose own output then reached the target: it may have been made of something else (detours.py).
     """
 
     source: str

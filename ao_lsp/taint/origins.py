@@ -151,8 +151,9 @@ _THROUGH = "\n"
 
 def through(origins: Origins, child: str) -> Origins:
     """The origins of what a child process of this name says, which may be made of a value with `origins`, and may be
-    made of what the child asked a model: that is told later, by its calls."""
-    if not origins or not child:
+    made of what the child asked a model: that is told later, by its calls. "" is anybody else outside, of whom only the
+    run's gateway may know calls."""
+    if not origins:
         return origins
     return _made((call + _THROUGH + child for call in origins), (origins,), None)
 

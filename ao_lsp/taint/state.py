@@ -22,7 +22,7 @@ FORKS: list[str] = []
 """How this process came from its parent: the name of each fork on the way."""
 
 STARTED: dict[int, str] = {}
-"""What the child process is called that was started last, by the thread that did; where it is recorded."""
+"""What the child process is called that was started last, by the thread that did, if it is recorded."""
 
 
 def go_live() -> None:

@@ -52,8 +52,8 @@ _MAX_FILES = 1024
 
 
 class Exchange:
-    """A conversation with somebody else. `always`: what all answers are made of; `child`: the name of a process that
-    is recorded, too."""
+    """A conversation with somebody else. `always`: what all answers are made of; `child`: the name of a child
+    process (origins.through)."""
 
     __slots__ = ("__weakref__", "_answered", "_told", "always", "child")
 
@@ -252,8 +252,8 @@ def remembers() -> bool:
 
 
 def pair(handles: Iterable[Any], origins: Origins, child: str) -> None:
-    """These handles lead to the same somebody, who was given something of `origins` to begin with; `child`: to a
-    process of this name."""
+    """These handles lead to the same child process, which is called so and was given something of `origins` to begin
+    with."""
     exchange = Exchange(origins, child)
     for handle in handles:
         if type(handle) in TYPES:

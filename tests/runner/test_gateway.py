@@ -152,6 +152,22 @@ def test_an_edit_that_no_call_came_for_is_told_of_by_the_gateway(
     assert until(lambda: notes(home), "nothing is told") == [told]
 
 
+def test_what_a_child_that_is_not_recorded_asked_and_said_has_no_edges_past_its_call(
+    client: str, programs: Programs, model_server: ModelServer
+) -> None:
+    rest = """
+        import openai
+        def ask(text):
+            create = openai.OpenAI().chat.completions.create
+            return create(model="m", messages=[{"role": "user", "content": text}]).choices[0].message.content
+
+        first = ask("How is a dry stone wall built?")
+        ask("Find a title for this: " + content(post(body("What do the sources say of this? " + first))))
+        """
+    programs.record(program(rest, client), "--gateway", env=model_server.env)
+    assert edges(graph()) == {(1, 2), (2, 3)}
+
+
 def hashes() -> list[str]:
     """The keys of all recorded calls, in order."""
     with contextlib.closing(sqlite3.connect(paths.database())) as database:

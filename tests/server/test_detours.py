@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from ao_lsp.server.detours import without_detours
 from ao_lsp.server.model import Edge
 from tests.server.graphs import call
@@ -12,6 +14,7 @@ CALLS = [
     call(3, lineage="@child.py.1/fork.1/MainThread/"),
     call(4, lineage="@child.py.2/MainThread/"),
     call(5),
+    call(6, lineage="MainThread/gateway"),
 ]
 
 
@@ -32,6 +35,13 @@ KEPT = ("c1", "c5", "tracked")
 def test_an_edge_past_the_calls_of_the_child_that_it_leads_through_is_none() -> None:
     assert KEPT not in kept(PAST, by_text(1, 2), by_text(2, 5))
     assert KEPT not in kept(by_text(3, 5), by_text(2, 3), by_text(1, 2), PAST)
+
+
+@pytest.mark.parametrize("child", ["", "child.py.1/"])
+def test_a_call_that_a_gateway_recorded_may_be_of_any_child(child: str) -> None:
+    past = Edge("c1", "c5", "tracked", (), (child,))
+    assert KEPT not in kept(past, by_text(1, 6), by_text(6, 5))
+    assert KEPT in kept(past, by_text(1, 4), by_text(4, 5))
 
 
 def test_it_stays_where_the_calls_do_not_lead_there() -> None:

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from ao_lsp.taint import escrow, names, rewrite, scope, state, strands
-from ao_lsp.taint.origins import origin
+from ao_lsp.taint.origins import call_and_children, origin
 from ao_lsp.taint.reach import reach
 from ao_lsp.taint.state import TAINT
 from ao_lsp.taint.table import mark
@@ -29,7 +29,7 @@ def tag(call: str, value: Any) -> Any:
 
 
 def origins(value: Any) -> str:
-    return "".join(sorted(reach((value,))))
+    return "".join(sorted({call_and_children(source)[0] for source in reach((value,))}))
 
 
 @pytest.fixture
