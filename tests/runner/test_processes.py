@@ -291,6 +291,25 @@ def test_what_a_child_says_comes_from_what_it_was_given_unless_its_calls_tell_mo
     assert edges(graph()) == expected
 
 
+def test_the_way_of_a_value_leads_through_the_child_that_it_was_given_to(
+    agents: Programs, model_server: ModelServer
+) -> None:
+    agents.write("import sys; print(sys.argv[1].upper())", "child.py")
+    agents.record(
+        """
+        import subprocess, sys, helper
+        first = helper.ask("How is a dry stone wall built?")
+        argument = "x" + first
+        said = subprocess.run([sys.executable, "child.py", argument], capture_output=True, text=True).stdout
+        title = "Find a title for this: " + said
+        helper.ask(title)
+        """,
+        env=model_server.env,
+    )
+    (edge,) = graph()["edges"]
+    assert [step["line"] for step in edge["path"] if Path(step["file"]).name == "program.py"] == [4, 5, 6]
+
+
 # -- how they end
 
 
