@@ -60,6 +60,11 @@ class Turn:
         """When the next piece came."""
         return _NEVER if self.over or self.received >= len(self.times) else self.times[self.received]
 
+    @property
+    def is_ending(self) -> bool:
+        """Whether a stream has given all of its pieces, and nothing but its end is left."""
+        return 0 < self.received == len(self.times) - 1
+
 
 class Waiting:
     """Somebody who waits for `turn`; `wake` is called once."""

@@ -229,6 +229,61 @@ def test_in_a_program_that_makes_fewer_calls_by_now_the_others_do_not_wait_for_e
     assert said == [f"{group}:{point}" for group in ("pool", "requests", "queue") for point in (2, 4)]
 
 
+DRAINED = """
+    import asyncio, httpx2
+
+    again = os.path.exists("again")
+
+    async def pieces(client, points):
+        url = os.environ["OPENAI_BASE_URL"] + "/chat/completions"
+        async with client.stream("POST", url, json=body(f"task:{points}", stream=True)) as response:
+            async for piece in response.aiter_raw():
+                yield piece
+
+    async def main():
+        done, other = asyncio.Event(), asyncio.Event()
+        async with httpx2.AsyncClient() as client:
+            async def drained():
+                stream = pieces(client, "0")
+                while b"[DONE]" not in await anext(stream):
+                    pass
+                done.set()
+                if not again:
+                    await other.wait()
+                try:
+                    await asyncio.wait_for(anext(stream, None), 0.05 if again else 30)
+                except asyncio.TimeoutError:
+                    print("late")
+                drained_by_now.set()
+
+            async def late():
+                stream = pieces(client, "0,1")
+                await anext(stream)
+                await done.wait()
+                if again:
+                    await drained_by_now.wait()
+                seen("task:0")
+                async for piece in stream:
+                    other.set()
+
+            drained_by_now = asyncio.Event()
+            await asyncio.gather(drained(), late())
+
+    asyncio.run(main())
+"""
+
+
+def test_a_stream_that_has_given_all_is_whole_though_its_end_was_not_waited_for(
+    programs: Programs, conductor: Conductor
+) -> None:
+    out, _ = programs.record(START + DRAINED, env=conductor.env)
+    assert out == "task:0\n"
+    (programs.folder / "again").touch()
+    # The other stream has the next piece, and asks for it only then.
+    assert programs.rerun("last", "--strict", env=conductor.env) == "late\ntask:0\n"
+    assert column(graph(), "status") == ["ok", "ok"]
+
+
 EQUAL = """
     import asyncio
     from concurrent.futures import ThreadPoolExecutor
