@@ -18,6 +18,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, Protocol
 
+    from ao_lsp.runner.across import Across
     from ao_lsp.runner.gateway import Gateway
     from ao_lsp.runner.groups import Where
     from ao_lsp.runner.order import Order, Turn
@@ -82,6 +83,7 @@ class Call:
         self._over = _thread.allocate_lock()
         self._turn: Turn | None = None
         self._order: Order | None = None
+        self._across: Across | None = None
         self._subrun: str | None = None
         self._recorded = True
         self._replayable = False
@@ -117,6 +119,8 @@ class Call:
                 if entry.turn is not None and plan.order is not None:
                     self._turn, self._order = entry.turn, plan.order
                     self._order.began(self._turn)
+                if plan.across is not None and plan.across.begins(entry):
+                    self._across = plan.across
             if entry is not None and not self._recorded:
                 self.id = entry.call  # so that what comes of it is known to come from there
             elif not self._recorded and not self.refused and self._kind != "tool":
@@ -185,8 +189,18 @@ class Call:
             if turn is not None:
                 turn[0].wait(turn[1])
                 self.take()
+            while (seconds := self.others_s()) > 0:
+                lock = _thread.allocate_lock()  # the program may have replaced `time.sleep`
+                lock.acquire()
+                lock.acquire(timeout=seconds)
         except Exception as error:
             self._recorder.note(f"a call is answered out of its turn: {error!r}")
+
+    def others_s(self) -> float:
+        """For how many seconds it waits for other processes before it asks again; 0 where it need not."""
+        if self._across is None or self.entry is None or self._chunks:
+            return 0.0
+        return self._across.wait_s(self.entry)
 
     def take(self) -> None:
         """It is this call's turn."""
@@ -249,6 +263,8 @@ class Call:
             return
         if self._turn is not None and self._order is not None:
             self._order.end(self._turn)
+        if self._across is not None and self.entry is not None:
+            self._across.ends(self.entry)
         self._post(
             {
                 "type": "call.end",

@@ -1,7 +1,8 @@
 """Which recordings of a plan have been used, by whichever process of the run.
 
 Beside the plan is a file to which every process appends what it takes: the number of the entry, and a token
-that nobody else has. The first of an entry's records is the one that counts. Appending is one step, so nobody
+that nobody else has, its process id first. The first of an entry's records is the one that counts. A second one may
+say that the answer has been given (across.py). Appending is one step, so nobody
 ever holds a lock: not a thread that a fork leaves behind, nor one that a signal handler interrupts. The file is
 opened for each claim, so that the program meets no descriptor of ours.
 """
@@ -16,6 +17,9 @@ from ao_lsp.taint.kept import keep
 keep(__name__)
 
 _RECORD = Struct(">I8s")
+_PROCESS = Struct(">I")
+_GIVEN = bytes(8)
+"""In place of a token: the answer was given."""
 _END = ".claims"
 
 
@@ -26,12 +30,16 @@ class Claims:
         self._path = plan + _END
         self._read = 0
         self._owners: dict[int, bytes] = {}
+        self.given: dict[int, int] = {}
+        """The entries whose answers have been given, and by how many records they are known for."""
+        self._last: dict[bytes, int] = {}
+        """Of each process, after how many records it took something last."""
 
     def take(self, number: int) -> bool:
         """Whether this entry is ours: nobody had taken it. Where there is no such file, it always is."""
         if number in self._owners:
             return False
-        token = os.urandom(8)
+        token = _PROCESS.pack(os.getpid() & 0xFFFFFFFF) + os.urandom(4)
         try:
             file = os.open(self._path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
             try:
@@ -43,6 +51,26 @@ class Claims:
             self._owners[number] = token
             return True
         return self._owners.setdefault(number, token) == token
+
+    def give(self, number: int) -> None:
+        """The answer of this entry, which is ours, was given to the program."""
+        try:
+            file = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC)
+            try:
+                os.write(file, _RECORD.pack(number, _GIVEN))
+            finally:
+                os.close(file)
+        except OSError:
+            pass  # who waits for it gives it up
+
+    def has_gone_on(self, number: int) -> bool:
+        """Whether the process that was given this entry has taken another one since."""
+        return self._last.get(self._owners.get(number, b"")[:4], 0) > self.given[number]
+
+    @property
+    def known(self) -> int:
+        """How many records have been read."""
+        return self._read // _RECORD.size
 
     def taken(self) -> set[int]:
         """The entries that have been taken, by whomever."""
@@ -60,8 +88,11 @@ class Claims:
         start = self._read
         said = os.pread(file, os.fstat(file).st_size - start, start)
         whole = len(said) - len(said) % _RECORD.size
-        for number, token in _RECORD.iter_unpack(said[:whole]):
-            self._owners.setdefault(number, token)
+        for record, (number, token) in enumerate(_RECORD.iter_unpack(said[:whole]), start // _RECORD.size + 1):
+            if token == _GIVEN:
+                self.given.setdefault(number, record)
+            elif self._owners.setdefault(number, token) == token:
+                self._last[token[:4]] = record
         self._read = start + whole
 
 

@@ -10,7 +10,7 @@ import _thread
 from _collections import deque
 
 from ao_lsp import protocol
-from ao_lsp.runner import order
+from ao_lsp.runner import across, order
 from ao_lsp.runner.claims import Claims
 from ao_lsp.taint.kept import keep
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from typing import Any, Protocol
 
+    from ao_lsp.runner.across import Across
     from ao_lsp.runner.order import Turn
     from ao_lsp.runner.places import Place
 
@@ -94,9 +95,12 @@ class Plan:
         entries: list[Entry],
         draws: Iterable[dict[str, Any]] = (),
         claims: Taken | None = None,
+        order_across: Across | None = None,
     ) -> None:
         self.header = header
         self._claims = claims
+        self.across = order_across
+        """The order among processes; None where there is none to keep."""
         self.draws = draws
         self.policy: str = header.get("policy") or "live"
         self._matching = _thread.allocate_lock()
@@ -259,4 +263,12 @@ def load(path: str, lineage: str | None = None, taken: Taken | None = None) -> P
                 entries.append(entry)
     if header is None or header.get("plan") != 1:
         raise protocol.ProtocolError(f"{path} is no replay plan")
-    return Plan(header, entries, protocol.loads(drawn) if drawn else (), taken or Claims(path))
+    draws = protocol.loads(drawn) if drawn else ()
+    if taken is not None:
+        return Plan(header, entries, draws, taken)
+    claims = Claims(path)
+    for number, entry in enumerate(entries):
+        entry.index = number
+    # What the gateway answers it answers in another process: nobody here waits for that.
+    order_across = across.of([entry for entry in entries if entry.lineage != GATEWAY], claims)
+    return Plan(header, entries, draws, claims, order_across)

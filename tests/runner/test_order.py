@@ -29,6 +29,9 @@ class Conductor(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), _Handler)
         self.seen: Counter[str] = Counter()
         self.calls = 0
+        self.together: dict[str, int] = {}
+        """How many of a group ask before the first is answered: processes take their time to start."""
+        self.asked: Counter[str] = Counter()
         self.moved = threading.Condition()
 
     @property
@@ -38,7 +41,11 @@ class Conductor(ThreadingHTTPServer):
 
     def wait(self, group: str, point: int) -> None:
         with self.moved:
-            assert self.moved.wait_for(lambda: self.seen[group] >= point, LONG_S)
+            self.asked[group] += 1
+            self.moved.notify_all()
+            assert self.moved.wait_for(
+                lambda: self.seen[group] >= point and self.asked[group] >= self.together.get(group, 0), LONG_S
+            )
 
     def saw(self, group: str) -> None:
         with self.moved:
@@ -329,3 +336,76 @@ def test_equal_questions_of_different_threads_and_tasks_do_not_swap_their_answer
     for order in ("2,0,3,1", "0,1,2,3", "3,2,1,0"):
         assert programs.rerun("last", "--strict", env={**conductor.env, "ORDER": order}) == out
     assert conductor.calls == made
+
+
+PROCESSES = """
+    from concurrent.futures import ProcessPoolExecutor
+    import asyncio, json, multiprocessing
+    from urllib.request import Request
+
+    METHOD = os.environ["METHOD"]
+
+    def ask(text):
+        url = os.environ["OPENAI_BASE_URL"] + "/chat/completions"
+        request = Request(url, json.dumps(body(text)).encode(), {"content-type": "application/json"})
+        with urllib.request.urlopen(request) as response:
+            return json.load(response)["choices"][0]["message"]["content"]
+
+    def in_loop(text):
+        async def told():
+            url = os.environ["OPENAI_BASE_URL"] + "/chat/completions"
+            async with httpx.AsyncClient(trust_env=False) as client:
+                response = await client.post(url, json=body(text), timeout=None)
+            return response.json()["choices"][0]["message"]["content"]
+        import httpx
+        return asyncio.run(told())
+
+    def work(text, answers):
+        answers.put(ask(text))
+
+    if __name__ == "__main__":
+        context = multiprocessing.get_context(METHOD)
+        with ProcessPoolExecutor(5, mp_context=context) as pool:
+            for group, function in (("pool", ask), ("loop", in_loop)):
+                done = queue.Queue()
+                for point in POINTS:
+                    pool.submit(function, f"{group}:{point}").add_done_callback(done.put)
+                for _ in POINTS:
+                    seen(done.get().result())
+        answers = context.Queue()
+        processes = [context.Process(target=work, args=(f"queue:{point}", answers)) for point in POINTS]
+        for process in processes:
+            process.start()
+        for process in processes:
+            seen(answers.get())
+        for process in processes:
+            process.join()
+        # Between the program itself and its children.
+        with ProcessPoolExecutor(2, mp_context=context) as pool:
+            done = queue.Queue()
+            for point in (1, 3):
+                pool.submit(ask, f"both:{point}").add_done_callback(lambda future: done.put(future.result()))
+            threads = [threading.Thread(target=lambda p=p: done.put(ask(f"both:{p}"))) for p in (2, 0)]
+            for thread in threads:
+                thread.start()
+            for _ in range(4):
+                seen(done.get())
+"""
+
+
+@pytest.mark.parametrize("method", ["fork", "spawn"])
+def test_processes_are_answered_in_the_order_in_which_they_were(
+    method: str, programs: Programs, conductor: Conductor
+) -> None:
+    env = {**conductor.env, "METHOD": method}
+    # Each spawned child loads the program again: without an SDK.
+    source = START.replace("import openai", "") + PROCESSES
+    conductor.together = {"pool": 5, "loop": 5, "queue": 5, "both": 4}
+    out, _ = programs.record(source, env=env)
+    assert out.split() == [f"{group}:{n}" for group in ("pool", "loop", "queue") for n in range(5)] + [
+        f"both:{n}" for n in range(4)
+    ]
+    calls = conductor.calls
+    for _ in range(2):
+        assert programs.rerun("last", env=env) == out
+    assert conductor.calls == calls

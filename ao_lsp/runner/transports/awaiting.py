@@ -134,8 +134,10 @@ class Ready:
     def _waits(self) -> bool:
         """Whether there is something to wait for; then it is in `_steps`."""
         turn = self._call.turn
-        if turn is None or self._loop is None:
+        if self._loop is None:
             return False
+        if turn is None:
+            return self._waits_for_others()
         order, mine = turn
         loop, future = self._loop, self._loop.create_future()
 
@@ -149,7 +151,7 @@ class Ready:
         happened = order.happened
         asked = order.ask(mine, wake)
         if asked is None:
-            return False
+            return self._waits_for_others()
         self._waiting, seconds = asked
 
         def late() -> None:
@@ -158,6 +160,17 @@ class Ready:
                 done()
 
         timer = loop.call_later(seconds, late)
+        future.add_done_callback(lambda _: timer.cancel())
+        self._steps = future.__await__()
+        return True
+
+    def _waits_for_others(self) -> bool:
+        """The same, of other processes."""
+        seconds = self._call.others_s()
+        if seconds <= 0 or self._loop is None:
+            return False
+        future = self._loop.create_future()
+        timer = self._loop.call_later(seconds, lambda: future.done() or future.set_result(None))
         future.add_done_callback(lambda _: timer.cancel())
         self._steps = future.__await__()
         return True
