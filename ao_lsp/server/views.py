@@ -148,13 +148,11 @@ def call_json(graph: Graph, call: Call, exchange: Exchange | None, edits: list[E
     """A call, whole. `raw` adds the bodies as they travelled, base64."""
     sent = exchange.request if exchange else b""
     headers = exchange.request_headers if exchange else ()
-    asked = providers.read_request(call.endpoint, call.url, headers, sent)
     numbers = {other.id: other.number for other in graph.calls}
     return {
         "run": graph.run.id,
         "call": {**node_json(call, graph.run), "subrun": subruns.names(graph).get(call.run)},
-        "messages": [_message(message) for message in asked.messages],
-        "output": _output(call, exchange),
+        **said_json(call, exchange),
         "error": failure_json(call.error),
         "request": {
             "method": call.method,
@@ -176,6 +174,13 @@ def call_json(graph: Graph, call: Call, exchange: Exchange | None, edits: list[E
         "stack": [site_json(site) for site in call.stack],
         **({"raw": _raw(exchange)} if raw else {}),
     }
+
+
+def said_json(call: Call, exchange: Exchange | None) -> Json:
+    """What a call was asked and gave, in words."""
+    headers, sent = (exchange.request_headers, exchange.request) if exchange else ((), b"")
+    asked = providers.read_request(call.endpoint, call.url, headers, sent)
+    return {"messages": [_message(message) for message in asked.messages], "output": _output(call, exchange)}
 
 
 def edit_json(edit: Edit) -> Json:

@@ -19,7 +19,7 @@ from ao_lsp import protocol
 from ao_lsp.server.command import Caller
 from ao_lsp.server.commands import execute
 from ao_lsp.server.core import Core, open_core
-from ao_lsp.server.export import otlp
+from ao_lsp.server.export import otlp, page
 from ao_lsp.server.ingest import Stream
 from ao_lsp.server.views import Json
 from tests.recorder import SITE, Recorder, chat_request, chat_response
@@ -208,7 +208,7 @@ async def test_ids_and_times_are_as_otlp_writes_them_in_json(core: Core) -> None
 # -- the page
 
 
-class Page(HTMLParser):
+class Parsed(HTMLParser):
     """What a browser would make of it: elements with their attributes, and texts by the element they are in."""
 
     def __init__(self, text: str) -> None:
@@ -236,45 +236,45 @@ class Page(HTMLParser):
 
 async def test_a_page_shows_the_graph_and_every_call(core: Core) -> None:
     await recorded(core)
-    page = Page(await export(core, "html"))
-    assert [made["id"] for tag, made in page.elements if tag == "article"] == ["call-1", "call-2", "call-3"]
-    assert [made["id"] for tag, made in page.elements if made.get("class") == "call"] == ["box-1", "box-2", "box-3"]
-    assert sum("edge" in (made.get("class") or "") and tag == "path" for tag, made in page.elements) >= 2
-    assert any("matched" in (made.get("class") or "") for tag, made in page.elements if tag == "path")
-    said = "".join(page.within("pre"))
+    read = Parsed(await export(core, "html"))
+    assert [made["id"] for tag, made in read.elements if tag == "article"] == ["call-1", "call-2", "call-3"]
+    assert [made["id"] for tag, made in read.elements if made.get("class") == "call"] == ["box-1", "box-2", "box-3"]
+    assert sum("edge" in (made.get("class") or "") and tag == "path" for tag, made in read.elements) >= 2
+    assert any("matched" in (made.get("class") or "") for tag, made in read.elements if tag == "path")
+    said = "".join(read.within("pre"))
     for text in ("output of c1", "another", "too many requests"):
         assert text in said
-    assert "one thing could not be recorded" in page.within("p")
-    assert any("/project/agent.py:12" in text for text in page.within("p"))
+    assert "one thing could not be recorded" in read.within("p")
+    assert any("/project/agent.py:12" in text for text in read.within("p"))
 
 
 async def test_what_was_said_stays_text(core: Core) -> None:
     await recorded(core, HOSTILE, name=HOSTILE)
     text = await export(core, "html")
-    page = Page(text)
-    assert [tag for tag, _ in page.elements if tag in ("script", "img")] == ["script"]
-    assert not [made for _, made in page.elements if any(name.startswith("on") for name in made)]
-    assert any(shown.strip().startswith("</script></pre><script>alert(1)") for shown in page.within("pre"))
+    read = Parsed(text)
+    assert [tag for tag, _ in read.elements if tag in ("script", "img")] == ["script"]
+    assert not [made for _, made in read.elements if any(name.startswith("on") for name in made)]
+    assert any(shown.strip().startswith("</script></pre><script>alert(1)") for shown in read.within("pre"))
     assert not re.search("[\x00\x1b\u202e]", text)
 
 
 async def test_a_page_fetches_nothing_and_runs_only_its_own_script(core: Core) -> None:
     await recorded(core)
-    page = Page(await export(core, "html"))
-    (policy,) = [made["content"] or "" for _, made in page.elements if made.get("http-equiv")]
+    read = Parsed(await export(core, "html"))
+    (policy,) = [made["content"] or "" for _, made in read.elements if made.get("http-equiv")]
     rules = dict(rule.split(" ", 1) for rule in policy.split("; "))
     assert (rules["default-src"], rules["base-uri"], rules["form-action"]) == ("'none'",) * 3
     for tag, rule in (("script", "script-src"), ("style", "style-src")):
         hashes = {
-            f"'sha256-{base64.b64encode(hashlib.sha256(t.encode()).digest()).decode()}'" for t in page.within(tag)
+            f"'sha256-{base64.b64encode(hashlib.sha256(t.encode()).digest()).decode()}'" for t in read.within(tag)
         }
         assert hashes == set(rules[rule].split())
     links = [
-        made[name] or "" for _, made in page.elements for name in ("src", "href", "action", "style") if name in made
+        made[name] or "" for _, made in read.elements for name in ("src", "href", "action", "style") if name in made
     ]
     assert all(link.startswith("#") for link in links)
-    assert "url(" not in "".join(page.within("style"))
-    assert not re.search(r"fetch|XMLHttp|import|innerHTML", "".join(page.within("script")))
+    assert "url(" not in "".join(read.within("style"))
+    assert not re.search(r"fetch|XMLHttp|import|innerHTML", "".join(read.within("script")))
 
 
 async def test_a_page_of_many_calls_is_still_one(core: Core) -> None:
@@ -284,3 +284,54 @@ async def test_a_page_of_many_calls_is_still_one(core: Core) -> None:
         recorder.call(f"c{number}", (f"c{number - 1}",) if number else ())
     await take(core, recorder)
     assert len(re.findall("<article ", await export(core, "html"))) == 500
+
+
+async def test_in_a_long_conversation_each_message_is_shown_a_few_times_and_not_in_every_call(core: Core) -> None:
+    recorder = Recorder()
+    recorder.start()
+    messages: list[dict[str, str]] = []
+    for number in range(60):
+        messages.append({"role": "user", "content": f"question {number} of many"})
+        request = json.dumps({"model": "gpt-5", "messages": messages}).encode()
+        sources = [f"c{source}" for source in range(59)] if number == 59 else []
+        recorder.call(f"c{number}", sources, request=request, response=chat_response(f"answer {number} of many"))
+        messages.append({"role": "assistant", "content": f"answer {number} of many"})
+    await take(core, recorder)
+    text = await export(core, "html")
+    last = text[text.index('<article id="call-60"') :]
+    # It goes on from call 59, which had all but its last two messages.
+    assert 'the first 107 messages are those of <a href="#call-59">call 59</a>' in last
+    assert "question 59 of many" in last
+    assert "question 53 of many" not in last
+    for number in range(60):
+        assert 1 <= text.count(f"question {number} of many</pre>") <= 8, number
+    # Nor are all of its edges listed.
+    assert "39 more before these" in last
+
+
+async def test_of_what_is_too_long_for_a_page_it_shows_the_beginning_and_says_where_the_rest_is(
+    core: Core, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(page, "_LEAST", 1000)
+    monkeypatch.setattr(page, "_MOST", 1000)
+    recorder = Recorder()
+    recorder.start()
+    for number in range(20):
+        recorder.call(f"c{number}", request=chat_request("<ask> " * 5_000), response=chat_response("<tell> " * 50))
+    await take(core, recorder)
+    text = await export(core, "html")
+    assert len(text) < 20 * 3_000 + 60_000
+    # The output has the first claim to the room that there is.
+    assert text.count("&lt;tell&gt; " * 49) == 20
+    assert text.count("&lt;ask&gt; " * 20) == 20
+    assert len(re.findall(r"… 29,[0-9]{3} more characters: ao call run1 \d+<", text)) == 20
+
+
+async def test_calls_of_which_nothing_is_recorded_are_on_the_page_too(core: Core) -> None:
+    await recorded(core)
+    found = await core.matching.graph("run1")
+    assert found is not None
+    exchanges = await core.store.exchanges(found.calls[1:2])
+    made = page.Page(found, (), ())
+    made.add([(found.calls[1], exchanges["c2"])])
+    assert re.findall('<article id="(call-.)"', made.whole()) == ["call-1", "call-2", "call-3"]
