@@ -151,6 +151,24 @@ async def test_what_a_program_that_is_gone_had_sent_is_waited_for_as_long_as_it_
     theirs.close()
 
 
+async def test_a_question_about_runs_waits_for_long_spool_files_and_one_about_the_daemon_does_not(
+    core: Core, clients: Connections, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connections, "_SETTLE_S", 0.05)
+    read = asyncio.Event()
+
+    async def look() -> bool:
+        await read.wait()
+        return False
+
+    monkeypatch.setattr(core, "look", look)
+    asked = asyncio.create_task(clients.settled("ao.graph"))
+    await clients.settled("daemon.status")
+    assert not asked.done()
+    read.set()
+    await asked
+
+
 @pytest.mark.parametrize(
     ("older", "newer"),
     [("0.1.0", "0.1.1"), ("0.9", "0.10"), ("0.1", "0.1.1"), ("1.0", "2"), ("nonsense", "0.1"), (None, "0.1")],
