@@ -14,6 +14,9 @@ sys.path.append(str(Path(__file__).parents[1] / "examples"))
 
 from model_server import ModelServer
 
+# They assert, too, and are to say what was not equal.
+pytest.register_assert_rewrite("tests.runner.beside_python", "tests.runner.recorded")
+
 # Whoever starts the tests in the background may have had SIGINT ignored, which programs inherit.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 

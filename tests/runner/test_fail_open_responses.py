@@ -66,7 +66,9 @@ RESPONSES = {
     "no-content": b"HTTP/1.1 204 No Content\r\nconnection: close\r\n\r\n",
     "not-modified": b"HTTP/1.1 304 Not Modified\r\nconnection: close\r\n\r\n",
     "continue": b"HTTP/1.1 100 Continue\r\n\r\n" + whole(JSON),
-    "early-hints": b"HTTP/1.1 103 Early Hints\r\nlink: </x>\r\n\r\n" + whole(JSON),
+    # Python takes this for the answer; without `close` a client may or may not see in time that the connection is not
+    # to be used again.
+    "early-hints": b"HTTP/1.1 103 Early Hints\r\nlink: </x>\r\nconnection: close\r\n\r\n" + whole(JSON),
     "status-that-is-none": whole(JSON, status=b"999 Odd"),
     "bad-header": whole(JSON, b"no colon here"),
     "latin-header": whole(JSON, b"x-name: Andr\xe9"),

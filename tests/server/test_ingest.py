@@ -21,7 +21,7 @@ from ao_lsp import connect, paths, protocol
 from ao_lsp.server import ingest, liveness, processes
 from ao_lsp.server.core import open_core
 from ao_lsp.server.ingest import Stream
-from tests.daemons import ask, dial, kill, log, read_line, start, until
+from tests.daemons import ask, dial, gone, kill, log, read_line, start, until
 from tests.recorder import Recorder, chat_response, record_run
 
 pytestmark = pytest.mark.usefixtures("home")
@@ -224,11 +224,12 @@ def test_a_big_body_comes_through_whole() -> None:
 
 
 def test_secrets_that_a_runner_lets_through_do_not_reach_the_disk() -> None:
-    start()
+    daemon = start()
     record_run("run1", calls=1)
     names = [name for name, _ in ask("ao.call", run="run1", call=1)["request"]["headers"]]
     assert names == ["content-type"]
     ask("daemon.stop")
+    until(lambda: gone(daemon), "the daemon goes on")
     for path in (paths.database(), paths.database() + "-wal"):
         if os.path.exists(path):
             with open(path, "rb") as file:
