@@ -62,7 +62,7 @@ class Across:
             return False
         self._mine.add(entry.index)
         self._changed = time.monotonic()
-        self._claims.taken()  # reads what is new
+        self._claims.look()
         self._began[entry.index] = self._claims.known
         return True
 
@@ -72,7 +72,7 @@ class Across:
 
     def wait_s(self, entry: Entry) -> float:
         """How long to wait before this is asked again; 0 where it is the call's turn."""
-        taken = self._claims.taken()  # reads what is new
+        self._claims.look()
         now = time.monotonic()
         if self._claims.known != self._records:
             self._records, self._changed = self._claims.known, now
@@ -83,14 +83,15 @@ class Across:
                 break
             if other.index in self._claims.given:
                 reached = other.ended
-                if self._settles(other, entry):
-                    wait = self._seen.setdefault(other.index, now) + _SETTLE_S - now
-                    if wait > 0:
-                        break
+                left = self._seen.setdefault(other.index, now) + _SETTLE_S - now
+                if left <= 0 or other.index in self._mine or self._claims.has_gone_on(other.index):
                     done.add(other.index)
+                elif self._came_meanwhile(other, entry):
+                    wait = left
+                    break
             elif other.index in self._mine:
                 pass  # of one process they have an order of their own
-            elif other.index in taken or other.ended > entry.started - _STARTING_S:
+            elif self._claims.is_taken(other.index) or other.ended > entry.started - _STARTING_S:
                 patience = _PATIENCE_S + min(max(0.0, other.ended - reached), GAP_S)
                 wait = self._changed + patience / 2 ** min(self._given_up, 5) - now
                 if wait > 0:
@@ -101,11 +102,9 @@ class Across:
             self._left = [other for other in self._left if other.index not in done]
         return min(max(wait, 0.0), _LOOK_S)
 
-    def _settles(self, other: Entry, entry: Entry) -> bool:
-        """Whether an answer may have been given a moment ago only. What was there before `entry` was asked for, and in
-        the recording, too, is more likely to be what it was asked for with."""
-        if other.index in self._mine or self._claims.has_gone_on(other.index):
-            return False
+    def _came_meanwhile(self, other: Entry, entry: Entry) -> bool:
+        """Whether an answer was given while `entry` was under way, now or in the recording. What was there before it
+        was asked for is more likely to be what it was asked for with."""
         return other.ended > entry.started or self._claims.given[other.index] > self._began.get(entry.index, 0)
 
 

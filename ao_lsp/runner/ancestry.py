@@ -141,16 +141,12 @@ def _here() -> str:
 def _stable(process: Any) -> str:
     name = str(process.name)
     kind, _, number = name.rpartition("-")
-    return kind if number.isdigit() and _is_worker(process, kind) else name
+    return kind if number.isdigit() and _is_worker(process) else name
 
 
-def _kind(process: Any) -> str:
-    return str(process.name).rpartition("-")[0]
-
-
-def _is_worker(process: Any, kind: str) -> bool:
+def _is_worker(process: Any) -> bool:
     target = getattr(getattr(process, "_target", None), "__name__", "")
-    return kind.endswith("PoolWorker") or target == "_process_worker"
+    return str(process.name).rpartition("-")[0].endswith("PoolWorker") or target == "_process_worker"
 
 
 # The functions that a pool's worker runs in, and the variable that holds what it does.
@@ -170,7 +166,7 @@ def subrun() -> str | None:
     work = _item(process)
     if work is None:
         # Of a thread in a worker it is not known for which piece of work that runs.
-        said = None if _is_worker(process, _kind(process)) else process.__dict__.get(SUBRUN)
+        said = None if _is_worker(process) else process.__dict__.get(SUBRUN)
     else:
         name, item = work
         keywords = item.kwargs if name == "call_item" else item[4]
@@ -190,7 +186,7 @@ def _work() -> str:
 def _item(process: Any) -> tuple[str, Any] | None:
     """What this worker of a pool does, as it was sent to it, after the name of the variable that holds that; None
     where it is no worker, or does nothing."""
-    if not _is_worker(process, _kind(process)):
+    if not _is_worker(process):
         return None
     frame: FrameType | None = _getframe()
     while frame is not None:
@@ -200,10 +196,6 @@ def _item(process: Any) -> tuple[str, Any] | None:
         frame = frame.f_back
     if frame is None or variable is None:
         return None
-    values = frame.f_locals
-    item = values.get(variable)
-    if sys.version_info < (3, 13) and sys.gettrace() is None:
-        # A copy, which the frame keeps: the values in it would live on after their time.
-        values.clear()
+    item = _variable(frame, variable)
     known = hasattr(item, "work_id") if variable == "call_item" else type(item) is tuple and len(item) == 5
     return (variable, item) if known else None

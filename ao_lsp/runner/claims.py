@@ -2,9 +2,9 @@
 
 Beside the plan is a file to which every process appends what it takes: the number of the entry, and a token
 that nobody else has, its process id first. The first of an entry's records is the one that counts. A second one may
-say that the answer has been given (across.py). Appending is one step, so nobody
-ever holds a lock: not a thread that a fork leaves behind, nor one that a signal handler interrupts. The file is
-opened for each claim, so that the program meets no descriptor of ours.
+say that the answer has been given (across.py). Appending is one step, so nobody ever holds a lock: not a thread that
+a fork leaves behind, nor one that a signal handler interrupts. The file is opened for each claim, so that the program
+meets no descriptor of ours.
 """
 
 from __future__ import annotations
@@ -72,8 +72,8 @@ class Claims:
         """How many records have been read."""
         return self._read // _RECORD.size
 
-    def taken(self) -> set[int]:
-        """The entries that have been taken, by whomever."""
+    def look(self) -> None:
+        """Read what is new."""
         try:
             file = os.open(self._path, os.O_RDONLY | os.O_CLOEXEC)
             try:
@@ -82,6 +82,14 @@ class Claims:
                 os.close(file)
         except OSError:
             pass
+
+    def is_taken(self, number: int) -> bool:
+        """Whether anybody has taken this entry, as far as is known."""
+        return number in self._owners
+
+    def taken(self) -> set[int]:
+        """The entries that have been taken, by whomever."""
+        self.look()
         return set(self._owners)
 
     def _take_in(self, file: int) -> None:

@@ -51,9 +51,8 @@ def _changed(recorder: Recorder, name: str, arguments: tuple[Any, ...]) -> tuple
     from ao_lsp.runner import children, executables
 
     environment = None
-    if (
-        len(arguments) > 2 and arguments[2] is not None
-    ):  # `posix_spawn` takes None from 3.13 on, and subprocess gives it
+    # `posix_spawn` takes None from 3.13 on, and subprocess gives it.
+    if len(arguments) > 2 and arguments[2] is not None:
         environment = {os.fsdecode(key): os.fsdecode(value) for key, value in arguments[2].items()}
     file = os.fsdecode(arguments[0])
     candidates = executables.on_path(file, os.environ) if name == "posix_spawnp" else [file]

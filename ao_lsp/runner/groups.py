@@ -107,7 +107,6 @@ class Groups:
         if not self._begun:
             self._begun = True
             strands.along[0] = self.current
-            strands.install()
             pools.install(self)
 
     def _enter(self, launch: Launch) -> Group:

@@ -8,8 +8,6 @@ other end. Other children have it in their arguments (children.py).
 
 from __future__ import annotations
 
-import sys
-
 from ao_lsp.runner.ancestry import SUBRUN
 from ao_lsp.taint import escrow, strands
 from ao_lsp.taint.frames import unseen, unseen_methods
@@ -17,8 +15,6 @@ from ao_lsp.taint.kept import keep
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from types import ModuleType
     from typing import Any
 
     from ao_lsp.runner.groups import Group, Groups, Path
@@ -154,30 +150,14 @@ def _in_executor(module: Any) -> None:
     strands.replace(item, "__init__", __init__)
 
 
-_PATCHES: dict[str, Callable[[Any], None]] = {
-    "concurrent.futures.process": _in_executor,
-    "multiprocessing.pool": _in_pool,
-    "multiprocessing.process": _in_processes,
-}
-_patched: set[str] = set()
-
-
-def patch(module: ModuleType) -> None:
-    """Patch one of these modules, once. One that lacks what is patched stays as it is."""
-    name = module.__name__
-    if not _groups or name in _patched:
-        return
-    _patched.add(name)
-    try:
-        _PATCHES[name](module)
-    except Exception as error:
-        escrow.lost(f"the subruns of what {name} starts", error)
-
-
 def install(groups: Groups) -> None:
-    """Patch those that are loaded; the others when they are."""
+    """From now on what is handed to another process, or to another thread, is known to belong to its subrun."""
     _groups[:] = [groups]
-    for name in _PATCHES:
-        module = sys.modules.get(name)
-        if module is not None:
-            patch(module)
+    strands.PATCHES.update(
+        {
+            "concurrent.futures.process": _in_executor,
+            "multiprocessing.pool": _in_pool,
+            "multiprocessing.process": _in_processes,
+        }
+    )
+    strands.install()

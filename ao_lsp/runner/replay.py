@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from typing import Any, Protocol
 
-    from ao_lsp.runner.across import Across
     from ao_lsp.runner.order import Turn
     from ao_lsp.runner.places import Place
 
@@ -95,17 +94,15 @@ class Plan:
         entries: list[Entry],
         draws: Iterable[dict[str, Any]] = (),
         claims: Taken | None = None,
-        order_across: Across | None = None,
     ) -> None:
         self.header = header
         self._claims = claims
-        self.across = order_across
-        """The order among processes; None where there is none to keep."""
         self.draws = draws
         self.policy: str = header.get("policy") or "live"
         self._matching = _thread.allocate_lock()
         # What the gateway answers it answers in another process: nobody here waits for that.
-        self.order = order.of([entry for entry in entries if entry.lineage != GATEWAY])
+        own = [entry for entry in entries if entry.lineage != GATEWAY]
+        self.order = order.of(own)
         # Entries in recorded order by what is asked for, so that a call finds its own among ten thousand at once.
         self._by: dict[tuple[Any, ...], deque[Entry]] = {}
         self._wanted: tuple[Any, ...] = tuple(
@@ -127,6 +124,8 @@ class Plan:
                 self._index("lines", *key, entry)
                 self._asked[key] = self._asked.get(key, 0) + 1
         self._edits = [entry for entry in entries if entry.action in ("input", "edited")]
+        self.across = across.of(own, claims) if isinstance(claims, Claims) else None
+        """The order among processes; None where there is none to keep."""
 
     def _side(self, path: tuple[Any, ...]) -> tuple[Any, ...] | str:
         if not self._wanted:
@@ -263,12 +262,4 @@ def load(path: str, lineage: str | None = None, taken: Taken | None = None) -> P
                 entries.append(entry)
     if header is None or header.get("plan") != 1:
         raise protocol.ProtocolError(f"{path} is no replay plan")
-    draws = protocol.loads(drawn) if drawn else ()
-    if taken is not None:
-        return Plan(header, entries, draws, taken)
-    claims = Claims(path)
-    for number, entry in enumerate(entries):
-        entry.index = number
-    # What the gateway answers it answers in another process: nobody here waits for that.
-    order_across = across.of([entry for entry in entries if entry.lineage != GATEWAY], claims)
-    return Plan(header, entries, draws, claims, order_across)
+    return Plan(header, entries, protocol.loads(drawn) if drawn else (), taken or Claims(path))

@@ -206,30 +206,29 @@ def _in_tasks(module: Any) -> None:
     replace(loop, "create_task", create_task)
 
 
-_PATCHES: dict[str, Callable[[ModuleType], None]] = {
+PATCHES: dict[str, Callable[[ModuleType], None]] = {
     "asyncio.base_events": _in_tasks,
     "concurrent.futures.thread": _in_pools,
     "threading": _in_threads,
 }
-MODULES = frozenset(_PATCHES)
-"""The modules whose classes start tasks and threads."""
+"""What is done to the modules whose classes start tasks and threads, and whatever else things go along with."""
 
 
 def patch(module: ModuleType) -> None:
-    """Patch one of `MODULES`, once. One that lacks what is patched stays as it is."""
+    """Patch a module that there is a patch for, once. One that lacks what is patched stays as it is."""
     name = module.__name__
-    if name in _patched:
+    if name in _patched or name not in PATCHES:
         return
     _patched.add(name)
     try:
-        _PATCHES[name](module)
+        PATCHES[name](module)
     except Exception as error:
         escrow.lost(f"what {name} starts", error)
 
 
 def install() -> None:
-    """Patch those of `MODULES` that are loaded."""
-    for name in MODULES:
+    """Patch those that are loaded."""
+    for name in [*PATCHES]:
         module = sys.modules.get(name)
         if module is not None:
             patch(module)

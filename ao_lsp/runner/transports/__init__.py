@@ -35,11 +35,11 @@ _SEAMS = {
     "urllib3.connectionpool": "urllib3_seam",
 }
 
-# Modules of the standard library whose classes start tasks and threads (taint/strands.py).
-_STARTING = frozenset({"asyncio.base_events", "concurrent.futures.thread", "threading"})
-
-# Modules whose processes and pools are told in which subrun what they do is (runner/pools.py).
-_POOLS = frozenset({"concurrent.futures.process", "multiprocessing.pool", "multiprocessing.process"})
+# Modules of the standard library whose classes start tasks, threads and processes (taint/strands.py, runner/pools.py).
+_STARTING = frozenset(
+    {"asyncio.base_events", "concurrent.futures.process", "concurrent.futures.thread", "multiprocessing.pool",
+     "multiprocessing.process", "threading"}
+)  # fmt: skip
 
 # Modules that start processes, and the function that has them recorded (runner/children.py).
 _PROCESSES = {"multiprocessing.spawn": "patch_spawn", "multiprocessing.util": "patch", "subprocess": "patch"}
@@ -56,7 +56,7 @@ _LOOKING = {
 }
 # Modules whose generators start from the run's own number (taint/chance.py).
 _GENERATORS = {"random": "seed_global", "numpy.random": "seed_numpy"}
-_WATCHED = _STARTING | _POOLS | _GENERATORS.keys() | _PROCESSES.keys() | _SEAMS.keys()
+_WATCHED = _STARTING | _GENERATORS.keys() | _PROCESSES.keys() | _SEAMS.keys()
 if HIDES:
     _WATCHED |= _LOOKING.keys()
 
@@ -111,10 +111,6 @@ def _patch(name: str, module: ModuleType) -> None:
         if name in _STARTING:
             if state.LIVE or "ao_lsp.runner.groups" in sys.modules:
                 import_module("ao_lsp.taint.strands").patch(module)
-            return
-        if name in _POOLS:
-            if "ao_lsp.runner.pools" in sys.modules:
-                import_module("ao_lsp.runner.pools").patch(module)
             return
         if name in _GENERATORS:
             getattr(names.chance(), _GENERATORS[name])(module)
