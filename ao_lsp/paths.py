@@ -100,7 +100,7 @@ def pyc_dir() -> str:
 
 
 def log_dir() -> str:
-    """`server.log` and `rewrite.log`."""
+    """`server.log`, `rewrite.log`, `git.log` and what they were before they were rotated; the output of reruns."""
     return os.path.join(cache_dir(), "logs")
 
 

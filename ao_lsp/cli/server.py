@@ -8,7 +8,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NoReturn, TextIO
 
 from ao_lsp import __version__, paths
@@ -150,19 +150,29 @@ def _confirm(question: str) -> None:
 
 
 def _logs(options: argparse.Namespace) -> None:
-    if options.json and options.follow:
-        raise CommandError("bad_params", "--follow has no end, and one JSON document has one")
-    path = os.path.join(paths.log_dir(), "server.log")
+    path = os.path.join(paths.log_dir(), options.file)
     file = _opened(path)
-    lines = file.read().splitlines()[-options.lines :] if file else []
-    if options.json:
+    lines = file.read().splitlines() if file else []
+    if len(lines) < options.lines:  # it may have been rotated a moment ago
+        earlier = _opened(f"{path}.1")
+        if earlier is not None:
+            with earlier:
+                lines = earlier.read().splitlines() + lines
+    lines = lines[max(len(lines) - options.lines, 0) :]
+    if options.json and not options.follow:
         client.print_json({"path": path, "lines": lines})
         return
+    said = _as_json if options.json else terminal.printable
     for line in lines:
-        print(terminal.printable(line))
+        print(said(line))
     if options.follow:
         sys.stdout.flush()
-        _follow(path, file)
+        _follow(path, file, said)
+
+
+def _as_json(line: str) -> str:
+    """One JSON document a line: what goes on for ever cannot be one."""
+    return json.dumps({"line": line}, ensure_ascii=True)
 
 
 def _opened(path: str) -> TextIO | None:
@@ -172,12 +182,15 @@ def _opened(path: str) -> TextIO | None:
         return None
 
 
-def _follow(path: str, file: TextIO | None) -> NoReturn:
-    """Print what is added to a file, and go on with a new one of that name when it is replaced."""
+def _follow(path: str, file: TextIO | None, said: Callable[[str], str]) -> NoReturn:
+    """Print the lines that are added to a file, and go on with a new one of that name when it is replaced."""
+    begun = ""
     while True:
         text = file.read() if file else ""
         if text:
-            sys.stdout.write(terminal.printable(text))
+            *lines, begun = (begun + text).split("\n")
+            for line in lines:
+                print(said(line))
             sys.stdout.flush()
             continue
         time.sleep(0.2)
@@ -186,6 +199,8 @@ def _follow(path: str, file: TextIO | None) -> NoReturn:
         except FileNotFoundError:
             continue
         if replaced:
+            if file is not None:
+                file.close()
             file = _opened(path)
 
 
@@ -214,9 +229,15 @@ def _parser() -> argparse.ArgumentParser:
     add("status", _status, "Tell what it does. Does not start one.")
     made = add("clear", _clear, "Delete every run that has ended, and give the space back.")
     made.add_argument("--yes", action="store_true", help="do not ask")
-    made = add("logs", _logs, "Show its log.")
-    made.add_argument("--follow", "-f", action="store_true", help="go on showing what is added")
-    made.add_argument("--lines", "-n", type=int, default=100, metavar="N", help="so many lines (default: 100)")
+    for name, file, text in (
+        ("logs", "server.log", "Show its log."),
+        ("rewrite-logs", "rewrite.log", "Show the log of the file watcher: what was rewritten ahead, and what not."),
+        ("git-logs", "git.log", "Show the log of the code versions."),
+    ):
+        made = add(name, _logs, text)
+        made.set_defaults(file=file)
+        made.add_argument("--follow", "-f", action="store_true", help="go on showing what is added")
+        made.add_argument("--lines", "-n", type=int, default=100, metavar="N", help="so many lines (default: 100)")
     return parser
 
 

@@ -1,4 +1,8 @@
-"""The daemon's log: `server.log`, three files of 10 MB at most. No prompt or reply is ever in it."""
+"""The daemon's logs: `server.log`, and one file for each concern that says much by itself.
+
+What is logged below a package of `CONCERNS` goes to that concern's file, everything else to `server.log`. Each is
+rotated, three files at most. No prompt or reply is ever in any of them.
+"""
 
 from __future__ import annotations
 
@@ -8,12 +12,16 @@ import logging.handlers
 import os
 import sqlite3
 import traceback
+from io import TextIOWrapper
 from types import TracebackType
 from typing import TypeAlias
 
 from ao_lsp import paths
 
-_BYTES, _FILES = 10 << 20, 3
+CONCERNS = {"ao_lsp.server.watch": "rewrite.log", "ao_lsp.server.versions": "git.log"}
+"""Logger (and all below it) to the name of its file in the folder of logs."""
+
+_BYTES, _CONCERN_BYTES, _FILES = 10 << 20, 3 << 20, 3
 _FORMAT = "%(asctime)s %(levelname)-7s %(process)d %(name)s: %(message)s"
 
 
@@ -37,15 +45,46 @@ class Format(logging.Formatter):
 
 
 class _LogFile(logging.handlers.RotatingFileHandler):
-    """Takes stderr along when it goes to a new file: what the interpreter says in a crash is there."""
+    """A rotated file that several processes may write to: a daemon that retires and its successor, a server of an
+    editor's own. Goes along when another one has moved it, or somebody has deleted it."""
 
-    def doRollover(self) -> None:  # noqa: N802 - overrides
-        super().doRollover()
-        self.take_stderr()
+    def __init__(self, name: str, limit: int) -> None:
+        path = os.path.join(paths.log_dir(), name)
+        super().__init__(path, maxBytes=limit, backupCount=_FILES - 1, encoding="utf-8", errors="replace", delay=True)
+        self.setFormatter(Format(_FORMAT))
 
-    def take_stderr(self) -> None:
-        if self.stream is not None:
-            os.dup2(self.stream.fileno(), 2)
+    def _open(self) -> TextIOWrapper:
+        os.makedirs(os.path.dirname(self.baseFilename), 0o700, exist_ok=True)
+        return super()._open()
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if self.stream is not None and self._moved(self.stream):
+            self.stream.close()
+            self.stream = self._open()
+        super().emit(record)
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - overrides
+        """A full disk costs the line. Nothing is said of it: stderr is this file, and would quote the arguments."""
+
+    def _moved(self, stream: TextIOWrapper) -> bool:
+        try:
+            there, ours = os.stat(self.baseFilename), os.fstat(stream.fileno())
+        except OSError:
+            return True
+        return (there.st_dev, there.st_ino) != (ours.st_dev, ours.st_ino)
+
+
+class _ServerLog(_LogFile):
+    """Takes stderr along: what the interpreter says in a crash is there."""
+
+    def begin(self) -> None:
+        """Have the file, and stderr in it, before anything is logged."""
+        self.stream = self._open()
+
+    def _open(self) -> TextIOWrapper:
+        stream = super()._open()
+        os.dup2(stream.fileno(), 2)
+        return stream
 
 
 def log_file() -> str:
@@ -58,11 +97,16 @@ def begin() -> None:
     Raises:
         OSError: it cannot be written.
     """
-    os.makedirs(paths.log_dir(), 0o700, exist_ok=True)
-    handler = _LogFile(log_file(), maxBytes=_BYTES, backupCount=_FILES - 1, encoding="utf-8", errors="replace")
-    handler.setFormatter(Format(_FORMAT))
-    handler.take_stderr()
+    handler = _ServerLog("server.log", _BYTES)
+    handler.begin()
     logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
+    for name, file in CONCERNS.items():
+        logger = logging.getLogger(name)
+        for old in list(logger.handlers):
+            logger.removeHandler(old)
+            old.close()
+        logger.addHandler(_LogFile(file, _CONCERN_BYTES))
+        logger.propagate = False
     faulthandler.enable()
     # It logs every statement, with its values, at DEBUG; and nobody else's chatter belongs here.
     logging.getLogger("aiosqlite").setLevel(logging.WARNING)

@@ -8,6 +8,7 @@ import pty
 import signal
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -139,7 +140,30 @@ def test_logs_shows_the_end_of_the_log() -> None:
     found = ao_server_json("logs")
     assert found["path"] == os.path.join(paths.log_dir(), "server.log")
     assert "serves" in found["lines"][-1]
-    assert ao_server_json("logs", "--follow", code=1)["error"]["code"] == "bad_params"
+    assert ao_server_json("logs", "--lines", "0")["lines"] == []
+
+
+@pytest.mark.parametrize(("command", "file"), [("rewrite-logs", "rewrite.log"), ("git-logs", "git.log")])
+def test_each_concern_has_a_log_of_its_own(command: str, file: str) -> None:
+    assert ao_server(command).stdout == ""
+    logger = {"rewrite-logs": "ao_lsp.server.watch.worker", "git-logs": "ao_lsp.server.versions"}[command]
+    program = (
+        "import logging; from ao_lsp.server import logs; logs.begin()\n"
+        f"logging.getLogger({logger!r}).info('one line'); logging.getLogger('ao_lsp.server.ingest').info('another')"
+    )
+    subprocess.run([sys.executable, "-c", program], timeout=60, check=True)
+    found = ao_server_json(command)
+    assert found["path"] == os.path.join(paths.log_dir(), file)
+    assert [line.rpartition(": ")[2] for line in found["lines"]] == ["one line"]
+    assert [line.rpartition(": ")[2] for line in ao_server_json("logs")["lines"]] == ["another"]
+
+
+def test_the_last_lines_are_found_also_when_the_log_has_just_been_rotated() -> None:
+    os.makedirs(paths.log_dir())
+    Path(paths.log_dir(), "git.log.1").write_text("1\n2\n")
+    Path(paths.log_dir(), "git.log").write_text("3\n")
+    assert ao_server_json("git-logs", "--lines", "2")["lines"] == ["2", "3"]
+    assert ao_server_json("git-logs", "--lines", "1")["lines"] == ["3"]
 
 
 def test_logs_follows_the_log_into_a_new_file_and_ends_quietly_by_ctrl_c() -> None:
@@ -163,6 +187,24 @@ def test_logs_follows_the_log_into_a_new_file_and_ends_quietly_by_ctrl_c() -> No
     assert process.returncode == 130
 
 
+def test_logs_followed_as_json_are_one_document_a_line() -> None:
+    os.makedirs(paths.log_dir())
+    Path(paths.log_dir(), "rewrite.log").write_text("old\n")
+    process = subprocess.Popen(
+        [sys.executable, "-m", "ao_lsp.cli.server", "rewrite-logs", "--follow", "--json"],
+        stdout=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    assert process.stdout is not None
+    assert json.loads(process.stdout.readline()) == {"line": "old"}
+    with Path(paths.log_dir(), "rewrite.log").open("a") as file:
+        file.write("ad")
+        file.flush()
+        file.write("ded\n")
+    assert json.loads(process.stdout.readline()) == {"line": "added"}
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=LONG_S)
+
+
 def test_the_log_is_rotated_and_takes_stderr_along() -> None:
     program = (
         "import logging, os, sys; from ao_lsp.server import logs; logs._BYTES = 2000; logs.begin()\n"
@@ -175,6 +217,33 @@ def test_the_log_is_rotated_and_takes_stderr_along() -> None:
     newest = Path(paths.log_dir(), "server.log").read_text()
     assert newest.endswith("said on stderr\n")
     assert "line 99" in newest
+
+
+def _logged(file: Path, text: str) -> bool:
+    return file.exists() and text in file.read_text()
+
+
+def test_two_processes_share_a_log_and_go_along_when_one_of_them_rotates_it() -> None:
+    program = (
+        "import logging, sys; from ao_lsp.server import logs; logs._BYTES = int(sys.argv[1]); logs.begin()\n"
+        "for n in sys.stdin: logging.info('%s said %s', sys.argv[1], n.strip())\n"
+    )
+    both = [
+        subprocess.Popen([sys.executable, "-c", program, limit], stdin=subprocess.PIPE, text=True)
+        for limit in ("1000000", "2000")
+    ]
+    patient, rotating = both
+    newest = Path(paths.log_dir(), "server.log")
+    lines = "".join(f"line {n}\n" for n in range(60))
+    for process, said, last in ((patient, "first\n", "first"), (rotating, lines, "line 59"), (patient, "z\n", "z")):
+        assert process.stdin is not None
+        process.stdin.write(said)
+        process.stdin.flush()
+        until(partial(_logged, newest, f"said {last}\n"), f"{last} is not logged")
+    for process in both:
+        process.communicate(timeout=LONG_S)
+        assert process.returncode == 0
+    assert "1000000 said first" not in newest.read_text()
 
 
 def test_a_stop_that_meets_a_starting_daemon_leaves_none_behind(home: str) -> None:
