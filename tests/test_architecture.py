@@ -29,11 +29,14 @@ MAY_IMPORT = {
 THIRD_PARTY = {
     "aiosqlite": "ao_lsp.server.store",
     "ast_grep_py": "ao_lsp.server",
+    "asyncpg": "ao_lsp.server.store",
     "attrs": "ao_lsp.server.lsp",
     "cattrs": "ao_lsp.server.lsp",
+    "dulwich": "ao_lsp.server",
     "genai_prices": "ao_lsp.server.pricing",
     "lsprotocol": "ao_lsp.server.lsp",
     "pygls": "ao_lsp.server.lsp",
+    "watchdog": "ao_lsp.server.watch",
 }
 
 
