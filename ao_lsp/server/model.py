@@ -69,7 +69,8 @@ class Run:
     A subrun is the part of a run that a program has named (`ao_lsp.launch`): `subrun_of` is the run right
     around it, `root` the outermost one, `path` the way from there, by which it is found again in a rerun. A
     rerun of a subrun has the `path`, and no run around it. `result` (JSON) and `remarks` are what the program said
-    of the run (`ao_lsp.log`).
+    of the run (`ao_lsp.log`). `version` is that of its code, of the files below `version_root`;
+    `version_note` says why these may not be just what ran ("": they are).
     """
 
     id: str
@@ -91,6 +92,8 @@ class Run:
     exit_code: int | None = None
     error: Failure | None = None
     version: str | None = None
+    version_root: str | None = None
+    version_note: str = ""
     subrun_of: str | None = None
     root: str | None = None
     path: tuple[PathStep, ...] = ()
@@ -273,11 +276,11 @@ class Edit:
 class Change:
     """One committed change. `seq` is dense within its session, so a gap means: read again.
 
-    `kind` is one of run.started, run.ended, run.deleted, run.note, run.marked, subrun.started, subrun.ended,
-    call.started, call.ended, edges.matched, edit.stored, edit.removed; `call` is None for the kinds that concern
-    a run. What happens in a subrun is a change of the outermost run around it. `graphs` are the runs whose graphs
-    are not what they were: first the one that it happened in, then those around it, and those that end or go with
-    it. It is known when a change is published, and not kept.
+    `kind` is one of run.started, run.ended, run.deleted, run.note, run.marked, run.versioned, subrun.started,
+    subrun.ended, call.started, call.ended, edges.matched, edit.stored, edit.removed; `call` is None for the kinds that
+    concern a run. What happens in a subrun is a change of the outermost run around it. `graphs` are the runs whose
+    graphs are not what they were: first the one that it happened in, then those around it, and those that end or go
+    with it. It is known when a change is published, and not kept.
     """
 
     session: str

@@ -31,6 +31,8 @@ def run_json(run: Run) -> Json:
         "subrun_of": run.subrun_of,
         "result": None if run.result is None else json.loads(run.result),
         "notes": list(run.remarks),
+        "version_exact": None if run.version is None else not run.version_note,
+        "version_note": run.version_note or None,
     }
 
 

@@ -153,7 +153,7 @@ async def test_the_graph_has_exactly_the_documented_fields(core: Core) -> None:
     assert list(found) == ["run", "subruns", "nodes", "edges", "outside"]
     assert list(found["run"]) == [
         "id", "name", "status", "exit_code", "argv", "started", "duration_s", "version", "parent_run", "fork_call",
-        "subrun_of", "result", "notes", "cost_usd", "unknown_costs",
+        "subrun_of", "result", "notes", "version_exact", "version_note", "cost_usd", "unknown_costs",
     ]  # fmt: skip
     assert list(found["nodes"][0]) == [
         "id", "run", "number", "kind", "provider", "model", "endpoint", "status", "origin", "file", "line", "end_line",

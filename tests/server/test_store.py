@@ -413,3 +413,23 @@ async def test_the_page_about_the_store_has_its_tables(store: SqliteStore) -> No
     described = re.findall(r"^\| `(\w+)` \|", page, re.MULTILINE)
     found = await store._reader.execute_fetchall("SELECT name FROM sqlite_schema WHERE type = 'table' ORDER BY name")
     assert sorted(described) == [name for (name,) in found]
+
+
+async def test_a_version_is_that_of_a_run_and_of_its_subruns_also_of_those_that_begin_later(store: SqliteStore) -> None:
+    await store.record(arrivals("run1", [started(), ({"type": "subrun.start", "subrun": "first"}, {})]))
+    (change,) = await store.put_version("run1", "1234", "/project", "app.py was written after the run began")
+    assert (change.kind, change.run, change.graphs) == ("run.versioned", "run1", ("run1",))
+    await store.record(arrivals("run1", [({"type": "subrun.start", "subrun": "second"}, {})], first=3))
+    for run in ("run1", "first", "second"):
+        found = await store.run(run)
+        assert found is not None
+        assert (found.version, found.version_root) == ("1234", "/project")
+        assert found.version_note == "app.py was written after the run began"
+    assert await store.versions() == {"1234": ["run1"]}
+
+
+async def test_a_version_that_has_been_said_or_is_of_no_run_is_no_change(store: SqliteStore) -> None:
+    await store.record(arrivals("run1", [started()]))
+    assert await store.put_version("run1", "1234", "/project", "")
+    assert not await store.put_version("run1", "1234", "/project", "")
+    assert not await store.put_version("run2", "1234", "/project", "")

@@ -78,5 +78,5 @@ async def _concerns(editor: Editor, changes: Iterable[Change]) -> bool:
         return False
     if any(change.kind == "run.deleted" for change in changes):  # nobody knows any more what was in it
         return True
-    told = {change.run for change in changes if change.kind not in ("run.started", "run.note")}
+    told = {change.run for change in changes if change.kind not in ("run.started", "run.note", "run.versioned")}
     return bool(told) and not open_files.isdisjoint(await editor.core.store.files_of(sorted(told)))

@@ -112,6 +112,12 @@ class Store(Protocol):
     async def edits(self, run: str) -> list[Edit]:
         """The edits that count, of a run and its subruns: the last one of each call and field."""
 
+    async def put_version(self, run: str, version: str, root: str, note: str) -> tuple[Change, ...]:
+        """Say which code a run and its subruns had: a version of the files below `root`; `note` as in `Run`."""
+
+    async def versions(self) -> dict[str, list[str]]:
+        """The versions that runs name, each with these runs, newest first. No subruns: they name that of their run."""
+
     async def put_matched(self, run: str, texts: int, edges: Sequence[tuple[str, str]]) -> tuple[Change, ...]:
         """Store the edges by text, `(source, target)`, in place of the last ones. `texts` is what
         `unmatched` gave before they were worked out."""

@@ -114,6 +114,8 @@ def run_of(row: sqlite3.Row) -> Run:
         exit_code=row["exit_code"],
         error=failure_of(row["error"]),
         version=row["version"],
+        version_root=row["version_root"],
+        version_note=row["version_note"],
         subrun_of=row["subrun_of"],
         root=row["root"],
         path=tuple((name, lineage, number) for name, lineage, number in json.loads(row["path"] or "[]")),

@@ -164,6 +164,11 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         # The child processes that what an edge is about came through.
         "ALTER TABLE edges ADD COLUMN through TEXT NOT NULL DEFAULT '[]'",
     ),
+    (
+        # Whose code a version is, and why it may not be just what ran.
+        "ALTER TABLE runs ADD COLUMN version_root TEXT",
+        "ALTER TABLE runs ADD COLUMN version_note TEXT NOT NULL DEFAULT ''",
+    ),
 )
 
 

@@ -136,6 +136,21 @@ class SqliteStore:
             await db.execute(writing.END_SUBRUNS, (ended.at, ended.status, ended.run))
             return await writing.log_changes(db, [(ended.run, ended.at, "run.ended", None)])
 
+    async def put_version(self, run: str, version: str, root: str, note: str) -> tuple[Change, ...]:
+        async with self._write() as db:
+            return await writing.put_version(db, run, version, root, note)
+
+    async def versions(self) -> dict[str, list[str]]:
+        async with self._read() as db:
+            found = await db.execute_fetchall(
+                """SELECT version, id FROM runs WHERE version IS NOT NULL AND started IS NOT NULL AND subrun_of IS NULL
+                ORDER BY started DESC, rowid DESC"""
+            )
+        named: dict[str, list[str]] = {}
+        for version, run in found:
+            named.setdefault(version, []).append(run)
+        return named
+
     async def put_matched(self, run: str, texts: int, edges: Sequence[tuple[str, str]]) -> tuple[Change, ...]:
         async with self._write() as db:
             return await writing.put_matched(db, run, texts, edges)

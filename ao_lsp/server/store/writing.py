@@ -53,8 +53,10 @@ _BELOW = """WITH RECURSIVE below (id) AS (
 END_SUBRUNS = "UPDATE runs SET ended = ?, status = ? WHERE root = ? AND status = 'running'"
 """A program that is over leaves no subrun running."""
 # A subrun may have begun in a child process with a command line of its own; what is run again is the whole program.
-_OF_PROGRAM = """UPDATE runs SET (argv, target, options, cwd, python, python_version, env)
-    = (SELECT argv, target, options, cwd, python, python_version, env FROM runs AS program WHERE program.id = runs.root)
+_OF_PROGRAM = """UPDATE runs
+    SET (argv, target, options, cwd, python, python_version, env, version, version_root, version_note)
+    = (SELECT argv, target, options, cwd, python, python_version, env, version, version_root, version_note
+    FROM runs AS program WHERE program.id = runs.root)
     WHERE id = ? AND (SELECT started FROM runs AS program WHERE program.id = runs.root) IS NOT NULL"""
 _STREAM = """INSERT INTO streams (run, id, seen, pid, process_started) VALUES (?, ?, ?, ?, ?)
     ON CONFLICT (run, id) DO UPDATE SET seen = excluded.seen, pid = coalesce(excluded.pid, pid),
@@ -179,6 +181,16 @@ async def delete_runs(db: aiosqlite.Connection, runs: Sequence[str]) -> tuple[Ch
     await db.execute("DELETE FROM runs WHERE id IN (SELECT value FROM json_each(?))", (wanted,))
     await _collect_bodies(db)
     return made
+
+
+async def put_version(db: aiosqlite.Connection, run: str, version: str, root: str, note: str) -> tuple[Change, ...]:
+    """Say which code a run and its subruns had; no change where there is no such run, or that has been said."""
+    cursor = await db.execute(
+        """UPDATE runs SET version = :version, version_root = :root, version_note = :note
+        WHERE :run IN (id, root) AND (version, version_root, version_note) IS NOT (:version, :root, :note)""",
+        {"run": run, "version": version, "root": storable(root), "note": storable(note)},
+    )
+    return await log_changes(db, [(run, time.time(), "run.versioned", None)]) if cursor.rowcount else ()
 
 
 async def put_matched(
