@@ -99,6 +99,16 @@ def pyc_dir() -> str:
     return os.path.join(cache_dir(), "pyc")
 
 
+def git_dir() -> str:
+    """The versions of the user's code: a repository in git's format that is nobody else's (docs/versions.md)."""
+    return os.path.join(cache_dir(), "git")
+
+
+def scratch_dir() -> str:
+    """Old code of programs that run on it: a folder a rerun, gone when that has ended."""
+    return os.path.join(cache_dir(), "scratch")
+
+
 def log_dir() -> str:
     """`server.log`, `rewrite.log`, `git.log` and what they were before they were rotated; the output of reruns."""
     return os.path.join(cache_dir(), "logs")

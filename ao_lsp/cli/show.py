@@ -35,7 +35,7 @@ def runs(result: Json) -> None:
         else:
             tops.append(run)
     rows = [row for run in tops for row in _run_rows(run, below, 0)]
-    print(table(("RUN", "NAME", "STATUS", "CALLS", "TOKENS", "COST", "TIME", "STARTED", ""), rows, right=(6,)))
+    print(table(("RUN", "NAME", "STATUS", "CALLS", "TOKENS", "COST", "TIME", "STARTED", "CODE", ""), rows, right=(6,)))
     if result["total"] > len(tops):
         print(painted(f"and {result['total'] - len(tops)} more: --limit", "2"))
 
@@ -50,7 +50,7 @@ def _run_rows(run: Json, below: dict[str, list[Json]], depth: int) -> Iterator[S
     if more:
         failed = sum(subrun["status"] in ("failed", "killed", "lost") for subrun in more)
         said = f"… {len(more)} more" + (f" ({failed} failed)" if failed else "")
-        yield ("", _indented(said, depth + 1), "", "", "", "", "", "", f"ao runs --within {run['id']}")
+        yield ("", _indented(said, depth + 1), "", "", "", "", "", "", "", f"ao runs --within {run['id']}")
 
 
 def _run_row(run: Json, depth: int) -> Sequence[Cell]:
@@ -66,7 +66,8 @@ def _run_row(run: Json, depth: int) -> Sequence[Cell]:
     name = _indented(run["name"], depth)
     spent = cost(run["cost_usd"], run["unknown_costs"]) if run["calls"] else ""
     took, since = seconds(run["duration_s"]), ago(run["started"])
-    return (run["id"], name, status, calls, tokens, spent, took, since, ", ".join(remarks))
+    code = "" if run["version"] is None else run["version"][:10] + ("" if run["version_exact"] else "~")
+    return (run["id"], name, status, calls, tokens, spent, took, since, code, ", ".join(remarks))
 
 
 def _indented(name: str, depth: int) -> str:

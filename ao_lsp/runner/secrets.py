@@ -26,7 +26,7 @@ _LONGEST_COUNT = 40
 
 # Variables that decide what a program does and hold no secret. All others stay out of the record;
 # a rerun takes them from the environment it is started in.
-_KEPT = frozenset({"VIRTUAL_ENV", "TZ", "LANG"})
+_KEPT = frozenset({"VIRTUAL_ENV", "TZ", "LANG", "AO_VERSIONS"})
 _KEPT_PREFIXES = ("PYTHON", "LC_")
 _KEPT_ENDINGS = ("_BASE_URL", "_API_BASE", "_ENDPOINT", "_API_VERSION", "_MODEL")
 

@@ -79,7 +79,8 @@ class Control:
         running = {run for run, _ in await core.store.running()}
         runs = [run for run, _ in await core.store.run_names() if run not in running]
         await core.delete_runs(runs)
-        return {"deleted": len(runs), "kept": len(running), "freed_bytes": max(0, before - core.store.size())}
+        freed = max(0, before - core.store.size()) + await core.versions.clear()
+        return {"deleted": len(runs), "kept": len(running), "freed_bytes": freed}
 
 
 def _memory() -> int:

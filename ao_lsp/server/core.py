@@ -22,6 +22,7 @@ from ao_lsp.server.rerun import Reruns
 from ao_lsp.server.spool import Spool
 from ao_lsp.server.store import Store, StoreError
 from ao_lsp.server.store.sqlite import open_store
+from ao_lsp.server.versions import Versions
 
 log = logging.getLogger(__name__)
 
@@ -40,6 +41,7 @@ class Core:
         self.spool = Spool(paths.spool_dir(), self.ingest, lambda *ended: self.liveness.taken_in(*ended))
         self.liveness = Liveness(store, self.changes, self.spool.is_written)
         self.reruns = Reruns(os.path.join(paths.log_dir(), "runs"), stirred)
+        self.versions = Versions(store, self.changes)
         self._stirred = stirred
         self._woken = asyncio.Event()
         self._upkeep: asyncio.Task[None] | None = None
@@ -52,6 +54,7 @@ class Core:
     async def begin(self) -> None:
         """Take up what the last daemon left, and keep looking after it."""
         await self.liveness.begin()
+        await self.versions.begin()
         remove_stale_plans(paths.plan_dir())
         editor_files.remove_stale_views()
         self._upkeep = asyncio.create_task(self._keep_up())
@@ -62,6 +65,7 @@ class Core:
             await asyncio.wait({self._upkeep})
         await self.matching.close()
         await self.ingest.flush()
+        await self.versions.close()
         await self.store.close()
 
     async def delete_runs(self, runs: Sequence[str]) -> None:

@@ -69,7 +69,7 @@ class Run:
     A subrun is the part of a run that a program has named (`ao_lsp.launch`): `subrun_of` is the run right
     around it, `root` the outermost one, `path` the way from there, by which it is found again in a rerun. A
     rerun of a subrun has the `path`, and no run around it. `result` (JSON) and `remarks` are what the program said
-    of the run (`ao_lsp.log`). `version` is that of its code, of the files below `version_root`;
+    of the run (`ao_lsp.log`). `version` is that of its code (docs/versions.md), of the files below `version_root`;
     `version_note` says why these may not be just what ran ("": they are).
     """
 

@@ -78,7 +78,7 @@ def test_runs_are_a_table_with_the_newest_first() -> None:
     record_run("run1", at=1.7e9)
     record_run("run2", name="better agent")
     lines = ao("runs").stdout.splitlines()
-    assert re.split(r"  +", lines[0]) == ["RUN", "NAME", "STATUS", "CALLS", "TOKENS", "COST", "TIME", "STARTED"]
+    assert re.split(r"  +", lines[0]) == ["RUN", "NAME", "STATUS", "CALLS", "TOKENS", "COST", "TIME", "STARTED", "CODE"]
     assert re.split(r"  +", lines[1])[:5] == ["run2", "better agent", "finished", "3", "21→9"]
     assert re.split(r"  +", lines[1])[5] == "$0.00012"
     assert lines[2].startswith("run1  agent.py")

@@ -128,7 +128,12 @@ def headline(graph: Graph) -> str:
     spent += [cost] if cost else []
     ended = run.status if run.exit_code in (None, 0) else f"{run.status} ({run.exit_code})"
     took = [seconds(run.duration)] if run.duration is not None else []
-    return " · ".join([clean(run.name), ended, count, *spent, *took])
+    return " · ".join([clean(run.name), ended, count, *spent, *took, *([code(run)] if run.version else [])])
+
+
+def code(run: Run) -> str:
+    """The version of a run's code, a `~` behind it where that may not be just what ran; "" where none was taken."""
+    return f"code {run.version[:10]}{'~' if run.version_note else ''}" if run.version else ""
 
 
 def remarks(run: Run) -> list[str]:

@@ -1,0 +1,189 @@
+"""Which code each run had: a private history of the user's files, apart from any of their own (docs/versions.md).
+
+A version is the id of a state of all files of a project; the same state has the same id. It is taken when a run
+starts. Whatever goes wrong costs the run its version, and is in the log.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import os
+import sys
+import time
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+from ao_lsp import paths
+from ao_lsp.server.changes import Changes, Subscription
+from ao_lsp.server.model import Run
+from ao_lsp.server.store import Store, StoreError
+
+if TYPE_CHECKING:
+    from ao_lsp.server.versions.snapshot import Taken
+
+log = logging.getLogger(__name__)
+
+_KEEP_DAYS = 30.0
+_TIDY_AFTER_S = 60.0  # after the daemon has begun
+_TIDY_EVERY_S = 24 * 3600.0
+
+
+class Versions:
+    """Takes the version of every run that starts."""
+
+    def __init__(self, store: Store, changes: Changes) -> None:
+        self._store, self._changes = store, changes
+        self._tasks: list[asyncio.Task[None]] = []
+        self._closing = False
+        self._working = asyncio.Lock()
+
+    async def begin(self) -> None:
+        """From now on every run that starts gets its version, and those that run and have none."""
+        running = [run for run, _ in await self._store.running()]
+        subscription = self._changes.subscribe()
+        self._tasks = [
+            asyncio.create_task(self._follow(subscription, running)),
+            asyncio.create_task(self._keep_up()),
+        ]
+
+    async def close(self) -> None:
+        """A version that is being taken comes to its end first."""
+        self._closing = True
+        async with self._working:
+            for task in self._tasks:
+                task.cancel()
+        if self._tasks:
+            await asyncio.wait(self._tasks)
+
+    async def clear(self) -> int:
+        """Forget every version that no run names. Gives how many bytes that freed."""
+        with suppress(OSError):
+            await asyncio.to_thread(_remove, paths.git_dir() + ".damaged")
+        said = await self.tidy(0.0)
+        return int(said.get("bytes_before", 0)) - int(said.get("bytes", 0))
+
+    async def tidy(self, keep_s: float) -> dict[str, Any]:
+        """Forget the versions that no run names and that are older than `keep_s`; what upkeep.py says of it."""
+        if not _are_any():
+            return {}
+        wishes = {"named": list(await self._store.versions()), "keep_s": keep_s}
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "ao_lsp.server.versions.upkeep"),
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+        )
+        try:
+            output, errors = await process.communicate(json.dumps(wishes).encode())
+        except asyncio.CancelledError:
+            process.kill()  # it can be at any moment
+            await process.wait()
+            raise
+        try:
+            said: dict[str, Any] = json.loads(output)
+        except ValueError:
+            said = {"error": errors.decode("utf-8", "replace").strip().rpartition("\n")[2]}
+        if "error" in said:
+            log.warning("old versions could not be forgotten: %s", said["error"])
+        else:
+            log.info("forgot %(dropped)d versions, %(kept)d stay: %(bytes_before)d bytes before, %(bytes)d now", said)
+        return said
+
+    async def _follow(self, subscription: Subscription, waiting: list[str]) -> None:
+        with subscription:
+            while True:
+                for run in waiting:
+                    async with self._working:
+                        if self._closing:
+                            return
+                        await self._take(run)
+                changes = await subscription.next()
+                waiting = [change.run for change in changes if change.kind == "run.started"]
+
+    async def _take(self, run: str) -> None:
+        try:
+            found = await self._store.run(run)
+            if found is None or _is_off(found):
+                return
+            if found.version is not None:
+                await self._inherit(found)
+                return
+            taken = await asyncio.to_thread(_taken, found)
+            if taken is not None:
+                version, root = taken
+                self._changes.publish(await self._store.put_version(run, version.version, root, version.note))
+        except StoreError as error:
+            log.warning("run %s has no version: %s", run, error)
+        except Exception:
+            log.exception("run %s has no version", run)
+
+    async def _inherit(self, run: Run) -> None:
+        """Of a run that was started on the code of another one it is known which that is."""
+        parent = await self._store.run(run.parent_run) if run.parent_run and run.version_root is None else None
+        if run.version is not None and parent is not None and parent.version_root is not None:
+            said = await self._store.put_version(run.id, run.version, parent.version_root, parent.version_note)
+            self._changes.publish(said)
+
+    async def _keep_up(self) -> None:
+        pause = _TIDY_AFTER_S
+        while True:
+            await asyncio.sleep(pause)
+            pause = _TIDY_EVERY_S
+            try:
+                if await asyncio.to_thread(_is_due):
+                    # Not beside a program: it may want a version, and the processor.
+                    if await self._store.running():
+                        pause = _TIDY_AFTER_S
+                    else:
+                        await self.tidy(keep_s())
+            except Exception:
+                log.exception("old versions could not be forgotten")
+
+
+def keep_s() -> float:
+    """How long a version is kept that no run names, in seconds (`AO_VERSIONS_KEEP_DAYS`)."""
+    said = os.environ.get("AO_VERSIONS_KEEP_DAYS") or _KEEP_DAYS
+    try:
+        return max(0.0, float(said)) * 24 * 3600
+    except ValueError:
+        log.warning("AO_VERSIONS_KEEP_DAYS is no number: %s", said)
+        return _KEEP_DAYS * 24 * 3600
+
+
+def _is_off(run: Run) -> bool:
+    """Whether no version of this run is wanted (`AO_VERSIONS=0`, where it ran or where the daemon was started)."""
+    return "0" in (dict(run.env).get("AO_VERSIONS"), os.environ.get("AO_VERSIONS"))
+
+
+def _taken(run: Run) -> tuple[Taken, str] | None:
+    """The version of a run that has just started, and the root of its files. In a thread: it looks at every file."""
+    from ao_lsp.server.versions import snapshot, work  # a daemon that nobody records with does not need dulwich
+
+    program = snapshot.program_of(run.target, run.cwd)
+    taken = work.take(run.id, program, run.started)
+    return None if taken is None else (taken, program.root)
+
+
+def _are_any() -> bool:
+    return os.path.isdir(paths.git_dir())
+
+
+def _is_due() -> bool:
+    """Whether old versions have not been looked for since yesterday; from now on they have."""
+    stamp = os.path.join(paths.git_dir(), "tidied")
+    try:
+        if time.time() - os.path.getmtime(stamp) < _TIDY_EVERY_S:
+            return False
+    except OSError:
+        if not _are_any():
+            return False
+    with open(stamp, "wb"):
+        return True
+
+
+def _remove(folder: str) -> None:
+    import shutil
+
+    shutil.rmtree(folder)
