@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Any, NoReturn
 
 from ao_lsp import __version__
-from ao_lsp.cli import client, show, show_diff, show_output, terminal
+from ao_lsp.cli import client, show, show_code, show_diff, show_output, terminal
 from ao_lsp.cli.client import Client, CommandError
 from ao_lsp.connect import environment, open_session
 
@@ -168,8 +168,44 @@ def _stop(options: argparse.Namespace) -> None:
 
 
 def _diff(options: argparse.Namespace) -> None:
-    result = _connected().request("ao.diff", {"a": options.a, "b": options.b})
+    if options.code:
+        result = _connected().request("ao.diff_code", {"a": options.a, "b": options.b})
+        client.print_json(result) if options.json else show_code.diff(result)
+        return
+    result = _connected().request("ao.diff", {"a": options.a, "b": options.b or "last"})
     client.print_json(result) if options.json else show_diff.diff(result)
+
+
+def _versions(options: argparse.Namespace) -> None:
+    project = {"project": os.path.abspath(options.project)} if options.project else {}
+    result = _connected().request("ao.versions", {"limit": options.limit, **project})
+    client.print_json(result) if options.json else show_code.versions(result)
+
+
+def _show(options: argparse.Namespace) -> None:
+    # A path that is one from here is meant so; any other is one in the project.
+    here = options.file and os.path.lexists(options.file)
+    file = os.path.abspath(options.file) if here else options.file
+    result = _connected().request("ao.show", {"version": options.version, "file": file})
+    if options.json:
+        client.print_json(result)
+    elif options.file is None:
+        show_code.files(result)
+    else:
+        show_code.contents(result)
+
+
+def _checkout(options: argparse.Namespace) -> None:
+    params = {"version": options.version, "folder": os.path.abspath(options.folder), "force": options.force}
+    result = _connected().request("ao.checkout", params)
+    if options.json:
+        client.print_json(result)
+    else:
+        count = result["files"]
+        said = (
+            f"wrote the {count} file{'' if count == 1 else 's'} of version {result['version'][:10]} to {options.folder}"
+        )
+        print(terminal.printable(said))
 
 
 def _export(options: argparse.Namespace) -> None:
@@ -228,6 +264,9 @@ def _parser() -> argparse.ArgumentParser:
 
     def add_run(to: argparse.ArgumentParser, **more: Any) -> None:
         to.add_argument("run", metavar="RUN", help="id, beginning of an id, name, or `last`", **more)
+
+    def add_version(to: argparse.ArgumentParser) -> None:
+        to.add_argument("version", metavar="VERSION|RUN", help="a version or the beginning of one, or a run")
 
     def add_call(to: argparse.ArgumentParser) -> None:
         to.add_argument("call", metavar="CALL", help="number, id, or beginning of an id")
@@ -297,7 +336,21 @@ def _parser() -> argparse.ArgumentParser:
 
     made = add("diff", _diff, "Show what changed between two runs.")
     made.add_argument("a", metavar="RUN")
-    made.add_argument("b", metavar="RUN", nargs="?", default="last", help="default: the latest")
+    made.add_argument("b", metavar="RUN", nargs="?", help="default: the latest; with --code: the files as they are now")
+    made.add_argument("--code", action="store_true", help="what changed in the code, not in the calls")
+
+    made = add("versions", _versions, "List the states of the code that was run, newest first.")
+    made.add_argument("--project", metavar="DIR", help="only of the project that this folder belongs to")
+    made.add_argument("--limit", type=int, default=20, metavar="N", help="at most so many (default: 20)")
+
+    made = add("show", _show, "Show a file as it was in a run, or which files there were.")
+    add_version(made)
+    made.add_argument("file", metavar="FILE", nargs="?", help="its name in the project, or its path")
+
+    made = add("checkout", _checkout, "Write the code of a run into a new or empty folder.")
+    add_version(made)
+    made.add_argument("folder", metavar="DIR")
+    made.add_argument("--force", action="store_true", help="also into one that is not empty")
 
     made = add("export", _export, "Write a whole run as one file, for other tools and people.")
     add_run(made, nargs="?", default="last")

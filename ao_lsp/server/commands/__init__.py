@@ -12,7 +12,17 @@ from collections.abc import Mapping
 from typing import Any
 
 from ao_lsp.server.command import Caller, Command
-from ao_lsp.server.commands import comparing, deleting, editing, exporting, output, reading, rerunning, tracing
+from ao_lsp.server.commands import (
+    comparing,
+    deleting,
+    editing,
+    exporting,
+    output,
+    reading,
+    rerunning,
+    tracing,
+    versions,
+)
 from ao_lsp.server.core import Core
 from ao_lsp.server.params import CommandError
 from ao_lsp.server.store import StoreError
@@ -26,6 +36,10 @@ COMMANDS: dict[str, Command[Any]] = {
     "ao.call": reading.CALL,
     "ao.why": tracing.WHY,
     "ao.diff": comparing.DIFF,
+    "ao.versions": versions.VERSIONS,
+    "ao.show": versions.SHOW,
+    "ao.diff_code": versions.DIFF_CODE,
+    "ao.checkout": versions.CHECKOUT,
     "ao.edit": editing.EDIT,
     "ao.unedit": editing.UNEDIT,
     "ao.plan": rerunning.PLAN,

@@ -12,7 +12,7 @@ from typing import Any
 from dulwich.objects import Commit
 
 from ao_lsp.server.versions.files import LINK
-from ao_lsp.server.versions.repository import DamagedError, Repository
+from ao_lsp.server.versions.repository import DamagedError, GoneError, Repository
 
 _NAMED = 2
 
@@ -117,8 +117,11 @@ def files_in(repository: Repository, version: str) -> dict[bytes, File]:
     """The files of a version, by name, in order.
 
     Raises:
-        DamagedError: it is not there, or not whole; or it names what is no file below a folder.
+        GoneError: it is not there.
+        DamagedError: it is not whole, or names what is no file below a folder.
     """
+    if not repository.has(version):
+        raise GoneError(version)
     found: dict[bytes, File] = {}
     waiting = [(b"", version)]
     while waiting:
@@ -138,7 +141,7 @@ def changes(repository: Repository, before: str | None, after: str) -> Changes:
     looked into.
 
     Raises:
-        DamagedError: one of them cannot be read.
+        DamagedError: one of them cannot be read, or is not there.
     """
     added: list[bytes] = []
     changed: list[bytes] = []

@@ -81,7 +81,7 @@ def take(repository: Repository, program: Program, started: float | None = None)
         read[0] += 1
         return repository.put(b"blob", data)
 
-    whole, found = _files(program)
+    whole, found = files_of(program)
     entries = files.look(program.root, found, known, put)
     kept = {file: entry for file, entry in entries.items() if not entry.skipped}
     if not kept:
@@ -100,7 +100,7 @@ def take(repository: Repository, program: Program, started: float | None = None)
     return Taken(tree, note, tree != last, len(kept), read[0], skipped)
 
 
-def _files(program: Program) -> tuple[bool, Iterable[Found]]:
+def files_of(program: Program) -> tuple[bool, Iterable[Found]]:
     """The files that count, and whether these are all of the project's."""
     if not is_nobodys(program.root):
         found = list(islice(Project(program.root, program.folder).files(), MOST_FILES))

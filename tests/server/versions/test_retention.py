@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from ao_lsp.server.versions import history, packing, snapshot, upkeep, work
-from ao_lsp.server.versions.repository import BusyError, DamagedError, Repository
+from ao_lsp.server.versions.repository import BusyError, GoneError, Repository
 from ao_lsp.server.versions.snapshot import Program
 from tests.server.versions.conftest import Code, Git
 
@@ -42,7 +42,7 @@ def test_versions_that_no_run_names_go_when_they_are_old_and_the_folder_shrinks(
     with Repository() as repository:
         left = [each.id for each in history.newest(repository)]
     assert left == [versions[7], versions[3]]
-    with pytest.raises(DamagedError):
+    with pytest.raises(GoneError):
         code.files(versions[5])
     assert tidy().kept == 0
 
@@ -150,7 +150,7 @@ def test_a_damaged_repository_is_set_aside_and_begun_anew(code: Code, caplog: py
     assert code.files(taken.version)["app.py"] == b"b"
     assert "versions begin anew" in caplog.text
     assert (folder.parent / "git.damaged" / "HEAD").exists()
-    with pytest.raises(DamagedError):
+    with pytest.raises(GoneError):
         code.files(version)
 
 
