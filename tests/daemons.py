@@ -59,6 +59,8 @@ def own_home(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """An AO_HOME of the test's own: short, because a socket's path has to be."""
     home = tempfile.mkdtemp(prefix="ao-", dir="/tmp")
     monkeypatch.setenv("AO_HOME", home)
+    # Most tests have nothing to compile ahead; those of the watcher say so (tests/server/watch).
+    monkeypatch.setenv("AO_WATCH", "0")
     for name in ("AO_PLAN", "AO_IDLE_S", "AO_NO_DAEMON", "AO_SERVER_PYTHON", "NO_COLOR"):
         monkeypatch.delenv(name, raising=False)
     try:

@@ -32,6 +32,12 @@ def test_loops_that_draw_by_chance_are_timed_in_three_states() -> None:
     assert all(len(row) == 5 for row in measured)
 
 
+def test_saves_are_timed_alone_and_amid_many_files() -> None:
+    measured = rows("watch.py", "--saves=2", "--files=60")
+    assert [row[1] for row in measured] == ["a save, of 2", "a save amid 60 files"]
+    assert all(row[2].endswith(" ms") for row in measured)
+
+
 def test_tainted_strings_that_are_gone_leave_nothing_and_live_ones_cost_200_bytes_at_most() -> None:
     gone, live = rows("memory.py", "--strings=30000", "--megabytes=1")
     assert gone[2] == "0 entries left"

@@ -65,6 +65,7 @@ class Control:
             "runs": {"total": runs, "running": running},
             "reruns": len(core.reruns),
             "database": {"path": paths.database(), "bytes": core.store.size()},
+            "watching": core.watcher.status(),
             "memory_bytes": _memory(),
             "socket": paths.socket_path(),
             "log": logs.log_file(),

@@ -23,6 +23,7 @@ from ao_lsp.server.spool import Spool
 from ao_lsp.server.store import Store, StoreError
 from ao_lsp.server.store.sqlite import open_store
 from ao_lsp.server.versions import Versions
+from ao_lsp.server.watch.watcher import Watcher
 
 log = logging.getLogger(__name__)
 
@@ -42,6 +43,7 @@ class Core:
         self.liveness = Liveness(store, self.changes, self.spool.is_written)
         self.reruns = Reruns(os.path.join(paths.log_dir(), "runs"), stirred)
         self.versions = Versions(store, self.changes)
+        self.watcher = Watcher(store, self.changes)
         self._stirred = stirred
         self._woken = asyncio.Event()
         self._upkeep: asyncio.Task[None] | None = None
@@ -58,8 +60,10 @@ class Core:
         remove_stale_plans(paths.plan_dir())
         editor_files.remove_stale_views()
         self._upkeep = asyncio.create_task(self._keep_up())
+        self.watcher.begin()
 
     async def close(self) -> None:
+        await self.watcher.close()
         if self._upkeep is not None:
             self._upkeep.cancel()
             await asyncio.wait({self._upkeep})

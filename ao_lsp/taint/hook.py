@@ -25,6 +25,7 @@ from ao_lsp.taint.kept import keep
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from ast import Module
     from collections.abc import Callable, Sequence
     from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
     from types import CodeType, ModuleType
@@ -127,16 +128,25 @@ def compiled(source: bytes, file: str, is_script: bool = False) -> CodeType:
         if code.co_filename != file:  # the same file under another name (a link, a relative path)
             _imp._fix_co_filename(code, file)  # type: ignore[attr-defined]  # as importlib does
         return code
-    warns = _warns(source, file)
+    code, warns = made(source, file)
     if warns:
         compile(source, file, "exec", dont_inherit=True)
-    code = _without_warnings("ignore", file, rewritten, source)
     try:
         pyc.store(cached, source, code, warns)
     except Exception as error:
         # No place, no right, or a program that forbids it (in an event loop, say).
         _report(f"{cached}: not cached: {error}")
     return code
+
+
+def made(source: bytes, file: str) -> tuple[CodeType, bool]:
+    """The rewritten code, made afresh and without a warning, and whether compiling the source gives any.
+
+    Raises:
+        Exception: whatever rewriting or compiling it raises.
+    """
+    warns = _warns(source, file)
+    return _without_warnings("ignore", file, rewritten, source), warns
 
 
 def _warns(source: bytes, file: str) -> bool:
@@ -173,11 +183,24 @@ def rewritten(source: bytes, file: str) -> CodeType:
 
     tree = rewrite(source, file)
     if _debugging():
-        import ast
-
-        with open(os.path.splitext(file)[0] + ".ao_rewritten.py", "w", encoding="utf-8") as handle:
-            handle.write(ast.unparse(tree) + "\n")
+        show(tree, file)
     return compile(tree, file, "exec", dont_inherit=True)
+
+
+def show(tree: Module, file: str) -> None:
+    """Write what a file was rewritten to beside it, for a person to read."""
+    import ast
+
+    try:
+        with open(shown(file), "w", encoding="utf-8", errors="backslashreplace") as handle:
+            handle.write(ast.unparse(tree) + "\n")
+    except Exception as error:  # a folder that cannot be written, say
+        _report(f"{file}: the rewritten source cannot be shown: {type(error).__name__}: {error}")
+
+
+def shown(file: str) -> str:
+    """Where `show` writes. No such file is ever rewritten itself: it is no Python."""
+    return os.path.splitext(file)[0] + ".ao_rewritten.py"
 
 
 def _debugging() -> bool:

@@ -73,6 +73,15 @@ def load(file: str, source: bytes) -> tuple[CodeType, bool] | None:
     return None
 
 
+def is_current(file: str, source: bytes) -> bool:
+    """Whether `load` would find something there, without loading it."""
+    try:
+        data = read(file)
+    except OSError:
+        return False
+    return data[:_HEADER] == _header(source, memoryview(data)[_HEADER:], data[_HEADER - 1 : _HEADER] == b"\1")
+
+
 _Code = type(_hash.__code__)
 
 

@@ -223,6 +223,16 @@ def test_the_rewritten_source_can_be_looked_at(programs: Programs) -> None:
     assert "__@ao.Add" in shown
 
 
+def test_where_the_rewritten_source_cannot_be_written_the_program_is_rewritten_all_the_same(
+    programs: Programs, home: str
+) -> None:
+    (programs.folder / "program.ao_rewritten.py").mkdir()
+    for _ in range(2):
+        assert programs.record("print(1)", env={"DEBUG_AST_REWRITES": "1"}) == ("1\n", "")
+    assert "the rewritten source cannot be shown: IsADirectoryError" in Path(home, "cache/logs/rewrite.log").read_text()
+    assert len(list(Path(home, "cache/pyc").rglob("*.pyc"))) == 1
+
+
 def test_two_runs_at_once_do_not_mix(programs: Programs, model_server: ModelServer) -> None:
     file = programs.write(CHAIN)
     both = [

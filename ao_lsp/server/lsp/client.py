@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from ao_lsp.server.lsp.words import uri_of
+
 ENCODINGS = ("utf-8", "utf-16", "utf-32")
 
 
@@ -22,6 +24,8 @@ class Client:
     progress: bool = False
     ao: bool = False
     """Whether it wants our own notifications (docs/protocol.md)."""
+    folders: tuple[str, ...] = ()
+    """URIs of the folders that it has open."""
 
 
 def read_client(params: Any) -> Client:
@@ -44,6 +48,11 @@ def read_client(params: Any) -> Client:
     def can(*keys: str) -> bool:
         return said("capabilities", *keys) is True
 
+    folders = said("workspaceFolders")
+    uris = [folder.get("uri") for folder in folders if isinstance(folder, dict)] if isinstance(folders, list) else []
+    if not uris:
+        path = said("rootPath")
+        uris = [said("rootUri") or (uri_of(path) if isinstance(path, str) else None)]
     encodings = [name for name in listed("general", "positionEncodings") if name in ENCODINGS]
     formats = [name for name in listed("textDocument", "hover", "contentFormat") if name in ("markdown", "plaintext")]
     asked = said("capabilities", "experimental", "ao") or said("initializationOptions", "ao")
@@ -57,4 +66,5 @@ def read_client(params: Any) -> Client:
         show_document=can("window", "showDocument", "support"),
         progress=can("window", "workDoneProgress"),
         ao=isinstance(asked, dict) and isinstance(asked.get("version"), int),
+        folders=tuple(uri for uri in uris if isinstance(uri, str)),
     )

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Coroutine, Mapping, Sequence
+import os
+from collections.abc import Coroutine, Iterable, Mapping, Sequence
 from typing import Any
 
 from lsprotocol import types as lsp
@@ -18,7 +19,7 @@ from ao_lsp.server.lsp import features, panel
 from ao_lsp.server.lsp.client import Client
 from ao_lsp.server.lsp.commands import EDITOR_COMMANDS, execute
 from ao_lsp.server.lsp.dispatch import AnswerError, Dispatch
-from ao_lsp.server.lsp.documents import Document, Units
+from ao_lsp.server.lsp.documents import Document, Units, file_of
 from ao_lsp.server.lsp.editing import Editing
 from ao_lsp.server.lsp.places import Place, find_places
 from ao_lsp.server.lsp.progress import Progress
@@ -55,6 +56,7 @@ class Editor(LanguageServer):
         self.editing = Editing(self)
         self.in_progress: dict[int | str, Progress] = {}
         self._places: dict[str, tuple[Document, Sequence[Record], tuple[Place, ...]]] = {}
+        self._folders: list[str] = []
         self._tasks: set[asyncio.Task[None]] = set()
         features.register(self)
 
@@ -68,6 +70,7 @@ class Editor(LanguageServer):
     def begin(self) -> None:
         """The client has introduced itself."""
         self.units = Units(self.client.encoding)
+        self.folders_changed(self.client.folders, ())
         self.spawn(keep_fresh(self))
 
     def spawn(self, work: Coroutine[Any, Any, None]) -> None:
@@ -86,12 +89,28 @@ class Editor(LanguageServer):
 
     async def close(self) -> None:
         """The client has left."""
+        self.core.watcher.editor_left(self)
         self.protocol.close()
         tasks = list(self._tasks)
         for task in tasks:
             task.cancel()
         if tasks:
             await asyncio.wait(tasks)
+
+    # -- files
+
+    def folders_changed(self, added: Iterable[str], removed: Iterable[str]) -> None:
+        """The client has other folders (URIs) open than before."""
+        gone = set(removed)
+        self._folders = list(dict.fromkeys([*(uri for uri in self._folders if uri not in gone), *added]))
+        paths = [path for path in map(file_of, self._folders) if path is not None and os.path.isabs(path)]
+        self.core.watcher.editor_has(self, paths, self.caller.env)
+
+    def saved(self, uri: str) -> None:
+        """The client has saved a file. Of some nothing else tells: not each file system has events."""
+        path = file_of(uri)
+        if path is not None:
+            self.core.watcher.saved(self, path)
 
     # -- buffers
 

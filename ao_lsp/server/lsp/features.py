@@ -25,6 +25,7 @@ def register(editor: Editor) -> None:
     feature(lsp.TEXT_DOCUMENT_INLAY_HINT, lsp.InlayHintOptions())(_inlay_hint)
     feature(lsp.TEXT_DOCUMENT_HOVER)(_hover)
     feature(lsp.TEXT_DOCUMENT_DID_SAVE, lsp.SaveOptions(include_text=False))(_did_save)
+    feature(lsp.WORKSPACE_DID_CHANGE_WORKSPACE_FOLDERS)(_folders_changed)
     for method in panel.METHODS:
         feature(method)(_panel(method))
     for name in editor.command_names:
@@ -81,7 +82,12 @@ async def _hover(ls: Editor, params: lsp.HoverParams) -> lsp.Hover | None:
 
 
 async def _did_save(ls: Editor, params: lsp.DidSaveTextDocumentParams) -> None:
+    ls.saved(params.text_document.uri)
     await ls.editing.saved(params.text_document.uri)
+
+
+def _folders_changed(ls: Editor, params: lsp.DidChangeWorkspaceFoldersParams) -> None:
+    ls.folders_changed([one.uri for one in params.event.added], [one.uri for one in params.event.removed])
 
 
 def _panel(method: str) -> Callable[[Editor, Any], Awaitable[Json]]:
