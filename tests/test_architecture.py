@@ -17,11 +17,28 @@ MAY_IMPORT = {
     "ao_lsp": set(),
     "ao_lsp.protocol": set(),
     "ao_lsp.paths": {"ao_lsp.protocol"},
+    "ao_lsp.settings": set(),
+    "ao_lsp.pyproject": {"ao_lsp.settings"},
     "ao_lsp.connect": {"ao_lsp", "ao_lsp.paths", "ao_lsp.protocol", "ao_lsp.server"},
     "ao_lsp.forwarder": {"ao_lsp", "ao_lsp.connect", "ao_lsp.paths", "ao_lsp.protocol", "ao_lsp.server"},
     "ao_lsp.taint": {"ao_lsp.paths"},
-    "ao_lsp.runner": {"ao_lsp", "ao_lsp.connect", "ao_lsp.paths", "ao_lsp.protocol", "ao_lsp.taint"},
-    "ao_lsp.server": {"ao_lsp", "ao_lsp.connect", "ao_lsp.paths", "ao_lsp.protocol"},
+    "ao_lsp.runner": {
+        "ao_lsp",
+        "ao_lsp.connect",
+        "ao_lsp.paths",
+        "ao_lsp.protocol",
+        "ao_lsp.pyproject",
+        "ao_lsp.settings",
+        "ao_lsp.taint",
+    },
+    "ao_lsp.server": {
+        "ao_lsp",
+        "ao_lsp.connect",
+        "ao_lsp.paths",
+        "ao_lsp.protocol",
+        "ao_lsp.pyproject",
+        "ao_lsp.settings",
+    },
     "ao_lsp.cli": {"ao_lsp", "ao_lsp.connect", "ao_lsp.paths", "ao_lsp.protocol"},
 }
 
@@ -36,6 +53,7 @@ THIRD_PARTY = {
     "genai_prices": "ao_lsp.server.pricing",
     "lsprotocol": "ao_lsp.server.lsp",
     "pygls": "ao_lsp.server.lsp",
+    "tomli": "ao_lsp.pyproject",
     "watchdog": "ao_lsp.server.watch",
 }
 

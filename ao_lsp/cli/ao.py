@@ -21,8 +21,8 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     client.run("ao", options.json, lambda: options.command(options))
 
 
-def _connected() -> Client:
-    return Client(open_session("cli"))
+def _connected(**more: Any) -> Client:
+    return Client(open_session("cli", **more))
 
 
 def _runs(options: argparse.Namespace) -> None:
@@ -114,12 +114,12 @@ def _rerun(options: argparse.Namespace) -> None:
     params = {"run": options.run, **({"from": options.from_call} if options.from_call else {})}
     params |= {"python": _interpreter(options.python)} if options.python else {}
     if options.dry_run:
-        result = _connected().request("ao.plan", {**params, "policy": options.policy, "dry_run": True})
+        result = _connected(**environment()).request("ao.plan", {**params, "policy": options.policy, "dry_run": True})
         client.print_json(result) if options.json else show.plan(result)
     elif options.json:
         _rerun_behind({**params, "policy": options.policy})
     else:
-        _become(_connected().request("ao.plan", {**params, "policy": options.policy}))
+        _become(_connected(**environment()).request("ao.plan", {**params, "policy": options.policy}))
 
 
 def _interpreter(named: str) -> str:
@@ -321,9 +321,10 @@ def _parser() -> argparse.ArgumentParser:
     made.add_argument("--dry-run", action="store_true", help="only say what would happen")
     made.add_argument("--python", metavar="PATH", help="the interpreter to use in place of the recorded one")
     policy = made.add_mutually_exclusive_group()
-    for name, text in (("live", "make it (default)"), ("strict", "fail"), ("ask", "ask on the terminal")):
+    made_it = "make it (default, if on_miss is not set)"
+    for name, text in (("live", made_it), ("strict", "fail"), ("ask", "ask on the terminal")):
         policy.add_argument(
-            f"--{name}", dest="policy", action="store_const", const=name, default="live",
+            f"--{name}", dest="policy", action="store_const", const=name,
             help=f"a call without a recording: {text}",
         )  # fmt: skip
 

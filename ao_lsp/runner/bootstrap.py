@@ -35,6 +35,10 @@ def _as_it_was() -> None:
 if __name__ == "__main__":
     if sys.version_info < (3, 10) or sys.implementation.name != "cpython":
         _as_it_was()
+        # What older Pythons understand, too.
+        said = "ao-record: {0} is {1} {2}.{3}; programs are recorded in CPython 3.10 or newer: name one with --python\n"
+        sys.stderr.write(said.format(sys.executable, sys.implementation.name, *sys.version_info[:2]))
+        sys.exit(2)
     try:
         _package()
         from ao_lsp.runner.main import main

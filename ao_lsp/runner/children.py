@@ -122,7 +122,7 @@ def _places(environment: Mapping[str, str]) -> list[tuple[str, str]]:
     ours = {name for name in os.environ if name.startswith("AO_")} | set(paths.given())
     theirs = {name for name in environment if name.startswith("AO_")}
     found = []
-    for name in sorted({*_PLACES, *ours, *theirs} - {"AO_PLAN", "AO_GATEWAY"}):
+    for name in sorted({*_PLACES, *ours, *theirs} - {"AO_PLAN", "AO_GATEWAY_ADDRESS"}):
         value = paths.variable(name) or ""
         if name == "AO_HOME" and value:
             value = os.path.abspath(value)

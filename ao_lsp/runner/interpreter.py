@@ -19,32 +19,76 @@ if TYPE_CHECKING:
 def choose(options: Options) -> str:
     """The interpreter that the program has to run in.
 
-    `--python`, else the environment that is active, else a `.venv` beside the script (or in the
-    working directory), else the one that runs `ao-record`. An environment that holds `ao-record`
-    itself counts as active: it was called by its path there.
+    `--python` (or what is set in its place), else the environment that is active, else a `.venv` beside the script
+    or in a folder above it, else one in the working directory or above, else the one that runs `ao-record`. An
+    environment that holds `ao-record` itself counts as active: it was called by its path there. One that was made
+    for `ao-record` alone is nobody's: in its place comes the `python` on `$PATH`, which `python app.py` would start.
     """
     if options.python:
         return options.python
-    active = os.environ.get("VIRTUAL_ENV")
-    places = [active] if active else []
-    if sys.prefix == sys.base_prefix or _is_tool_environment():
-        if options.kind == "script":
-            places.append(os.path.join(os.path.dirname(os.path.abspath(options.program)), ".venv"))
-        places.append(os.path.join(os.getcwd(), ".venv"))
-    elif not active:
+    active, conda = (_python_of(os.environ.get(name)) for name in ("VIRTUAL_ENV", "CONDA_PREFIX"))
+    if active:
+        return active
+    is_tool = _is_tool_environment()
+    if sys.prefix != sys.base_prefix and not is_tool:
         return sys.executable
-    for place in places:
-        python = os.path.join(place, "bin", "python")
-        if os.path.exists(python):
-            return python
-    return sys.executable
+    if conda and os.environ.get("CONDA_DEFAULT_ENV") != "base":  # which is active in every shell of many
+        return conda
+    starts = [os.path.dirname(os.path.realpath(options.program))] if options.kind == "script" else []
+    try:
+        starts.append(os.getcwd())
+    except OSError:
+        pass
+    for start in starts:
+        for place in _project(start):
+            python = _python_of(os.path.join(place, ".venv"))
+            if python:
+                return python
+    return (conda or _on_path() or sys.executable) if is_tool else sys.executable
+
+
+def _python_of(environment: str | None) -> str | None:
+    python = os.path.join(environment, "bin", "python") if environment else ""
+    return python if python and _is_file(python) else None
+
+
+def _project(folder: str) -> list[str]:
+    """`folder` and those above it up to the project's top; a home folder belongs to no project."""
+    places: list[str] = []
+    home = os.environ.get("HOME")
+    while folder not in (home, os.sep) or not places:
+        places.append(folder)
+        if os.path.lexists(os.path.join(folder, ".git")):
+            break
+        folder = os.path.dirname(folder)
+    return places
+
+
+def _on_path() -> str | None:
+    """The `python` that a shell would start; not ours, whose folder may be there, too."""
+    ours = os.path.join(sys.prefix, "bin")
+    for name in ("python", "python3"):
+        for folder in os.environ.get("PATH", os.defpath).split(os.pathsep):
+            path = os.path.join(folder, name)
+            if folder and os.path.realpath(folder) != os.path.realpath(ours) and _is_file(path):
+                return path
+    return None
+
+
+def _is_file(path: str) -> bool:
+    return os.access(path, os.X_OK) and os.path.isfile(path)
 
 
 def _is_tool_environment() -> bool:
-    """Whether this environment was made for `ao-record` alone, by uv or pipx."""
-    return os.path.exists(os.path.join(sys.prefix, "uv-receipt.toml")) or os.path.exists(
-        os.path.join(sys.prefix, "pipx_metadata.json")
-    )
+    """Whether this environment was made for `ao-record` alone: by `uv tool install`, `uvx`, `pipx install` or
+    `pipx run`."""
+    if sys.prefix == sys.base_prefix:
+        return False
+    marks = ("uv-receipt.toml", "pipx_metadata.json")
+    if any(os.path.exists(os.path.join(sys.prefix, mark)) for mark in marks):
+        return True
+    parts = os.path.realpath(sys.prefix).split(os.sep)
+    return any(part.startswith(("archive-v", "environments-v")) for part in parts[:-1])  # those of uvx's cache
 
 
 def stay_in(python: str) -> bool:

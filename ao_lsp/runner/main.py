@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 
 from ao_lsp.runner.options import USAGE, UsageError, parse
@@ -13,8 +14,6 @@ if TYPE_CHECKING:
 
 def _set_aside() -> None:
     """What is loaded from now on is no file of the program's, for tools that report on those."""
-    import os
-
     from ao_lsp.taint.hiding import set_modules_aside
 
     runner = os.path.dirname(os.path.abspath(__file__))
@@ -46,6 +45,10 @@ def main(handed_over: bool = False) -> NoReturn:
     if not handed_over:
         from ao_lsp.runner import interpreter
 
+        if "AO_PLAN" not in os.environ:  # a rerun repeats what was recorded
+            from ao_lsp.runner import configured
+
+            arguments = [*configured.fill(options), *arguments]
         python = interpreter.choose(options)
         if options.flags or not interpreter.stay_in(python):
             try:

@@ -14,12 +14,14 @@ Runs a Python program exactly as python would, and records its LLM calls.
 
 options:
   --name NAME        a name for the run, to be used in place of its id
-  --python PATH      the interpreter (default: $VIRTUAL_ENV, a .venv beside the script, or this one)
+  --python PATH      the interpreter (default: the active environment's, that of a .venv beside the script or
+                     above it, else this one, or where this one was installed as a tool, the python on your $PATH)
   --rewrite WHAT     count a package, or files and folders (joined by ':'), as your own code
   --no-taint         record calls, but do not track which values they came from
   --gateway          record what no patch reaches, too: children in other languages, clients with sockets of
                      their own; the variables by which SDKs find their hosts lead through a process of ours
   --http             record the other HTTP requests of your code, too, as calls of tools
+                     (--taint, --no-gateway, --no-http: not what AO_* variables or pyproject.toml say)
   --live | --strict | --ask
                      what a rerun does with a call that it has no recording of: make it (default),
                      fail, or ask on the terminal
@@ -31,6 +33,7 @@ _WITH_VALUE = (
     "--name", "--python", "--rewrite", "--json", "--server-python", "--child", "--lineage", "--plan", "--set",
     "--subrun", "--began",
 )  # fmt: skip
+_SWITCHES = ("--taint", "--no-taint", "--gateway", "--no-gateway", "--http", "--no-http")
 # Options of the interpreter itself: single letters, some with a value.
 _FLAGS = frozenset("bBdEiIOPqsSuv")
 _FLAGS_WITH_VALUE = frozenset("WX")
@@ -49,12 +52,13 @@ class Options:
     Of a child of a recorded program (children.py) `child` says whose: `RUN:SESSION:STREAM`, and then
     `:root` where it took the place of the run's first process. `lineage` is its name, `subrun` the one in which it
     was started (groups.py), `plan` the plan of a rerun, `began` when the run did (Unix seconds), `variables` are
-    `NAME=VALUE` for paths.py; `command_line` is what it would have been started with.
+    `NAME=VALUE` for paths.py; `command_line` is what it would have been started with. `given` are the settings that
+    the command line has.
     """
 
     __slots__ = (
-        "arguments", "began", "child", "command_line", "flags", "gateway", "http", "json", "kind", "lineage", "name",
-        "plan", "policy", "program", "python", "rewrite", "server_python", "subrun", "taint", "variables",
+        "arguments", "began", "child", "command_line", "flags", "gateway", "given", "http", "json", "kind", "lineage",
+        "name", "plan", "policy", "program", "python", "rewrite", "server_python", "subrun", "taint", "variables",
     )  # fmt: skip
 
     def __init__(self) -> None:
@@ -68,6 +72,7 @@ class Options:
         self.taint = True
         self.gateway = False
         self.http = False
+        self.given: set[str] = set()
         self.policy: str | None = None
         self.json: str | None = None
         self.server_python: str | None = None
@@ -122,18 +127,17 @@ def parse(arguments: list[str]) -> Options:
             name, has_value, value = option.partition("=")
             if name in _WITH_VALUE:
                 value = value if has_value else value_of(name)
+                options.given.add(name[2:])
                 if name == "--rewrite":
                     options.rewrite.append(value)
                 elif name == "--set":
                     options.variables.append(value)
                 else:
                     setattr(options, name[2:].replace("-", "_"), value)
-            elif option == "--no-taint":
-                options.taint = False
-            elif option == "--gateway":
-                options.gateway = True
-            elif option == "--http":
-                options.http = True
+            elif name in _SWITCHES and not has_value:
+                setting = name[2:].removeprefix("no-")
+                setattr(options, setting, not name.startswith("--no-"))
+                options.given.add(setting)
             elif option in ("--live", "--strict", "--ask"):
                 options.policy = option[2:]
             else:

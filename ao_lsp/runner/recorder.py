@@ -96,7 +96,7 @@ class Recorder:
 
     def _reach_gateway(self, plan_file: int | None) -> None:
         """Start a gateway, if one is wanted; else know of the one that was started around this process."""
-        if not self._options.gateway and "AO_GATEWAY" not in os.environ:
+        if not self._options.gateway and "AO_GATEWAY_ADDRESS" not in os.environ:
             return
         from ao_lsp.runner import gateway
 

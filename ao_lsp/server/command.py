@@ -18,6 +18,8 @@ Progress: TypeAlias = Callable[[int, "int | None", str], None]
 RUN = "which run: its id, the beginning of it, a name, or `last`"
 CALL = "which call: its number in the run, its id, or the beginning of it"
 
+POLICY = "what to do with a call that has no recording; null: what `on_miss` is set to, else live"
+
 
 def _no_progress(done: int, total: int | None, message: str) -> None:
     """For a caller who does not want to hear of it."""
@@ -25,10 +27,12 @@ def _no_progress(done: int, total: int | None, message: str) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who wants something done. `env` is their environment, None where they sent none."""
+    """Who wants something done. `env` is their environment, None where they sent none; `settings` are those of
+    their editor."""
 
     env: Mapping[str, str] | None = None
     progress: Progress = field(default=_no_progress)
+    settings: Mapping[str, Any] = field(default_factory=dict)
 
 
 def environment_of(preamble: Mapping[str, Any]) -> dict[str, str] | None:

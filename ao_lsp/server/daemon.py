@@ -25,6 +25,7 @@ from ao_lsp import __version__, paths
 from ao_lsp.connect import READY_FD, START_LOCK_FD
 from ao_lsp.server import logs
 from ao_lsp.server.presence import DaemonBusyError, Presence
+from ao_lsp.settings import BY_NAME, of_variables
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -227,8 +228,7 @@ class Daemon:
 
 def _idle_s() -> float:
     """Seconds without anybody before the daemon leaves; 0: never."""
-    try:
-        return max(0.0, float(os.environ.get("AO_IDLE_S") or IDLE_S))
-    except ValueError:
-        log.warning("AO_IDLE_S is no number: %s", os.environ["AO_IDLE_S"])
-        return IDLE_S
+    value, problem = of_variables(BY_NAME["idle_s"], os.environ)
+    if problem is not None:
+        log.warning("%s; it is ignored", problem)
+    return IDLE_S if value is None else float(value)

@@ -466,7 +466,7 @@ def test_the_gateway_ends_with_the_program_and_is_no_child_of_it(programs: Progr
 def test_without_a_gateway_that_starts_the_program_runs_and_is_told(
     programs: Programs, model_server: ModelServer
 ) -> None:
-    source = program(SDK.split("    stream")[0] + '    print("AO_GATEWAY" in os.environ, URL)\n')
+    source = program(SDK.split("    stream")[0] + '    print("AO_GATEWAY_ADDRESS" in os.environ, URL)\n')
     out, err = programs.record(source, "--gateway", "--server-python", "/bin/false", env=model_server.env)
     assert out == f"False {model_server.env['OPENAI_BASE_URL']}/chat/completions\n"
     assert err.startswith("ao-record: no gateway")

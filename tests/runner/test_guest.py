@@ -249,7 +249,8 @@ def test_two_runs_at_once_do_not_mix(programs: Programs, model_server: ModelServ
 # Modules that a warm `ao-record hello.py` may load on top of what python itself loads.
 ALLOWED = {
     "__future__", "_functools", "_json", "_socket", "_struct", "ao_lsp", "ao_lsp.connect", "ao_lsp.paths",
-    "ao_lsp.protocol", "ao_lsp.runner", "ao_lsp.runner.ancestry", "ao_lsp.runner.descriptors", "ao_lsp.runner.execs",
+    "ao_lsp.protocol", "ao_lsp.pyproject", "ao_lsp.runner", "ao_lsp.runner.ancestry", "ao_lsp.runner.configured",
+    "ao_lsp.runner.descriptors", "ao_lsp.runner.execs",
     "ao_lsp.runner.interpreter", "ao_lsp.runner.launch", "ao_lsp.runner.main", "ao_lsp.runner.options",
     "ao_lsp.runner.outbox", "ao_lsp.runner.recorder", "ao_lsp.runner.secrets", "ao_lsp.runner.transports",
     "ao_lsp.taint", "ao_lsp.taint.frames", "ao_lsp.taint.hiding", "ao_lsp.taint.hook", "ao_lsp.taint.kept",

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 keep(__name__)
 
-VARIABLE = "AO_GATEWAY"
+VARIABLE = "AO_GATEWAY_ADDRESS"
 """Tells children of the program, where they are recorded too, which gateway there is."""
 SEEN = "@seen"
 """The path at which the gateway is told of calls."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import secrets
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from typing import Literal
@@ -13,6 +14,7 @@ from ao_lsp import paths
 from ao_lsp.server import command, processes, refs, rerun, restart, stopping, subruns, views
 from ao_lsp.server.changes import Subscription
 from ao_lsp.server.command import Caller, Command, Progress
+from ao_lsp.server.configuration import configuration
 from ao_lsp.server.core import Core
 from ao_lsp.server.estimate import estimate
 from ao_lsp.server.model import Edit, EditField, Graph, Run
@@ -21,6 +23,7 @@ from ao_lsp.server.plan import PlanEntry, Policy, counts, outside, plan
 from ao_lsp.server.plan_file import PlanHead, write_plan
 from ao_lsp.server.processes import Process
 from ao_lsp.server.views import Json
+from ao_lsp.server.workspace import program_folder
 
 _FROM = "rerun from this call: it and everything that depends on it go live"
 _PYTHON = "the interpreter to use in place of the recorded one"
@@ -33,7 +36,7 @@ _STOP_S = 5.0
 class PlanParams:
     run: str = param(command.RUN, "last")
     from_: str | int | None = param(_FROM, None)
-    policy: Literal["live", "strict", "ask"] = param("what to do with a call that has no recording", "live")
+    policy: Literal["live", "strict", "ask"] | None = param(command.POLICY, None)
     dry_run: bool = param("only say what would happen", False)
     python: str | None = param(_PYTHON, None)
 
@@ -42,7 +45,7 @@ class PlanParams:
 class RerunParams:
     run: str = param(command.RUN, "last")
     from_: str | int | None = param(_FROM, None)
-    policy: Literal["live", "strict"] = param("what to do with a call that has no recording", "live")
+    policy: Literal["live", "strict"] | None = param(command.POLICY, None)
     wait: bool = param("answer when the program has ended, with progress until then", False)
     python: str | None = param(_PYTHON, None)
 
@@ -65,11 +68,11 @@ class _Planned:
     edits: dict[tuple[str, EditField], Edit]
     python: str
 
-    def as_json(self) -> Json:
+    def as_json(self, problems: Sequence[str]) -> Json:
         return {
             "parent_run": self.graph.run.id,
             "fork_call": self.fork,
-            "notes": restart.notes(self.graph),
+            "notes": [*restart.notes(self.graph), *problems],
             "counts": asdict(counts(self.entries)),
             "estimate": views.estimate_json(estimate(self.entries)),
             "calls": [
@@ -148,15 +151,23 @@ async def _written(core: Core, planned: _Planned, policy: Policy) -> tuple[str, 
     return run, await write_plan(paths.plan_dir(), head, entries, planned.edits, core.store)
 
 
-async def _plan(core: Core, _: Caller, params: PlanParams) -> Json:
+async def _settled(caller: Caller, run: Run, policy: Policy | None) -> tuple[Policy, tuple[str, ...]]:
+    """The policy that counts, and what is wrong in the places where one could be set."""
+    configured = await configuration(caller, program_folder(run.target, run.cwd))
+    return policy or configured.get("on_miss", "live"), configured.problems
+
+
+async def _plan(core: Core, caller: Caller, params: PlanParams) -> Json:
     planned = await _planned(core, params.run, params.from_, params.python)
-    if params.dry_run:
-        return await asyncio.to_thread(planned.as_json)
-    run, path = await _written(core, planned, params.policy)
     parent = planned.graph.run
+    policy, problems = await _settled(caller, parent, params.policy)
+    said = await asyncio.to_thread(planned.as_json, problems)
+    if params.dry_run:
+        return said
+    run, path = await _written(core, planned, policy)
     obstacle = restart.obstacle(parent, planned.python)
     return {
-        **await asyncio.to_thread(planned.as_json),
+        **said,
         "run": run,
         "plan": path,
         "argv": rerun.command(parent, planned.python),
@@ -173,7 +184,9 @@ async def _rerun(core: Core, caller: Caller, params: RerunParams) -> Json:
     obstacle = restart.obstacle(parent, planned.python)
     if obstacle is not None:
         raise obstacle
-    run, path = await _written(core, planned, params.policy)
+    policy, problems = await _settled(caller, parent, params.policy)
+    # In the background nobody can be asked: what would be is not made.
+    run, path = await _written(core, planned, "strict" if policy == "ask" else policy)
     env = {**(os.environ if caller.env is None else caller.env), **rerun.restored(parent, path)}
     with core.changes.subscribe() as changes:
         try:
@@ -183,7 +196,7 @@ async def _rerun(core: Core, caller: Caller, params: RerunParams) -> Json:
                 os.unlink(path)
             raise CommandError("conflict", f"the program cannot be started in {parent.cwd}: {error.strerror}") from None
         answer = {
-            **await asyncio.to_thread(planned.as_json),
+            **await asyncio.to_thread(planned.as_json, problems),
             "run": run,
             "pid": started.process.pid,
             "log": started.log,

@@ -26,6 +26,11 @@ class Client:
     """Whether it wants our own notifications (docs/protocol.md)."""
     folders: tuple[str, ...] = ()
     """URIs of the folders that it has open."""
+    gives_configuration: bool = False
+    tells_configuration: bool = False
+    """Whether it tells changes of settings to a server that has registered for them."""
+    options: Any = None
+    """The settings that it starts with (docs/configuration.md)."""
 
 
 def read_client(params: Any) -> Client:
@@ -67,4 +72,7 @@ def read_client(params: Any) -> Client:
         progress=can("window", "workDoneProgress"),
         ao=isinstance(asked, dict) and isinstance(asked.get("version"), int),
         folders=tuple(uri for uri in uris if isinstance(uri, str)),
+        gives_configuration=can("workspace", "configuration"),
+        tells_configuration=can("workspace", "didChangeConfiguration", "dynamicRegistration"),
+        options=said("initializationOptions", "ao", "settings"),
     )

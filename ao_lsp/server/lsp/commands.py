@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
 from ao_lsp.server import command, editor_files, refs
 from ao_lsp.server.commands import COMMANDS, reading, rerunning
 from ao_lsp.server.commands import execute as execute_shared
+from ao_lsp.server.configuration import configuration
 from ao_lsp.server.lsp import hovers, reruns, words
 from ao_lsp.server.lsp.dispatch import AnswerError
 from ao_lsp.server.model import Call
@@ -39,7 +40,7 @@ class CallParams:
 
 @dataclass(frozen=True, slots=True)
 class RerunFromParams(CallParams):
-    policy: Literal["live", "strict"] = param("what to do with a call that has no recording", "live")
+    policy: Literal["live", "strict"] | None = param(command.POLICY, None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,9 +113,12 @@ async def _call(editor: Editor, params: OpenCallParams) -> Json:
 
 
 async def _how_to_record(editor: Editor, params: FileParams) -> Json:
-    line = f"ao-record {shlex.quote(os.path.basename(params.file))}"
+    folder = os.path.dirname(params.file)
+    python = (await configuration(editor.caller, folder)).get("python")
+    named = ["--python", python] if python is not None and python == editor.caller.settings.get("python") else []
+    line = shlex.join(["ao-record", *named, os.path.basename(params.file)])
     editor.say(f"This call has not been recorded yet. Run your program with ao-record in place of python: {line}")
-    return {"command": line, "cwd": os.path.dirname(params.file)}
+    return {"command": line, "cwd": folder}
 
 
 async def _chosen(editor: Editor, params: CallParams, question: str) -> Call | None:

@@ -54,6 +54,7 @@ class Editor(LanguageServer):
         self.documents: dict[str, Document] = {}
         self.recordings, self._sources = Recordings(core), Sources()
         self.editing = Editing(self)
+        self.complained: set[str] = set()
         self.in_progress: dict[int | str, Progress] = {}
         self._places: dict[str, tuple[Document, Sequence[Record], tuple[Place, ...]]] = {}
         self._folders: list[str] = []

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from lsprotocol import types as lsp
 
-from ao_lsp.server.lsp import hovers, panel
+from ao_lsp.server.lsp import configured, hovers, panel
 from ao_lsp.server.lsp.hints import hint
 from ao_lsp.server.lsp.lenses import ACTION_KIND, actions, lenses
 from ao_lsp.server.views import Json
@@ -20,6 +20,8 @@ def register(editor: Editor) -> None:
     """Have everything answered that we answer. Nothing else is offered on Python files: definitions,
     references and completions are the business of a type checker's server."""
     feature = editor.feature
+    feature(lsp.INITIALIZED)(_initialized)
+    feature(lsp.WORKSPACE_DID_CHANGE_CONFIGURATION)(_did_change_configuration)
     feature(lsp.TEXT_DOCUMENT_CODE_LENS, lsp.CodeLensOptions())(_code_lens)
     feature(lsp.TEXT_DOCUMENT_CODE_ACTION, lsp.CodeActionOptions(code_action_kinds=[ACTION_KIND]))(_code_action)
     feature(lsp.TEXT_DOCUMENT_INLAY_HINT, lsp.InlayHintOptions())(_inlay_hint)
@@ -37,7 +39,17 @@ def _executed_elsewhere() -> None:
     """The handler that pygls wants of each command."""
 
 
+async def _initialized(ls: Editor, _: lsp.InitializedParams) -> None:
+    await configured.begin(ls)
+
+
+async def _did_change_configuration(ls: Editor, params: lsp.DidChangeConfigurationParams) -> None:
+    await configured.changed(ls, params.settings)
+
+
 async def _code_lens(ls: Editor, params: lsp.CodeLensParams) -> list[lsp.CodeLens]:
+    if not ls.caller.settings.get("lenses", True):
+        return []
     found = await ls.places(params.text_document.uri)
     return lenses(*found, ls.units) if found is not None else []
 
@@ -51,6 +63,8 @@ async def _code_action(ls: Editor, params: lsp.CodeActionParams) -> list[lsp.Cod
 
 
 async def _inlay_hint(ls: Editor, params: lsp.InlayHintParams) -> list[lsp.InlayHint]:
+    if not ls.caller.settings.get("hints", True):
+        return []
     found = await ls.places(params.text_document.uri)
     if found is None:
         return []

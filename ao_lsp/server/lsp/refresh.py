@@ -55,12 +55,19 @@ async def _pass_on(editor: Editor, changes: list[Change]) -> None:
         revisions = {run: change.seq for change in changes for run in change.graphs}
         for run, revision in revisions.items():
             editor.protocol.tell(GRAPH_DID_CHANGE, {"run": run, "revision": revision})
+    can_refresh = editor.client.hint_refresh or editor.client.lens_refresh
+    if can_refresh and await _concerns(editor, changes):
+        await refresh_all(editor)
+
+
+async def refresh_all(editor: Editor) -> None:
+    """Have the client ask again for what it shows, if it can."""
     asked = [
         # Hints first: Neovim 0.12 keeps drawing old ones where the lenses come right before them.
         *([lsp.WORKSPACE_INLAY_HINT_REFRESH] if editor.client.hint_refresh else []),
         *([lsp.WORKSPACE_CODE_LENS_REFRESH] if editor.client.lens_refresh else []),
     ]
-    if asked and await _concerns(editor, changes):
+    if asked:
         await asyncio.wait([asyncio.create_task(_refresh(editor, method)) for method in asked])
 
 

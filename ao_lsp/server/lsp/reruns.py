@@ -23,7 +23,7 @@ _SHOW = "Show its output"
 
 
 async def start(
-    editor: Editor, run: str, call: str | int | None, policy: str = "live", python: str | None = None
+    editor: Editor, run: str, call: str | int | None, policy: str | None = None, python: str | None = None
 ) -> Json:
     """Rerun `run` in the background, from `call` where one is given, and show how it goes on. Gives what
     `ao.rerun` does.
