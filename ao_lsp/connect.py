@@ -26,7 +26,10 @@ READY_FD, START_LOCK_FD = 98, 99
 """Where a started daemon finds the readiness pipe and the start lock."""
 
 REPLY_TIMEOUT_S = 5.0
+VITAL_SIGN_S = 2.0
 START_TIMEOUT_S = 30.0
+LEAVE_S = 10.0
+"""How long somebody may hold the daemon's lock without listening, and without being about to."""
 
 _ENV_BYTES = protocol.MAX_LINE * 3 // 4  # the rest of the preamble has to fit, too
 
@@ -119,6 +122,37 @@ def read_line(sock: _socket.socket, limit: int = 1 << 16) -> bytes:
     return bytes(received)
 
 
+def vital_sign(timeout: float = VITAL_SIGN_S) -> bytes | None:
+    """What the daemon says of itself, a line of JSON, also while it is busy with something else (docs/wire.md); b""
+    from one that does not even say that: it is stuck. None where there is none that could."""
+    try:
+        if not os.path.isdir(paths.runtime_dir()):
+            return None
+        paths.secure_dir(paths.runtime_dir())
+    except (OSError, paths.UnsafeDirectory):
+        return None
+    sock = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM)
+    said = b""
+    try:
+        sock.settimeout(timeout)
+        try:
+            sock.connect(paths.status_path())
+        except TimeoutError:
+            return b""
+        except OSError:
+            return None
+        while not said.endswith(b"\n"):
+            piece = sock.recv(1 << 16)
+            if not piece:  # it left in the middle of it
+                return None
+            said += piece
+    except OSError:
+        return b""
+    finally:
+        sock.close()
+    return said
+
+
 def without_daemon() -> bool:
     """Whether the user wants no daemon to be started (`AO_NO_DAEMON=1`: CI, containers, debugging)."""
     return paths.variable("AO_NO_DAEMON") not in (None, "", "0")
@@ -141,7 +175,8 @@ def start_without_waiting() -> None:
             if sock is not None:
                 sock.close()
                 return
-            _spawn(lock, None)
+            if not _is_locked(paths.lock_path()):
+                _spawn(lock, None)
         finally:
             os.close(lock)
     except Exception:  # fail open: recording is worth less than the program
@@ -155,11 +190,17 @@ def open_session(role: str, timeout: float = START_TIMEOUT_S, **more: Any) -> tu
         DaemonUnavailable: none could be started, or it refuses us.
     """
     deadline = time.monotonic() + timeout
-    started = False
+    started, waiting_since = False, None
     while True:
         session = _try_session(role, more)
         if isinstance(session, tuple):
             return session
+        if lock_holder() is None:
+            waiting_since = None
+        elif waiting_since is None:
+            waiting_since = time.monotonic()
+        elif time.monotonic() - waiting_since > LEAVE_S and not _is_locked(paths.start_lock_path()):
+            raise DaemonUnavailable(_held())
         if session == "RETIRING" and started:
             raise DaemonUnavailable(
                 f"the daemon that {server_python()} starts is older than this client ({__version__}); "
@@ -167,7 +208,7 @@ def open_session(role: str, timeout: float = START_TIMEOUT_S, **more: Any) -> tu
             )
         started = _start_and_wait(deadline) or started
         if time.monotonic() > deadline:
-            raise DaemonUnavailable(f"no answer from the daemon within {timeout:.0f} s; see {_log_path()}")
+            raise DaemonUnavailable(f"no answer from the daemon within {timeout:.0f} s; see {log_path()}")
 
 
 def existing_session(role: str, **more: Any) -> tuple[_socket.socket, dict[str, Any]] | None:
@@ -192,8 +233,10 @@ def _try_session(role: str, more: dict[str, Any]) -> tuple[_socket.socket, dict[
         sock.settimeout(None)
     except TimeoutError:
         sock.close()
+        if lock_holder() is None:  # it is nobody of ours, and a daemon takes its place
+            return None
         raise DaemonUnavailable(
-            f"the daemon does not answer; see {_log_path()}, or stop it with: ao-server stop"
+            f"the daemon does not answer; see {log_path()}, or stop it with: ao-server stop"
         ) from None
     except OSError:
         sock.close()
@@ -201,13 +244,64 @@ def _try_session(role: str, more: dict[str, Any]) -> tuple[_socket.socket, dict[
     if not answer:  # it was about to leave: try again
         sock.close()
         return None
-    reply = protocol.loads(answer)
+    try:
+        reply = protocol.loads(answer)
+    except protocol.ProtocolError:
+        reply = None
+    if not isinstance(reply, dict):  # nor is this
+        sock.close()
+        if lock_holder() is None:
+            return None
+        raise DaemonUnavailable(f"the daemon says nothing that makes sense; see {log_path()}")
     if reply.get("ok"):
         return sock, reply
     sock.close()
     if reply.get("code") == "RETIRING":
         return "RETIRING"
     raise DaemonUnavailable(f"the daemon refuses: {reply.get('message') or reply.get('code')}")
+
+
+def lock_holder() -> int | None:
+    """The process that is the daemon, or is about to be or to leave; 0 where it is not known which. None: nobody."""
+    if not _is_locked(paths.lock_path()):
+        return None
+    try:
+        with open(paths.lock_path(), "rb") as lock:
+            pid = int(protocol.loads(lock.read(4096))["pid"])
+        held = os.stat(paths.lock_path())
+    except (OSError, ValueError, KeyError, TypeError):
+        return 0  # it has not written it yet
+    try:
+        opened = [os.stat(f"/proc/{pid}/fd/{fd}") for fd in os.listdir(f"/proc/{pid}/fd")]
+    except FileNotFoundError:
+        # What stands there is of an earlier one; or there is no /proc to look at.
+        return 0 if os.path.isdir("/proc/self/fd") else pid
+    except OSError:
+        return pid
+    return pid if any((each.st_dev, each.st_ino) == (held.st_dev, held.st_ino) for each in opened) else 0
+
+
+def _is_locked(path: str) -> bool:
+    from fcntl import LOCK_NB, LOCK_SH, flock
+
+    try:
+        lock = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return False
+    try:
+        flock(lock, LOCK_SH | LOCK_NB)
+    except OSError:
+        return True
+    finally:
+        os.close(lock)
+    return False
+
+
+def _held() -> str:
+    pid = lock_holder()
+    who = f"process {pid}" if pid else "a process that is no daemon"
+    what = "end it with: ao-server stop" if pid else "end it: `fuser` or `lsof` says which it is"
+    return f"{who} holds {paths.lock_path()} and does not serve; see {log_path()}, or {what}"
 
 
 def _try_start_lock() -> int | None:
@@ -235,8 +329,13 @@ def _start_and_wait(deadline: float) -> bool:
         return False
     try:
         sock = connect()
-        if sock is not None:
+        if sock is not None and lock_holder() is not None:
             sock.close()
+            return False
+        if sock is not None:  # somebody listens who is no daemon
+            sock.close()
+        elif _is_locked(paths.lock_path()):  # a daemon leaves, or somebody else holds it: not a thing to start one for
+            time.sleep(0.02)
             return False
         ready, report = os.pipe()
         try:
@@ -252,7 +351,7 @@ def _start_and_wait(deadline: float) -> bool:
     if said.startswith("ERR"):
         raise DaemonUnavailable(said[3:].strip())
     if not said:
-        raise DaemonUnavailable(f"the daemon did not start; see {_log_path()}")
+        raise DaemonUnavailable(f"the daemon did not start; see {log_path()}")
     if said == "BUSY":  # one holds the lock and is about to listen or to leave
         time.sleep(0.02)
         return False
@@ -266,7 +365,7 @@ def _read_report(fd: int, deadline: float) -> str:
     while True:
         left = deadline - time.monotonic()
         if left <= 0 or not select.select([fd], [], [], left)[0]:
-            raise DaemonUnavailable(f"the daemon did not become ready in time; see {_log_path()}")
+            raise DaemonUnavailable(f"the daemon did not become ready in time; see {log_path()}")
         piece = os.read(fd, 4096)
         said += piece
         if not piece:
@@ -278,7 +377,7 @@ def _spawn(lock: int, report: int | None) -> None:
 
     The shell puts it in the background and ends; only the shell is our child, and is reaped here.
     """
-    log = _log_path()
+    log = log_path()
     os.makedirs(os.path.dirname(log), 0o700, exist_ok=True)
     actions: list[Any] = [
         (os.POSIX_SPAWN_OPEN, 0, "/dev/null", os.O_RDONLY, 0),
@@ -305,5 +404,6 @@ def _spawn(lock: int, report: int | None) -> None:
     os.waitpid(pid, 0)
 
 
-def _log_path() -> str:
+def log_path() -> str:
+    """The daemon's log."""
     return os.path.join(paths.log_dir(), "server.log")

@@ -16,7 +16,7 @@ import os
 import select
 import sys
 
-from ao_lsp import __version__, connect, paths, protocol
+from ao_lsp import __version__, connect, protocol
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -83,6 +83,8 @@ class Pump:
         self._socket, self._parent, self._source, self._sink = sock, parent, source, sink
         self._last = b""  # of what the editor said
         self._leaving = False
+        self._asked = False  # since the server has last said something
+        self._stuck = False
 
     def run(self) -> int:
         """Carry until one side ends. The exit code: 0 where the editor left as LSP wants it, or just
@@ -93,7 +95,9 @@ class Pump:
             if not select.select([self._socket], [], [], _LEAVE_S if self._leaving else _LOOK_S)[0]:
                 if self._leaving or os.getppid() != self._parent:
                     return 0
+                self._look_after_server()
                 continue
+            self._asked = self._stuck = False
             data = self._receive()
             if not data:
                 return self._ended()
@@ -102,10 +106,17 @@ class Pump:
             except OSError:  # the editor is gone
                 return 0
 
+    def _look_after_server(self) -> None:
+        """Say once that the server is stuck. One that is only busy says so itself."""
+        if self._asked and not self._stuck and connect.vital_sign() == b"":
+            self._stuck = True
+            _tell("the server does not answer; ao-server restart gets rid of it", self._sink)
+
     def _carry_requests(self) -> None:
         try:
             while data := os.read(self._source, _CHUNK):
                 self._last = (self._last + data)[-4096:]
+                self._asked = True
                 self._socket.sendall(data)
             self._leaving = True
             self._socket.shutdown(_socket.SHUT_WR)
@@ -169,7 +180,7 @@ def _write(sink: int, data: bytes) -> None:
 
 def _tell(message: str, sink: int = 1) -> None:
     """Have the editor show an error."""
-    log = os.path.join(paths.log_dir(), "server.log")
+    log = connect.log_path()
     if log not in message:
         message += f"; see {log}"
     params = {"type": 1, "message": f"ao-lsp: {message}"}

@@ -50,7 +50,11 @@ def _base(name: str, xdg: str, default: str) -> str:
     home = _home()
     if home:
         return os.path.join(home, name)
-    base = variable(xdg) or os.path.join(_given.get("HOME") or os.path.expanduser("~"), default)
+    base = variable(xdg) or ""
+    if not base.startswith(os.sep):  # as the XDG specification wants it
+        base = os.path.join(_given.get("HOME") or os.path.expanduser("~"), default)
+    if not base.startswith(os.sep):  # a user without a home: some containers have none
+        return os.path.join(f"/tmp/ao-{os.getuid()}", name)
     return os.path.join(base, "ao")
 
 
@@ -59,14 +63,14 @@ def runtime_dir() -> str:
     home = _home()
     if home:
         folder = os.path.join(home, "run")
-        if len(os.fsencode(folder)) + len("/p1.sock.4194304") <= _SUN_PATH_ROOM:
+        if len(os.fsencode(folder)) + len("/p1.status.4194304") <= _SUN_PATH_ROOM:
             return folder
         # A path too long for a socket gets a short twin that depends on nothing but AO_HOME.
         from zlib import crc32
 
         return f"/tmp/ao-{os.getuid()}-{crc32(os.fsencode(home)):08x}"
     xdg = variable("XDG_RUNTIME_DIR")
-    return os.path.join(xdg, "ao") if xdg else f"/tmp/ao-{os.getuid()}"
+    return os.path.join(xdg, "ao") if xdg and xdg.startswith(os.sep) else f"/tmp/ao-{os.getuid()}"
 
 
 def cache_dir() -> str:
@@ -82,6 +86,11 @@ def data_dir() -> str:
 def socket_path() -> str:
     """The daemon's socket. One daemon per user and wire version."""
     return os.path.join(runtime_dir(), f"p{WIRE}.sock")
+
+
+def status_path() -> str:
+    """Where the daemon tells how it is, also while it is busy with something else."""
+    return os.path.join(runtime_dir(), f"p{WIRE}.status")
 
 
 def lock_path() -> str:

@@ -122,11 +122,13 @@ def ack(seq: int) -> bytes:
 class Frames:
     """Cuts a byte stream into frames. Feed it what arrives; it keeps what is incomplete.
 
-    Iterating yields `(header bytes, payload)` of each complete frame, in order.
+    Iterating yields `(header bytes, payload)` of each complete frame, in order. One that is longer than `most` bytes is
+    a fault of the peer.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, most: int = MAX_FRAME) -> None:
         self._buffer = bytearray()
+        self._most = most
 
     def feed(self, data: bytes) -> None:
         self._buffer += data
@@ -136,7 +138,7 @@ class Frames:
         while len(buffer) >= 8:
             head_length, payload_length = _HEAD.unpack_from(buffer)
             end = 8 + head_length + payload_length
-            if end > MAX_FRAME:
+            if end > self._most:
                 raise ProtocolError(f"a frame of {end} bytes")
             if len(buffer) < end:
                 return

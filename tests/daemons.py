@@ -7,10 +7,12 @@ import os
 import shutil
 import signal
 import socket
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -104,6 +106,17 @@ def start() -> int:
     sock, reply = connect.open_session("cli")
     sock.close()
     return int(reply["pid"])
+
+
+def patched_python(folder: Path, code: str) -> str:
+    """An interpreter that runs `code` before anything else, for `AO_SERVER_PYTHON`: what happens to a daemon from
+    outside, or at an exact place in it."""
+    folder.mkdir(exist_ok=True)
+    (folder / "sitecustomize.py").write_text(code)
+    python = folder / "python"
+    python.write_text(f'#!/bin/sh\nPYTHONPATH={folder} exec {sys.executable} "$@"\n')
+    python.chmod(0o755)  # it has to look like an interpreter
+    return str(python)
 
 
 def gone(pid: int) -> bool:

@@ -39,7 +39,8 @@ MAY_IMPORT = {
         "ao_lsp.pyproject",
         "ao_lsp.settings",
     },
-    "ao_lsp.cli": {"ao_lsp", "ao_lsp.connect", "ao_lsp.paths", "ao_lsp.protocol"},
+    "ao_lsp.cli": {"ao_lsp", "ao_lsp.cli.local", "ao_lsp.connect", "ao_lsp.paths", "ao_lsp.protocol"},
+    "ao_lsp.cli.local": {"ao_lsp.connect", "ao_lsp.server"},
 }
 
 # Third-party packages, and the only part that may import each.

@@ -10,9 +10,9 @@ from collections.abc import Sequence
 from typing import Any, NoReturn
 
 from ao_lsp import __version__
-from ao_lsp.cli import client, show, show_code, show_diff, show_output, terminal
+from ao_lsp.cli import client, events, show, show_code, show_diff, show_output, terminal
 from ao_lsp.cli.client import Client, CommandError
-from ao_lsp.connect import environment, open_session
+from ao_lsp.connect import environment
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
@@ -22,7 +22,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
 
 
 def _connected(**more: Any) -> Client:
-    return Client(open_session("cli", **more))
+    return client.connected(**more)
 
 
 def _runs(options: argparse.Namespace) -> None:
@@ -119,7 +119,10 @@ def _rerun(options: argparse.Namespace) -> None:
     elif options.json:
         _rerun_behind({**params, "policy": options.policy})
     else:
-        _become(_connected(**environment()).request("ao.plan", {**params, "policy": options.policy}))
+        connection = _connected(**environment())
+        plan = connection.request("ao.plan", {**params, "policy": options.policy})
+        connection.close()
+        _become(plan)
 
 
 def _interpreter(named: str) -> str:
@@ -133,7 +136,7 @@ def _rerun_behind(params: dict[str, Any]) -> None:
     """In the background, because the program's stdout cannot be ours too; answers when it has ended."""
     if params["policy"] == "ask":
         raise CommandError("bad_params", "--ask needs a terminal, which a rerun with --json has not")
-    connection = Client(open_session("cli", **environment()))
+    connection = client.connected(**environment())
     client.print_json(connection.request("ao.rerun", {**params, "wait": True}))
 
 
@@ -155,6 +158,13 @@ def _become(plan: dict[str, Any]) -> NoReturn:
 def _output(options: argparse.Namespace) -> None:
     connection = _connected()
     show_output.output(connection, options.run, follow=options.follow, as_json=options.json)
+
+
+def _events(options: argparse.Namespace) -> None:
+    if options.all and (options.run != "last" or options.after):
+        raise CommandError("bad_params", "--all has no numbers that it could begin from, and is of no one run")
+    run = None if options.all else options.run
+    events.events(run, options.after, follow=options.follow or options.all, as_json=options.json)
 
 
 def _stop(options: argparse.Namespace) -> None:
@@ -246,7 +256,7 @@ def _exec(options: argparse.Namespace) -> None:
         params = json.loads(text) if text else {}
     except ValueError as error:
         raise CommandError("bad_params", f"the parameters are not JSON: {error}") from None
-    connection = Client(open_session("cli", **environment()))
+    connection = client.connected(**environment())
     client.print_json(connection.request(options.name, params, show.progress))
 
 
@@ -331,6 +341,12 @@ def _parser() -> argparse.ArgumentParser:
     made = add("output", _output, "Show what a rerun in the background prints.")
     add_run(made, nargs="?", default="last")
     made.add_argument("--follow", "-f", action="store_true", help="until the run has ended")
+
+    made = add("events", _events, "Show what was committed of a run and its session, one change a line.")
+    add_run(made, nargs="?", default="last")
+    made.add_argument("--after", type=int, default=0, metavar="N", help="only what is numbered higher")
+    made.add_argument("--follow", "-f", action="store_true", help="go on with what is yet to come")
+    made.add_argument("--all", action="store_true", help="of all runs, from now on")
 
     made = add("stop", _stop, "End the program of a run and what it started.")
     add_run(made, nargs="?", default="last")

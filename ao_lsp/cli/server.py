@@ -9,12 +9,21 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Any, NoReturn, TextIO
 
 from ao_lsp import __version__, paths
-from ao_lsp.cli import client, terminal
+from ao_lsp.cli import client, status, terminal
 from ao_lsp.cli.client import Client, CommandError
-from ao_lsp.connect import DaemonUnavailable, existing_session, open_session
+from ao_lsp.connect import (
+    DaemonUnavailable,
+    existing_session,
+    lock_holder,
+    log_path,
+    open_session,
+    vital_sign,
+    without_daemon,
+)
 
 _LEAVE_S = 10.0
 """How long a daemon that has been asked may take to leave."""
@@ -30,9 +39,17 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
 
 
 def _start(options: argparse.Namespace) -> None:
+    _may_start()
     reply = Client(open_session("cli")).reply
     said = {key: reply.get(key) for key in ("pid", "version", "daemon", "log")}
     _say(options, said, f"ao-server {reply.get('version')} runs, process {reply.get('pid')}")
+
+
+def _may_start() -> None:
+    if without_daemon():
+        raise CommandError(
+            "conflict", "AO_NO_DAEMON is set: each command does its work itself", "unset it for a daemon"
+        )
 
 
 def _stop(options: argparse.Namespace) -> None:
@@ -41,15 +58,17 @@ def _stop(options: argparse.Namespace) -> None:
 
 
 def _restart(options: argparse.Namespace) -> None:
+    _may_start()
     _stopped()
     _start(options)
 
 
 def _stopped() -> int | None:
     """Stop the daemon, wait until it is gone, and return its process id; None where there was none."""
-    pid = _holder()
+    pid = lock_holder()
     try:
-        session = existing_session("cli")
+        # One that is stuck would not answer this either.
+        session = existing_session("cli") if vital_sign() != b"" else None
         if session is not None:
             connection = Client(session)
             pid = int(connection.request("daemon.stop")["pid"])
@@ -59,38 +78,22 @@ def _stopped() -> int | None:
     except (DaemonUnavailable, CommandError):
         pass  # it hangs, or is of another version: what holds the lock is asked by signal
     for number in (signal.SIGTERM, signal.SIGKILL):
-        holder = _holder()
-        if holder is not None:
-            os.kill(holder, number)
+        holder = lock_holder()
+        if holder:
+            with suppress(ProcessLookupError):
+                os.kill(holder, number)
         if _left(_OBEY_S):
             return pid
-    raise CommandError("conflict", f"process {pid} does not end")
-
-
-def _holder() -> int | None:
-    """The process that holds the daemon's lock; None where nobody does."""
-    from fcntl import LOCK_NB, LOCK_SH, flock
-
-    try:
-        lock = os.open(paths.lock_path(), os.O_RDONLY | os.O_CLOEXEC)
-    except OSError:
-        return None
-    try:
-        flock(lock, LOCK_SH | LOCK_NB)
-    except OSError:
-        try:
-            return int(json.loads(os.read(lock, 4096))["pid"])
-        except (ValueError, KeyError, TypeError):
-            return None  # it has not written it yet
-    finally:
-        os.close(lock)
-    return None
+    if not lock_holder():
+        hint = f"`fuser {paths.lock_path()}` or `lsof` says which it is"
+        raise CommandError("conflict", f"a process that is no daemon holds {paths.lock_path()}", hint)
+    raise CommandError("conflict", f"process {pid} does not end", f"see {log_path()}")
 
 
 def _left(within_s: float) -> bool:
     """Whether the lock is free, or becomes so in time."""
     deadline = time.monotonic() + within_s
-    while _holder() is not None:
+    while lock_holder() is not None:
         if time.monotonic() > deadline:
             return False
         time.sleep(0.02)
@@ -99,45 +102,27 @@ def _left(within_s: float) -> bool:
 
 def _status(options: argparse.Namespace) -> int:
     try:
-        session = existing_session("cli")
+        found = status.asked()
     except DaemonUnavailable as error:
-        holder = _holder()
-        _say(options, {"state": "stuck", "pid": holder, "message": str(error)}, f"process {holder} is stuck: {error}")
+        holder = lock_holder()
+        said = {"state": "stuck", "pid": holder, "message": str(error), "log": log_path()}
+        _say(options, said, f"process {holder} is stuck: {error}")
         return 1
-    if session is None:
+    if found is not None:
+        _say(options, found, status.text(found))
+    elif without_daemon():
+        _say(options, {"state": "stopped"}, "no daemon runs, and none is started: AO_NO_DAEMON is set")
+    else:
         _say(options, {"state": "stopped"}, "no daemon runs; it starts by itself when it is needed")
-        return 0
-    status = Client(session).request("daemon.status")
-    # The one that asks is nobody else's business.
-    status["clients"] = [each for each in status["clients"] if each["pid"] != os.getpid()]
-    _say(options, status, _status_text(status))
     return 0
 
 
-def _status_text(status: dict[str, Any]) -> str:
-    runs, database = status["runs"], status["database"]
-    clients = [
-        f"{each['role']} {each['pid']}" + (f" (run {each['run']})" if each["run"] else "") for each in status["clients"]
-    ]
-    leaves = f"leaves when idle for {terminal.seconds(status['idle_exit_s'])}" if status["idle_exit_s"] else "stays"
-    rows = [
-        ("version", status["version"]),
-        ("process", f"{status['pid']}, {status['python']}"),
-        ("up", f"{terminal.seconds(status['uptime_s'])}, {leaves}"),
-        ("clients", ", ".join(clients) or "none"),
-        ("runs", f"{runs['total']}, {runs['running']} of them running"),
-        ("database", f"{terminal.size(database['bytes'])}, {database['path']}"),
-        ("memory", terminal.size(status["memory_bytes"])),
-        ("log", status["log"]),
-    ]
-    return "\n".join(f"{terminal.painted(f'{name:<9}', '2')} {terminal.printable(text)}" for name, text in rows)
-
-
 def _clear(options: argparse.Namespace) -> None:
-    connection = Client(open_session("cli"))
+    connection = client.connected()
     if not options.yes:
-        status = connection.request("daemon.status")
-        _confirm(f"Delete {status['runs']['total']} runs ({terminal.size(status['database']['bytes'])})?")
+        found = connection.request("daemon.status")
+        size = terminal.size(found["database"]["bytes"]) if found["database"] else "the size is not known"
+        _confirm(f"Delete {found['runs']['total'] if found['runs'] else 'all'} runs ({size})?")
     result = connection.request("daemon.clear")
     kept = f", {result['kept']} still running" if result["kept"] else ""
     _say(options, result, f"deleted {result['deleted']} runs, {terminal.size(result['freed_bytes'])} freed{kept}")

@@ -12,19 +12,21 @@ from collections.abc import Iterable
 from ao_lsp.server.model import Change
 
 _PENDING = 4096
-"""A subscriber that is further behind loses the oldest; the gap in the numbers tells it."""
+"""A subscriber that is further behind loses what waits, and is told that there is something to read in the store."""
 
 
 class Subscription:
-    """Changes of all sessions from now on. Close it, or use it as a context manager."""
+    """Changes from now on, of one session or of all. Close it, or use it as a context manager."""
 
-    def __init__(self, changes: Changes) -> None:
-        self._changes = changes
+    def __init__(self, changes: Changes, session: str | None) -> None:
+        self._changes, self._session = changes, session
         self._pending: list[Change] = []
         self._arrived = asyncio.Event()
+        self._missed = False
 
     async def next(self) -> list[Change]:
-        """What has come since the last call, in order; waits until there is something."""
+        """What has come since the last call, in order; waits until there is something. It may be nothing where
+        something was `missed`."""
         await self._arrived.wait()
         return self.taken()
 
@@ -33,6 +35,11 @@ class Subscription:
         self._arrived.clear()
         pending, self._pending = self._pending, []
         return pending
+
+    def missed(self) -> bool:
+        """Whether there were changes that have not come here, since this was asked last: only the store knows them."""
+        missed, self._missed = self._missed, False
+        return missed
 
     def close(self) -> None:
         self._changes.unsubscribe(self)
@@ -44,8 +51,17 @@ class Subscription:
         self.close()
 
     def put(self, changes: Iterable[Change]) -> None:
-        self._pending += changes
-        del self._pending[:-_PENDING]
+        wanted = [change for change in changes if self._session in (None, change.session)]
+        if len(self._pending) + len(wanted) > _PENDING:
+            self.miss()
+        elif wanted:
+            self._pending += wanted
+            self._arrived.set()
+
+    def miss(self) -> None:
+        """Something was committed, and nobody can say here what."""
+        self._pending.clear()
+        self._missed = True
         self._arrived.set()
 
 
@@ -55,8 +71,11 @@ class Changes:
     def __init__(self) -> None:
         self._subscriptions: set[Subscription] = set()
 
-    def subscribe(self) -> Subscription:
-        subscription = Subscription(self)
+    def __len__(self) -> int:
+        return len(self._subscriptions)
+
+    def subscribe(self, session: str | None = None) -> Subscription:
+        subscription = Subscription(self, session)
         self._subscriptions.add(subscription)
         return subscription
 
@@ -69,3 +88,8 @@ class Changes:
         if listed:
             for subscription in self._subscriptions:
                 subscription.put(listed)
+
+    def missed(self) -> None:
+        """Another process has committed something."""
+        for subscription in self._subscriptions:
+            subscription.miss()

@@ -18,6 +18,7 @@ from ao_lsp.server import requests
 from ao_lsp.server.command import Command, environment_of
 from ao_lsp.server.commands import COMMANDS
 from ao_lsp.server.core import Core
+from ao_lsp.server.gauge import Gauge
 from ao_lsp.server.ingest import Stream
 from ao_lsp.server.processes import Process, peer, process
 from ao_lsp.server.store import StoreError
@@ -28,11 +29,16 @@ PREAMBLE_TIMEOUT_S = 5.0
 
 _SETTLE_S = 2.0
 """How long a request waits for what ended programs sent when nothing of it comes in; with as much as there may be, a
-request about runs waits as long as `_MOST_S`."""
+request about runs waits as long as `_MOST_S`, one about the daemon itself as long as `_GLANCE_S`."""
+
+_GLANCE_S = 0.25
 
 _MOST_S = 60.0
 
 _ACCEPT_AGAIN_S = 1.0
+
+_LAST_WORDS_S = 10.0
+"""How long a client may take to read what it was sent when there is nothing more to say to it."""
 
 _CLOSE_S = 5.0
 """How long the daemon waits for its connections when it stops."""
@@ -58,6 +64,7 @@ class Connection:
     stream: Stream | None = None
     drained: asyncio.Event = field(default_factory=asyncio.Event)
     task: asyncio.Task[None] | None = None
+    gauge: Gauge = field(default_factory=Gauge)
 
 
 class Connections:
@@ -122,12 +129,13 @@ class Connections:
             await asyncio.wait(tasks, timeout=_CLOSE_S)
 
     async def settled(self, method: str) -> None:
-        """Wait until what ended programs left behind has been taken in, but not for ever. The daemon's own commands
-        wait for a moment only."""
+        """Wait until what ended programs left behind has been taken in, but not for ever. Whoever asks after the daemon
+        itself waits for a moment only."""
         task = asyncio.create_task(self._settle())
         self._settling.add(task)
         task.add_done_callback(self._settling.discard)
-        await asyncio.wait({task}, timeout=_SETTLE_S if method.startswith("daemon.") else _MOST_S)
+        about_runs = method == "daemon.clear" or not method.startswith("daemon.")
+        await asyncio.wait({task}, timeout=_MOST_S if about_runs else _GLANCE_S)
 
     async def _settle(self) -> None:
         gone = [c for c in self._open if c.role in (None, "record") and not c.process.alive()]
@@ -191,7 +199,7 @@ class Connections:
             self._newer()
             raise _RefusedError("RETIRING", "a newer daemon is to take over")
         role = preamble.get("role")
-        if role not in ("record", "cli", "lsp"):
+        if role not in ("record", "cli", "lsp", "web"):
             raise _RefusedError("BAD", f"no such role: {role}")
         if role == "record":
             run, stream = preamble.get("run"), preamble.get("stream")
@@ -210,21 +218,27 @@ class Connections:
             return
         reader, writer = await asyncio.open_unix_connection(sock=connection.sock)
         try:
-            if connection.role == "cli":
-                await requests.serve(self._core, self._commands, self.settled, reader, writer, environment_of(preamble))
+            if connection.role != "lsp":
+                await requests.serve(
+                    self._core, self._commands, self.settled, reader, writer, environment_of(preamble), connection.gauge
+                )
             else:
                 # Imported when the first editor comes: it costs a second, and recording needs none of it.
                 session = await asyncio.to_thread(importlib.import_module, "ao_lsp.server.lsp.session")
-                await session.serve(self._core, reader, writer, preamble)
+                await session.serve(self._core, reader, writer, preamble, connection.gauge)
         finally:
             writer.close()
-            with suppress(OSError):
-                await writer.wait_closed()
+            try:
+                await asyncio.wait_for(writer.wait_closed(), _LAST_WORDS_S)
+            except asyncio.TimeoutError:  # it does not read them
+                writer.transport.abort()
+            except OSError:
+                pass
 
     async def _record(self, connection: Connection, stream: Stream) -> None:
         self._core.connected(stream)
         try:
-            await self._core.ingest.serve(connection.sock, stream)
+            await self._core.ingest.serve(connection.sock, stream, connection.gauge)
         finally:
             self._core.disconnected(stream)
 

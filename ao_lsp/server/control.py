@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import resource
 import sys
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from ao_lsp import __version__, paths, protocol
@@ -15,7 +16,11 @@ from ao_lsp.server import logs, views
 from ao_lsp.server.command import Caller, Command
 from ao_lsp.server.connections import Connection
 from ao_lsp.server.core import Core
+from ao_lsp.server.gauge import waiting_in, waiting_out
 from ao_lsp.server.views import Json
+
+_DATABASE_S = 0.3
+"""How long a status waits for the database."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +28,7 @@ class NoParams:
     pass
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(eq=False, slots=True)
 class Control:
     """What the commands need of the daemon."""
 
@@ -33,16 +38,20 @@ class Control:
     retiring: Callable[[], bool]
     clients: Callable[[], Iterable[Connection]]
     stop: Callable[[], None]
+    since: float = field(default_factory=time.monotonic)
+    last: Json = field(default_factory=lambda: {"runs": None, "database": None})
+    """What was known last of what only the database can tell."""
 
     def commands(self) -> dict[str, Command[Any]]:
         return {
-            "daemon.status": Command("version, process, clients, runs, sizes", NoParams, self._status),
+            "daemon.status": Command("version, process, clients, runs, queues, sizes", NoParams, self._status),
             "daemon.stop": Command("stop the daemon; programs and editors go on", NoParams, self._stop),
             "daemon.clear": Command("delete every run that has ended, and give the space back", NoParams, self._clear),
         }
 
-    async def _status(self, core: Core, _: Caller, __: NoParams) -> Json:
-        runs, running = await core.store.counts()
+    def facts(self, core: Core) -> Json:
+        """What can be told without the event loop and without the database; in any thread."""
+        events, comparing, files = core.ingest.backlog, core.matching.backlog, core.spool.backlog()
         return {
             "state": "retiring" if self.retiring() else "serving",
             "version": __version__,
@@ -51,25 +60,32 @@ class Control:
             "daemon": self.daemon,
             "python": sys.executable,
             "started": views.when(self.started),
-            "uptime_s": round(time.time() - self.started, 3),
+            "uptime_s": round(time.monotonic() - self.since, 3),
             "idle_exit_s": self.idle_s,
-            "clients": [
-                {
-                    "role": client.role,
-                    "pid": client.process.pid,
-                    "since": views.when(client.since),
-                    "run": client.stream.run if client.stream else None,
-                }
-                for client in sorted(self.clients(), key=lambda client: client.since)
-            ],
-            "runs": {"total": runs, "running": running},
+            "clients": [_client(client) for client in sorted(self.clients(), key=lambda client: client.since)],
             "reruns": len(core.reruns),
-            "database": {"path": paths.database(), "bytes": core.store.size()},
             "watching": core.watcher.status(),
+            "queues": {
+                "ingest": {"events": events.events, "bytes": events.size},
+                "matching": {"running": comparing[0], "waiting": comparing[1]},
+                "spool": {"files": files[0], "bytes": files[1]},
+            },
+            **self.last,
             "memory_bytes": _memory(),
             "socket": paths.socket_path(),
             "log": logs.log_file(),
         }
+
+    async def _status(self, core: Core, _: Caller, __: NoParams) -> Json:
+        asked = asyncio.ensure_future(core.store.counts())
+        await asyncio.wait({asked}, timeout=_DATABASE_S)
+        if asked.done():
+            runs, running = asked.result()
+            database = {"path": paths.database(), "bytes": core.store.size()}
+            self.last = {"runs": {"total": runs, "running": running}, "database": database}
+        else:  # the database is at something long; what it said last will do
+            asked.cancel()
+        return self.facts(core)
 
     async def _stop(self, _: Core, __: Caller, ___: NoParams) -> Json:
         self.stop()
@@ -82,6 +98,18 @@ class Control:
         await core.delete_runs(runs)
         freed = max(0, before - core.store.size()) + await core.versions.clear()
         return {"deleted": len(runs), "kept": len(running), "freed_bytes": freed}
+
+
+def _client(client: Connection) -> Json:
+    return {
+        "role": client.role,
+        "pid": client.process.pid,
+        "since": views.when(client.since),
+        "run": client.stream.run if client.stream else None,
+        "doing": client.gauge.doing() or None,
+        "in": waiting_in(client.sock, client.gauge),
+        "out": waiting_out(client.sock, client.gauge),
+    }
 
 
 def _memory() -> int:

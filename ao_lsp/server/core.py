@@ -29,44 +29,51 @@ log = logging.getLogger(__name__)
 
 _LOOK_EVERY_S = 1.0
 _LOOK_AFTER_FAILURE_S = 10.0
+_LISTEN_S = 0.5
 
 
 class Core:
     """Made by `open_core`; `close` it."""
 
-    def __init__(self, store: Store, stirred: Callable[[], None]) -> None:
+    def __init__(self, store: Store, stirred: Callable[[], None], responsible: Callable[[], bool]) -> None:
         self.store = store
         self.changes = Changes()
         self.ingest = Ingest(store, self.changes)
         self.matching = Matching(store, self.changes)
         self.spool = Spool(paths.spool_dir(), self.ingest, lambda *ended: self.liveness.taken_in(*ended))
-        self.liveness = Liveness(store, self.changes, self.spool.is_written)
+        self.liveness = Liveness(store, self.changes, self.spool.is_written, responsible)
         self.reruns = Reruns(os.path.join(paths.log_dir(), "runs"), stirred)
         self.versions = Versions(store, self.changes)
         self.watcher = Watcher(store, self.changes)
         self._stirred = stirred
         self._woken = asyncio.Event()
         self._upkeep: asyncio.Task[None] | None = None
+        self._listening: asyncio.Task[None] | None = None
 
     @property
     def busy(self) -> bool:
         """Whether programs run that a daemon should be there for."""
         return len(self.reruns) > 0 or self.liveness.watching
 
-    async def begin(self) -> None:
-        """Take up what the last daemon left, and keep looking after it."""
+    async def begin(self, lasting: bool = True) -> None:
+        """Take up what the last daemon left, and keep looking after it; watch files where this is to be `lasting`."""
+        await self.store.others_wrote()  # from now on
         await self.liveness.begin()
         await self.versions.begin()
         remove_stale_plans(paths.plan_dir())
         editor_files.remove_stale_views()
         self._upkeep = asyncio.create_task(self._keep_up())
-        self.watcher.begin()
+        self._listening = asyncio.create_task(self._listen())
+        if lasting:
+            self.watcher.begin()
 
     async def close(self) -> None:
         await self.watcher.close()
-        if self._upkeep is not None:
-            self._upkeep.cancel()
-            await asyncio.wait({self._upkeep})
+        tasks = [task for task in (self._upkeep, self._listening) if task is not None]
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            await asyncio.wait(tasks)
         await self.matching.close()
         await self.ingest.flush()
         await self.versions.close()
@@ -128,17 +135,31 @@ class Core:
             finally:
                 waking.cancel()
 
+    async def _listen(self) -> None:
+        """Have subscribers read what other processes commit: an older daemon that retires, a newer one, and servers
+        without a daemon work on the same database."""
+        while True:
+            await asyncio.sleep(_LISTEN_S)
+            try:
+                if await self.store.others_wrote() and len(self.changes):
+                    self.changes.missed()
+            except StoreError:  # logged where it happened
+                continue
 
-async def open_core(stirred: Callable[[], None] = lambda: None) -> Core:
-    """The core on the user's database. `stirred` is called when `busy` may have changed.
+
+async def open_core(
+    stirred: Callable[[], None] = lambda: None, responsible: Callable[[], bool] = lambda: True, lasting: bool = True
+) -> Core:
+    """The core on the user's database. `stirred` is called when `busy` may have changed; `responsible` tells whether no
+    other process looks after programs that are not connected here; one that is not `lasting` is there for one command.
 
     Raises:
         StoreError: the database cannot be used.
     """
     store = await open_store(paths.database())
-    core = Core(store, stirred)
+    core = Core(store, stirred, responsible)
     try:
-        await core.begin()
+        await core.begin(lasting)
     except BaseException:
         await store.close()
         raise

@@ -31,6 +31,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ao_lsp.server.connections import Connections
     from ao_lsp.server.core import Core
+    from ao_lsp.server.vitals import Vitals
 
 log = logging.getLogger(__name__)
 
@@ -119,7 +120,7 @@ async def _serve(presence: Presence, report: _Report) -> None:
     from ao_lsp.server.core import open_core
 
     daemon = Daemon(presence)
-    core = await open_core(daemon.stir)
+    core = await open_core(daemon.stir, daemon.is_responsible)
     try:
         await daemon.serve(core, report)
     finally:
@@ -136,15 +137,21 @@ class Daemon:
         self._stopping = self._retiring = False
         self._idle_s = _idle_s()
         self._connections: Connections
+        self._vitals: Vitals
 
     def stir(self) -> None:
         """Something happened that may decide whether we are still needed."""
         self._stirred.set()
 
+    def is_responsible(self) -> bool:
+        """Whether there is no newer daemon."""
+        return not self._retiring
+
     async def serve(self, core: Core, report: _Report) -> None:
         """Publish, report READY, and serve until no longer needed."""
         from ao_lsp.server.connections import Connections
         from ao_lsp.server.control import Control
+        from ao_lsp.server.vitals import Vitals
 
         control = Control(
             self._id, self._started, self._idle_s, lambda: self._retiring, lambda: self._connections, self.stop
@@ -153,11 +160,14 @@ class Daemon:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             loop.add_signal_handler(number, self.stop)
+        self._vitals = Vitals(lambda: control.facts(core))
+        self._vitals.begin()
         self._publish()
         report.say("READY")
         log.info("daemon %s of version %s serves %s", self._id, __version__, paths.socket_path())
         await self._until_unneeded(core)
         self._withdraw()
+        self._vitals.end()
         await self._connections.close()
         log.info("daemon %s leaves", self._id)
 
@@ -173,6 +183,7 @@ class Daemon:
             log.info("a newer client came: daemon %s retires", self._id)
             self._retiring = True
             self._withdraw()
+            self._vitals.withdraw()
             self._presence.unlock()
             self.stir()
 

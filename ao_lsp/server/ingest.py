@@ -10,14 +10,15 @@ import asyncio
 import logging
 import socket
 import time
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 
 from ao_lsp import protocol
 from ao_lsp.server import graph
 from ao_lsp.server.changes import Changes
 from ao_lsp.server.fields import EventError
+from ao_lsp.server.gauge import Gauge
 from ao_lsp.server.processes import Process
 from ao_lsp.server.store import Arrival, Recorded, Store, StoreError
 
@@ -30,6 +31,26 @@ _IN_LOOP_BYTES = 64 << 10
 
 
 @dataclass(eq=False, slots=True)
+class Backlog:
+    """Events that have been read and are not committed yet, and their bytes."""
+
+    events: int = 0
+    size: int = 0
+
+    @contextmanager
+    def of(self, frames: Sequence[tuple[bytes, bytes]]) -> Iterator[None]:
+        """Count `frames` in for as long as they are worked on."""
+        size = sum(len(head) + len(payload) for head, payload in frames)
+        self.events += len(frames)
+        self.size += size
+        try:
+            yield
+        finally:
+            self.events -= len(frames)
+            self.size -= size
+
+
+@dataclass(eq=False, slots=True)
 class Stream:
     """The events of one process of a run. `process` is None where the events came from a file."""
 
@@ -37,6 +58,9 @@ class Stream:
     id: str
     process: Process | None
     run_ended: bool = False
+    name: str = ""
+    """Of the run, once its start has come in here."""
+    backlog: Backlog = field(default_factory=Backlog)
     endpoints: dict[str, str] = field(default_factory=dict)
     """Of calls that have started here and not ended: by their endpoint a response is read."""
     heard: float = field(default_factory=time.monotonic)
@@ -53,8 +77,9 @@ class Ingest:
         self._store, self._changes = store, changes
         self._waiting: list[tuple[Sequence[Arrival], asyncio.Future[None]]] = []
         self._committing: asyncio.Task[None] | None = None
+        self.backlog = Backlog()
 
-    async def serve(self, sock: socket.socket, stream: Stream) -> None:
+    async def serve(self, sock: socket.socket, stream: Stream, gauge: Gauge) -> None:
         """Take in what a runner sends until it hangs up. Returns when all of it is committed.
 
         On the bare socket, for two reasons: a runner that is gone does not read its
@@ -66,6 +91,8 @@ class Ingest:
             StoreError: it cannot be committed. What is not acknowledged, the runner keeps.
         """
         loop, frames = asyncio.get_running_loop(), protocol.Frames()
+        gauge.doing = lambda: stream.name
+        gauge.read = lambda: (len(frames) + stream.backlog.size, stream.backlog.events)
         while True:
             try:
                 data = await loop.sock_recv(sock, _READ)
@@ -97,7 +124,8 @@ class Ingest:
         except protocol.ProtocolError:
             await self._take(stream, complete)
             raise
-        return await self._take(stream, complete)
+        with self.backlog.of(complete), stream.backlog.of(complete):
+            return await self._take(stream, complete)
 
     async def flush(self) -> None:
         """Wait until what has been taken is committed, or has failed to be."""
@@ -123,7 +151,9 @@ class Ingest:
         made = []
         for arrival in arrivals:
             fact = arrival.fact
-            if isinstance(fact, graph.CallStarted):
+            if isinstance(fact, graph.RunStarted):
+                stream.name = stream.name or fact.run.name
+            elif isinstance(fact, graph.CallStarted):
                 stream.endpoints[fact.call.id] = fact.call.endpoint
             elif isinstance(fact, graph.CallEnded):
                 endpoint = stream.endpoints.pop(fact.call, None)

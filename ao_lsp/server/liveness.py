@@ -20,10 +20,14 @@ _DYING_S = 10.0
 
 class Liveness:
     """Watches the runs that are said to run, and whose program is not connected. `is_written` tells whether a
-    program of a run lives and writes to a spool file."""
+    program of a run lives and writes to a spool file; `responsible` whether no other daemon looks after runs that were
+    never connected here: what their programs have said may still be on its way to that one."""
 
-    def __init__(self, store: Store, changes: Changes, is_written: Callable[[str], bool]) -> None:
+    def __init__(
+        self, store: Store, changes: Changes, is_written: Callable[[str], bool], responsible: Callable[[], bool]
+    ) -> None:
         self._store, self._changes, self._is_written = store, changes, is_written
+        self._responsible = responsible
         self._connected: set[Stream] = set()
         self._watched: dict[str, float | None] = {}
         """Run → when its connection ended, or the lock on its spool file; None where nobody was there to see it."""
@@ -69,6 +73,8 @@ class Liveness:
                     self._watched[run] = None
             elif program is None and self._is_written(run):
                 pass  # it has never been connected; the end of its file will tell
+            elif left_at is None and not self._responsible():
+                pass  # that other one may have seen it go
             else:
                 await self._conclude(run, left_at)
 

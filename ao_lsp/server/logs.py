@@ -53,6 +53,14 @@ class _LogFile(logging.handlers.RotatingFileHandler):
         super().__init__(path, maxBytes=limit, backupCount=_FILES - 1, encoding="utf-8", errors="replace", delay=True)
         self.setFormatter(Format(_FORMAT))
 
+    def begin(self) -> None:
+        """Have the file before anything is logged.
+
+        Raises:
+            OSError: it cannot be written.
+        """
+        self.stream = self._open()
+
     def _open(self) -> TextIOWrapper:
         os.makedirs(os.path.dirname(self.baseFilename), 0o700, exist_ok=True)
         return super()._open()
@@ -77,10 +85,6 @@ class _LogFile(logging.handlers.RotatingFileHandler):
 class _ServerLog(_LogFile):
     """Takes stderr along: what the interpreter says in a crash is there."""
 
-    def begin(self) -> None:
-        """Have the file, and stderr in it, before anything is logged."""
-        self.stream = self._open()
-
     def _open(self) -> TextIOWrapper:
         stream = super()._open()
         os.dup2(stream.fileno(), 2)
@@ -91,13 +95,13 @@ def log_file() -> str:
     return os.path.join(paths.log_dir(), "server.log")
 
 
-def begin() -> None:
-    """Log to the file from now on.
+def begin(stderr: bool = True) -> None:
+    """Log to the files from now on. `stderr`: it goes to the log of the server, too.
 
     Raises:
         OSError: it cannot be written.
     """
-    handler = _ServerLog("server.log", _BYTES)
+    handler = (_ServerLog if stderr else _LogFile)("server.log", _BYTES)
     handler.begin()
     logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
     for name, file in CONCERNS.items():
@@ -107,7 +111,8 @@ def begin() -> None:
             old.close()
         logger.addHandler(_LogFile(file, _CONCERN_BYTES))
         logger.propagate = False
-    faulthandler.enable()
+    if stderr:
+        faulthandler.enable()
     # It logs every statement, with its values, at DEBUG; and nobody else's chatter belongs here.
     logging.getLogger("aiosqlite").setLevel(logging.WARNING)
     logging.getLogger("asyncio").setLevel(logging.WARNING)

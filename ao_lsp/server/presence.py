@@ -11,15 +11,34 @@ import fcntl
 import json
 import os
 import socket
+import time
 from contextlib import suppress
 
 from ao_lsp import __version__, paths
 
 _BACKLOG = 128
 
+_GLANCE_S = 0.1
+"""Whoever looks whether there is a daemon holds the lock, shared, for a moment."""
+
 
 class DaemonBusyError(Exception):
     """Another daemon holds the lock."""
+
+
+def daemon_runs() -> bool:
+    """Whether another process is the daemon."""
+    try:
+        lock = os.open(paths.lock_path(), os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except OSError:
+        return True
+    finally:
+        os.close(lock)
+    return False
 
 
 class Presence:
@@ -40,11 +59,16 @@ class Presence:
         """
         paths.secure_dir(paths.runtime_dir())
         lock = os.open(paths.lock_path(), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            os.close(lock)
-            raise DaemonBusyError from None
+        deadline = time.monotonic() + _GLANCE_S
+        while True:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except OSError:
+                if time.monotonic() > deadline:
+                    os.close(lock)
+                    raise DaemonBusyError from None
+                time.sleep(0.01)
         os.ftruncate(lock, 0)
         os.write(lock, json.dumps({"pid": os.getpid(), "version": __version__}).encode() + b"\n")
         self._lock = lock
@@ -66,9 +90,14 @@ class Presence:
             os.chmod(private, 0o600)
             listener.listen(_BACKLOG)
             self._inode = os.stat(private).st_ino
-            os.rename(private, path)
+            try:
+                os.rename(private, path)
+            except OSError as error:
+                raise OSError(f"cannot listen at {path}: {error.strerror}; move away what is there") from None
         except BaseException:
             listener.close()
+            with suppress(OSError):
+                os.unlink(private)
             raise
         self.listener = listener
         return listener

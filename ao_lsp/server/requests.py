@@ -4,15 +4,26 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import aclosing
+from functools import partial
 from typing import Any
 
 from ao_lsp import protocol
+from ao_lsp.server import events
+from ao_lsp.server.answers import Answers
 from ao_lsp.server.command import Caller, Command
 from ao_lsp.server.commands import execute
 from ao_lsp.server.core import Core
-from ao_lsp.server.params import CommandError
+from ao_lsp.server.gauge import Gauge
+from ao_lsp.server.params import CommandError, read
+from ao_lsp.server.store import StoreError
+
+SUBSCRIBE = "events.subscribe"
 
 _READ = 1 << 16
+
+_MOST_IN = 256 << 20
+"""Bytes of one request. An edit has a body; more is a fault of the client."""
 
 
 async def serve(
@@ -22,6 +33,7 @@ async def serve(
     reader: asyncio.StreamReader,
     writer: asyncio.StreamWriter,
     env: Mapping[str, str] | None,
+    gauge: Gauge,
 ) -> None:
     """Answer requests until the client hangs up, one after the other.
 
@@ -30,19 +42,28 @@ async def serve(
 
     Raises:
         protocol.ProtocolError: what the client sends is no request.
-        ConnectionError: it left in the middle of an answer.
+        ConnectionError: it left in the middle of an answer, or does not read it.
     """
-    frames = protocol.Frames()
-    while data := await reader.read(_READ):
-        frames.feed(data)
-        for head, _ in frames:
-            request = protocol.loads(head)
-            if not isinstance(request, dict) or not isinstance(request.get("method"), str):
-                raise protocol.ProtocolError("a request without a method")
-            await settled(request["method"])
-            answer = await _answer(core, commands, request, writer, env)
-            writer.write(await _framed(request, answer))
-            await writer.drain()
+    frames, answers = protocol.Frames(_MOST_IN), Answers(writer, gauge)
+    gauge.read = lambda: (len(frames), 0)
+    try:
+        while data := await reader.read(_READ):
+            frames.feed(data)
+            for head, _ in frames:
+                request = protocol.loads(head)
+                if not isinstance(request, dict) or not isinstance(request.get("method"), str):
+                    raise protocol.ProtocolError("a request without a method")
+                method: str = request["method"]
+                gauge.doing = partial(str, method)
+                await settled(method)
+                if method == SUBSCRIBE:
+                    await _subscribed(core, request, reader, answers)
+                else:
+                    answer = await _answer(core, commands, request, answers, env)
+                    await answers.send(await _framed(request, answer))
+                gauge.doing = str
+    finally:
+        await answers.close()
 
 
 async def _framed(request: dict[str, Any], answer: dict[str, Any]) -> bytes:
@@ -57,15 +78,61 @@ async def _answer(
     core: Core,
     commands: Mapping[str, Command[Any]],
     request: dict[str, Any],
-    writer: asyncio.StreamWriter,
+    answers: Answers,
     env: Mapping[str, str] | None,
 ) -> dict[str, Any]:
     def progress(done: int, total: int | None, message: str) -> None:
         said = {"done": done, "total": total, "message": message}
-        writer.write(protocol.frame({"id": request.get("id"), "progress": said}))
+        answers.progress(protocol.frame({"id": request.get("id"), "progress": said}))
 
     try:
         caller = Caller(env, progress)
         return {"result": await execute(core, caller, request["method"], request.get("params"), commands)}
     except CommandError as error:
-        return {"error": {"code": error.code, "message": str(error), "hint": error.hint}}
+        return _error(error)
+
+
+def _error(error: CommandError | StoreError) -> dict[str, Any]:
+    return {"error": {"code": error.code, "message": str(error), "hint": error.hint}}
+
+
+async def _subscribed(core: Core, request: dict[str, Any], reader: asyncio.StreamReader, answers: Answers) -> None:
+    """Send changes until there are no more to come, or the client hangs up.
+
+    Raises:
+        protocol.ProtocolError: it says something else meanwhile.
+        ConnectionError: it does not read.
+    """
+    # Nothing else is asked on such a connection, so what can be read from it is its end.
+    hung_up = asyncio.create_task(reader.read(1))
+    sending = asyncio.create_task(_send_events(core, request, answers))
+    try:
+        await asyncio.wait({hung_up, sending}, return_when=asyncio.FIRST_COMPLETED)
+        if hung_up.done() and hung_up.result():
+            raise protocol.ProtocolError("a request while events are sent")
+        if sending.done():
+            sending.result()
+    finally:
+        for task in (hung_up, sending):
+            task.cancel()
+        await asyncio.gather(hung_up, sending, return_exceptions=True)
+
+
+async def _send_events(core: Core, request: dict[str, Any], answers: Answers) -> None:
+    name = request.get("id")
+    answer: dict[str, Any]
+    try:
+        params = read(events.EventsParams, request.get("params"))
+        wanted = await events.find_range(core, params)
+        if params.follow:
+            async with aclosing(events.follow(core, wanted, params.after)) as messages:
+                async for message in messages:
+                    await answers.send(protocol.frame({"id": name, "events": message}))
+        seq = params.after
+        for message in await events.since(core, wanted, seq) if wanted is not None else ():
+            seq = message["seq"]
+            await answers.send(protocol.frame({"id": name, "events": message}))
+        answer = {"result": {"session": wanted and wanted.session, "seq": seq}}
+    except (CommandError, StoreError) as error:
+        answer = _error(error)
+    await answers.send(protocol.frame({"id": name, **answer}))

@@ -8,6 +8,7 @@ import logging
 import os
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 
 from ao_lsp import protocol
@@ -62,6 +63,14 @@ class Spool:
     def is_written(self, run: str) -> bool:
         """Whether a program of this run lives and writes to a file."""
         return any(_is_held(os.path.join(self._folder, name)) for name in self._names() if name.startswith(f"{run}-"))
+
+    def backlog(self) -> tuple[int, int]:
+        """How many files there are, and their bytes."""
+        sizes = []
+        for name in self._names():
+            with suppress(OSError):
+                sizes.append(os.path.getsize(os.path.join(self._folder, name)))
+        return len(sizes), sum(sizes)
 
     def _names(self) -> list[str]:
         try:

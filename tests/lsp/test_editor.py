@@ -168,7 +168,8 @@ async def test_a_client_that_did_not_ask_for_it_gets_no_notification_of_ours(age
         await other.until(lambda: other.graph_changes)
         assert user.graph_changes == []
         assert user.capabilities.experimental is None
-        assert other.capabilities.experimental == {"ao": {"version": 1, "methods": ["ao/graph", "ao/runs", "ao/call"]}}
+        methods = ["ao/graph", "ao/runs", "ao/call", "ao/events"]
+        assert other.capabilities.experimental == {"ao": {"version": 1, "methods": methods}}
 
 
 async def test_a_client_may_negotiate_in_its_initialization_options(agent: Path) -> None:

@@ -19,6 +19,7 @@ from ao_lsp.connect import preamble
 from ao_lsp.server import connections
 from ao_lsp.server.connections import Connection, Connections
 from ao_lsp.server.core import Core, open_core
+from ao_lsp.server.gauge import Gauge
 from ao_lsp.server.ingest import Stream
 from ao_lsp.server.processes import Process
 
@@ -88,7 +89,7 @@ async def test_an_editor_is_handed_over_with_every_byte_that_follows_its_preambl
     got: dict[str, Any] = {}
 
     async def serve(
-        core_: Core, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, said: dict[str, Any]
+        core_: Core, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, said: dict[str, Any], _: Gauge
     ) -> None:
         got.update(core=core_, said=said, body=await reader.readexactly(9))
         writer.write(b"answer")

@@ -20,6 +20,7 @@ import pytest
 from ao_lsp import connect, paths, protocol
 from ao_lsp.server import ingest, liveness, processes
 from ao_lsp.server.core import open_core
+from ao_lsp.server.gauge import Gauge
 from ao_lsp.server.ingest import Stream
 from tests.daemons import ask, dial, gone, kill, log, read_line, start, until
 from tests.recorder import Recorder, chat_response, record_run
@@ -441,7 +442,7 @@ async def test_what_a_program_that_is_gone_had_sent_is_read_to_the_end(monkeypat
     runner.end()
     theirs.sendall(b"".join(runner.sent))
     theirs.close()  # so that no acknowledgement can be delivered
-    await core.ingest.serve(ours, Stream("run1", "s1", None))
+    await core.ingest.serve(ours, Stream("run1", "s1", None), Gauge())
     ours.close()
     (summary,) = await core.store.summaries(["run1"])
     await core.close()

@@ -55,6 +55,8 @@ class Editor(LanguageServer):
         self.recordings, self._sources = Recordings(core), Sources()
         self.editing = Editing(self)
         self.complained: set[str] = set()
+        self.graphs: dict[str, str] = {}
+        """The runs whose graphs the client has asked for by `ao/graph`, with their sessions."""
         self.in_progress: dict[int | str, Progress] = {}
         self._places: dict[str, tuple[Document, Sequence[Record], tuple[Place, ...]]] = {}
         self._folders: list[str] = []

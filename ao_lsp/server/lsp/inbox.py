@@ -34,6 +34,11 @@ class Inbox:
         self._stirred, self._room = asyncio.Event(), asyncio.Event()
         self._over = False
 
+    @property
+    def waiting(self) -> tuple[int, int]:
+        """Bytes and number of the messages that wait."""
+        return self._bytes, len(self._messages)
+
     async def fill(self, reader: asyncio.StreamReader) -> None:
         """Read until the client leaves, or sends what cannot be read on from."""
         try:

@@ -5,11 +5,13 @@ docs/protocol.md describes them; a test holds it to the tables here.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from ao_lsp.server import refs
+from ao_lsp.server import command, events, refs
 from ao_lsp.server.commands import COMMANDS, execute
-from ao_lsp.server.params import read
+from ao_lsp.server.params import CommandError, param, read
+from ao_lsp.server.sources import keep
 from ao_lsp.server.views import Json
 
 if TYPE_CHECKING:
@@ -17,8 +19,8 @@ if TYPE_CHECKING:
 
 VERSION = 1
 
-METHODS = {"ao/graph": "ao.graph", "ao/runs": "ao.runs", "ao/call": "ao.call"}
-"""Request → the command that answers it."""
+METHODS = {"ao/graph": "ao.graph", "ao/runs": "ao.runs", "ao/call": "ao.call", "ao/events": None}
+"""Request → the command that answers it; None: it is answered here."""
 
 GRAPH_DID_CHANGE = "$/ao/graphDidChange"
 
@@ -30,6 +32,8 @@ async def answer(editor: Editor, method: str, params: Any) -> Json:
         CommandError: the parameters do not fit, or there is no such thing.
     """
     name = METHODS[method]
+    if name is None:
+        return await _events(editor, params)
     if name != "ao.graph":
         return await execute(editor.core, editor.caller, name, params)
     wanted = read(COMMANDS[name].params, params)
@@ -37,5 +41,30 @@ async def answer(editor: Editor, method: str, params: Any) -> Json:
     run = await store.run(await refs.find_run(store, wanted.run))
     # Before the graph: what it shows is of this revision or of a later one.
     session = await store.session(run.session) if run is not None else None
+    if run is not None:
+        keep(editor.graphs, run.id, run.session)
     graph = await execute(editor.core, editor.caller, name, {**(params or {}), "run": run.id if run else wanted.run})
     return {**graph, "revision": session.last_change if session is not None else 0}
+
+
+@dataclass(frozen=True, slots=True)
+class EventsParams:
+    run: str | None = param(f"only changes of {command.RUN.removeprefix('which ')}", None)
+    session: str | None = param("all changes of this session", None)
+    after: int = param("only changes numbered higher than this", 0)
+
+
+async def _events(editor: Editor, params: Any) -> Json:
+    wanted = read(EventsParams, params)
+    asked = events.EventsParams(wanted.run, wanted.session, wanted.after)
+    found = await events.find_range(editor.core, asked)
+    if found is None:
+        raise CommandError("bad_params", "a run or a session is wanted")
+    messages = await events.since(editor.core, found, wanted.after)
+    answer: Json = {"session": found.session, "seq": wanted.after, "changes": []}
+    for message in messages:
+        answer["seq"] = message["seq"]
+        answer["changes"] += message.get("changes", ())
+        if "snapshot" in message:
+            answer["snapshot"] = message["snapshot"]
+    return answer

@@ -121,10 +121,14 @@ class Recordings:
         """These runs have changed."""
         self._changes += 1
         self._files.clear()
-        for run in runs:
+        for run in set(runs):
             self._runs.pop(run, None)
             for key in [key for key in self._said if key[0] == run]:
                 del self._said[key]
+
+    def forget_all(self) -> None:
+        """Any run may have changed."""
+        self.forget([*self._runs, *(run for run, _ in self._said)])
 
 
 def names_of(path: str) -> list[str]:

@@ -37,7 +37,11 @@ async def keep_fresh(editor: Editor) -> None:
             more = subscription.taken()
             editor.recordings.forget(_graphs(more))
             began = time.monotonic()
-            await _pass_on(editor, [*changes, *more])
+            if subscription.missed():
+                editor.recordings.forget_all()
+                await _pass_on(editor, [*changes, *more], everything=True)
+            else:
+                await _pass_on(editor, [*changes, *more])
             await asyncio.sleep(max(0.0, _PAUSE_S - _GATHER_S - (time.monotonic() - began)))
 
 
@@ -46,17 +50,20 @@ def _graphs(changes: Iterable[Change]) -> set[str]:
     return {run for change in changes for run in change.graphs}
 
 
-async def _pass_on(editor: Editor, changes: list[Change]) -> None:
+async def _pass_on(editor: Editor, changes: list[Change], everything: bool = False) -> None:
+    """Tell of `changes`; of `everything` where there were others, and only the store knows which."""
     editor.editing.changed(changes)
     out = editor.protocol.out
     if out is not None:
         await out.drained()  # what a client is behind with, more of it would not help
     if editor.client.ao:
         revisions = {run: change.seq for change in changes for run in change.graphs}
+        if everything:
+            revisions.update(await _revisions(editor))
         for run, revision in revisions.items():
             editor.protocol.tell(GRAPH_DID_CHANGE, {"run": run, "revision": revision})
     can_refresh = editor.client.hint_refresh or editor.client.lens_refresh
-    if can_refresh and await _concerns(editor, changes):
+    if can_refresh and (everything or await _concerns(editor, changes)):
         await refresh_all(editor)
 
 
@@ -69,6 +76,16 @@ async def refresh_all(editor: Editor) -> None:
     ]
     if asked:
         await asyncio.wait([asyncio.create_task(_refresh(editor, method)) for method in asked])
+
+
+async def _revisions(editor: Editor) -> dict[str, int]:
+    """The revisions of the graphs that the client has asked for."""
+    found: dict[str, int] = {}
+    for run, session in list(editor.graphs.items()):
+        row = await editor.core.store.session(session)
+        if row is not None:
+            found[run] = row.last_change
+    return found
 
 
 async def _refresh(editor: Editor, method: str) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 from ao_lsp.server.command import environment_of
 from ao_lsp.server.core import Core
+from ao_lsp.server.gauge import Gauge
 from ao_lsp.server.lsp.dispatch import CANCELLED
 from ao_lsp.server.lsp.editor import Editor
 from ao_lsp.server.lsp.inbox import Inbox
@@ -17,12 +18,15 @@ log = logging.getLogger(__name__)
 
 
 async def serve(
-    core: Core, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, preamble: dict[str, Any]
+    core: Core, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, preamble: dict[str, Any], gauge: Gauge
 ) -> None:
     """Serve an editor until it says `exit` or hangs up."""
     editor = Editor(core, environment_of(preamble))
     editor.protocol.out = Outgoing(writer)
     inbox = Inbox(editor.protocol.answered, editor.protocol.cancel)
+    gauge.doing = lambda: editor.client.name
+    gauge.read = lambda: inbox.waiting
+    gauge.written = lambda: (writer.transport.get_write_buffer_size(), 0)
     filling = asyncio.create_task(inbox.fill(reader))
     try:
         await attend(editor, inbox)

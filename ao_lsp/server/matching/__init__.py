@@ -39,6 +39,11 @@ class Matching:
         self._rest_until: dict[str, float] = {}
         self._one = asyncio.Lock()  # more of them at a time would only take longer
 
+    @property
+    def backlog(self) -> tuple[int, int]:
+        """How many runs are being compared, or wait for that."""
+        return len(self._comparing), len(self._waiting)
+
     async def graph(self, run: str) -> Graph | None:
         """A run with all its edges. Of one that goes on, those by text may be a little behind: then a
         change is published when they have caught up.

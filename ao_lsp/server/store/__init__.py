@@ -7,7 +7,19 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from ao_lsp.server.graph import CallEnded, CallStarted, Fact, RunEnded
-from ao_lsp.server.model import Call, Change, Edit, EditField, Exchange, Graph, Run, RunSummary, Session
+from ao_lsp.server.model import (
+    Call,
+    CallStatus,
+    Change,
+    Edit,
+    EditField,
+    Exchange,
+    Graph,
+    Run,
+    RunStatus,
+    RunSummary,
+    Session,
+)
 from ao_lsp.server.processes import Process
 
 
@@ -48,6 +60,17 @@ class Recorded:
 
     changes: tuple[Change, ...]
     gaps: tuple[tuple[str, str, int], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RunOutline:
+    """A run and its own calls, `(id, status)` in order, without all that is to be said of them."""
+
+    id: str
+    subrun_of: str | None
+    root: str | None
+    status: RunStatus
+    calls: tuple[tuple[str, CallStatus], ...]
 
 
 class Store(Protocol):
@@ -139,6 +162,12 @@ class Store(Protocol):
 
     async def changes_since(self, session: str, seq: int) -> list[Change] | None:
         """The changes after `seq`; None where they are not all there any more: read everything."""
+
+    async def outline(self, session: str) -> list[RunOutline]:
+        """The runs and subruns of a session, in order of start."""
+
+    async def others_wrote(self) -> bool:
+        """Whether another process has committed something, since this was asked last. (No, the first time.)"""
 
     async def counts(self) -> tuple[int, int]:
         """How many runs there are, and how many of them run."""

@@ -15,8 +15,9 @@ from ao_lsp.server.detours import without_detours
 from ao_lsp.server.graph import RunEnded
 from ao_lsp.server.model import Call, Change, Edge, Edit, EditField, Exchange, Graph, Run, RunSummary, Session, Spent
 from ao_lsp.server.processes import Process
-from ao_lsp.server.store import Arrival, Recorded, rows, writing
+from ao_lsp.server.store import Arrival, Recorded, RunOutline, rows, writing
 from ao_lsp.server.store.errors import translated
+from ao_lsp.server.store.outlines import outlines_of
 from ao_lsp.server.store.rows import dump, failure_text
 from ao_lsp.server.store.schema import delete_backups, delete_old_backups, migrate
 from ao_lsp.server.store.totals import summed
@@ -66,6 +67,11 @@ _EXCHANGES = """SELECT calls.id, calls.request_headers, calls.response_headers, 
     WHERE (calls.run, calls.id) IN
         (SELECT json_extract(value, '$[0]'), json_extract(value, '$[1]') FROM json_each(?))"""
 
+_OUTLINE = """SELECT runs.id, runs.subrun_of, runs.root, runs.status, calls.id AS call, calls.status AS call_status
+    FROM runs LEFT JOIN calls ON calls.run = runs.id AND calls.started IS NOT NULL
+    WHERE runs.session = ? AND runs.started IS NOT NULL
+    ORDER BY runs.started, runs.rowid, calls.started, calls.rowid"""
+
 # The length stands before the data in each row, so that no body has to be read for it.
 _BODY_BYTES = """SELECT calls.id, request.size + coalesce(response.size, 0) AS bytes
     FROM calls JOIN bodies AS request ON request.hash = calls.request_body
@@ -114,6 +120,7 @@ class SqliteStore:
         self._writer, self._reader = writer, reader
         # A transaction spans several awaits, and a connection can be in one only.
         self._writing, self._reading = asyncio.Lock(), asyncio.Lock()
+        self._data_version: int | None = None
 
     async def close(self) -> None:
         await self._reader.close()
@@ -327,6 +334,18 @@ class SqliteStore:
                 "SELECT * FROM changes WHERE session = ? AND seq > ? ORDER BY seq", (session, seq)
             )
         return [rows.change_of(row) for row in found]
+
+    async def outline(self, session: str) -> list[RunOutline]:
+        async with self._read() as db:
+            found = await db.execute_fetchall(_OUTLINE, (session,))
+        return await asyncio.to_thread(outlines_of, found)
+
+    async def others_wrote(self) -> bool:
+        # Of the writing connection: it changes when any other one commits, and only it writes here.
+        with translated(self._path):
+            row = await _first(self._writer, "PRAGMA data_version")
+        before, self._data_version = self._data_version, row[0] if row else None
+        return before is not None and before != self._data_version
 
     async def counts(self) -> tuple[int, int]:
         async with self._read() as db:

@@ -101,6 +101,9 @@ class Versions:
                         await self._take(run)
                 changes = await subscription.next()
                 waiting = [change.run for change in changes if change.kind == "run.started"]
+                if subscription.missed():
+                    with suppress(StoreError):  # logged where it happened
+                        waiting += [run for run, _ in await self._store.running()]
 
     async def _take(self, run: str) -> None:
         try:
