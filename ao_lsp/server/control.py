@@ -81,7 +81,7 @@ class Control:
         await asyncio.wait({asked}, timeout=_DATABASE_S)
         if asked.done():
             runs, running = asked.result()
-            database = {"path": paths.database(), "bytes": core.store.size()}
+            database = {"path": core.store.name, "bytes": await core.store.size()}
             self.last = {"runs": {"total": runs, "running": running}, "database": database}
         else:  # the database is at something long; what it said last will do
             asked.cancel()
@@ -92,11 +92,11 @@ class Control:
         return {"pid": os.getpid()}
 
     async def _clear(self, core: Core, _: Caller, __: NoParams) -> Json:
-        before = core.store.size()
+        before = await core.store.size()
         running = {run for run, _ in await core.store.running()}
         runs = [run for run, _ in await core.store.run_names() if run not in running]
         await core.delete_runs(runs)
-        freed = max(0, before - core.store.size()) + await core.versions.clear()
+        freed = max(0, before - await core.store.size()) + await core.versions.clear()
         return {"deleted": len(runs), "kept": len(running), "freed_bytes": freed}
 
 

@@ -21,7 +21,7 @@ from ao_lsp.server.plan_file import remove_stale_plans
 from ao_lsp.server.rerun import Reruns
 from ao_lsp.server.spool import Spool
 from ao_lsp.server.store import Store, StoreError
-from ao_lsp.server.store.sqlite import open_store
+from ao_lsp.server.store.opening import open_store
 from ao_lsp.server.versions import Versions
 from ao_lsp.server.watch.watcher import Watcher
 
@@ -57,6 +57,7 @@ class Core:
 
     async def begin(self, lasting: bool = True) -> None:
         """Take up what the last daemon left, and keep looking after it; watch files where this is to be `lasting`."""
+        await self.store.listen(self.changes.publish)
         await self.store.others_wrote()  # from now on
         await self.liveness.begin()
         await self.versions.begin()
@@ -156,7 +157,7 @@ async def open_core(
     Raises:
         StoreError: the database cannot be used.
     """
-    store = await open_store(paths.database())
+    store = await open_store()
     core = Core(store, stirred, responsible)
     try:
         await core.begin(lasting)

@@ -39,7 +39,7 @@ class Liveness:
 
     async def begin(self) -> None:
         """Watch what the last daemon left behind."""
-        self._watched = {run: None for run, _ in await self._store.running()}
+        self._watched = {run: None for run, _ in await self._store.running_here()}
 
     def connected(self, stream: Stream) -> None:
         self._connected.add(stream)
@@ -61,7 +61,7 @@ class Liveness:
         watched = dict(self._watched)
         if not watched:
             return
-        programs = dict(await self._store.running())
+        programs = dict(await self._store.running_here())
         for run, left_at in watched.items():
             program = programs.get(run)
             here = any(stream.run == run and stream.process == program for stream in self._connected)

@@ -46,6 +46,11 @@ def process(pid: int) -> Process:
     return Process(pid, _start(pid))
 
 
+def host() -> str:
+    """This machine among those that share a database."""
+    return socket.gethostname()
+
+
 def peer(sock: socket.socket) -> tuple[int, int]:
     """User id and process id of the other end of a Unix socket, from the kernel.
 

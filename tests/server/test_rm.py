@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import os
-import sqlite3
 from collections.abc import AsyncIterator
-from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -19,14 +17,18 @@ from ao_lsp.server.core import Core, open_core
 from ao_lsp.server.ingest import Stream
 from ao_lsp.server.params import CommandError
 from ao_lsp.server.store.rows import unpacked_body
+from ao_lsp.server.store.sql import SqlStore
 from ao_lsp.server.views import Json
 from tests.recorder import Recorder, chat_response
+from tests.server.stored import asked
 
 pytestmark = pytest.mark.usefixtures("home")
 
 
 @pytest.fixture
-async def core(home: str) -> AsyncIterator[Core]:  # noqa: ARG001 - the core lives there
+async def core(home: str, database: str, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Core]:  # noqa: ARG001 - the core lives there
+    if database.startswith("postgresql:"):
+        monkeypatch.setenv("AO_DATABASE", database)
     opened = await open_core()
     yield opened
     await opened.close()
@@ -46,16 +48,19 @@ async def record(core: Core, run: str, said: str, session: str = "s", ended: boo
     await core.ingest.take(Stream(run, recorder.stream, None), protocol.Frames(), b"".join(recorder.sent))
 
 
-def on_disk(text: str) -> list[str]:
-    """The files below the home that hold `text`, the database's bodies unpacked."""
+async def on_disk(core: Core, text: str) -> list[str]:
+    """The files below the home that hold `text`, and tables of the database, its bodies unpacked."""
     found = []
     for folder, _, names in os.walk(os.environ["AO_HOME"]):
         for name in names:
             data = Path(folder, name).read_bytes()
             if text.encode() in data:
                 found.append(name)
-    with closing(sqlite3.connect(paths.database())) as db:
-        bodies = [unpacked_body(codec, data) for codec, data in db.execute("SELECT codec, data FROM bodies")]
+    assert isinstance(core.store, SqlStore)
+    bodies = [unpacked_body(*row) for row in await asked(core.store, "SELECT codec, data FROM bodies")]
+    for table in ("runs", "calls", "edits", "notes"):
+        if any(text in str(row) for row in await asked(core.store, f"SELECT * FROM {table}")):
+            found.append(table)
     return found + ["bodies" for body in bodies if text.encode() in body]
 
 
@@ -63,10 +68,10 @@ async def test_a_deleted_run_is_gone_from_the_disk_and_others_stay_whole(core: C
     await record(core, "run1", "apricots of one run")
     await record(core, "run2", "cherries of the other")
     await do(core, "ao.edit", run="run1", call="1", content="edited apricots")
-    assert on_disk("apricots of one run")
+    assert await on_disk(core, "apricots of one run")
     found = await do(core, "ao.rm", runs=["run1"])
     assert found["deleted"] == ["run1"]
-    assert not on_disk("apricots")
+    assert not await on_disk(core, "apricots")
     assert [run["id"] for run in (await do(core, "ao.runs"))["runs"]] == ["run2"]
     other = await do(core, "ao.call", run="run2", call="2")
     assert other["output"]["text"] == "what all runs say"
@@ -75,10 +80,10 @@ async def test_a_deleted_run_is_gone_from_the_disk_and_others_stay_whole(core: C
 
 async def test_the_space_is_given_back(core: Core) -> None:
     await record(core, "run1", os.urandom(1 << 20).hex())
-    before = core.store.size()
+    before = await core.store.size()
     found = await do(core, "ao.rm", runs=["last"])
     assert found["freed_bytes"] > 1 << 20
-    assert core.store.size() < before - (1 << 20)
+    assert await core.store.size() < before - (1 << 20)
 
 
 async def test_files_outside_of_the_database_go_with_their_run(core: Core) -> None:
@@ -104,6 +109,7 @@ async def test_files_outside_of_the_database_go_with_their_run(core: Core) -> No
 async def test_an_id_leads_out_of_no_folder(core: Core) -> None:
     outside = Path(paths.data_dir(), "kept.json")
     await record(core, "run1", "a", session="../kept")
+    outside.parent.mkdir(exist_ok=True)
     outside.write_text("{}")
     Path(paths.session_dir()).mkdir()
     await do(core, "ao.rm", runs=["run1"])

@@ -30,9 +30,9 @@ async def _rm(core: Core, _: Caller, params: RmParams) -> Json:
                 f"run {run} is still running; nothing was deleted",
                 f'stop it first: Ctrl-C in its terminal, or ao exec ao.stop \'{{"run": "{run}"}}\'',
             )
-    before = core.store.size()
+    before = await core.store.size()
     await core.delete_runs(wanted)
-    return {"deleted": wanted, "freed_bytes": max(0, before - core.store.size())}
+    return {"deleted": wanted, "freed_bytes": max(0, before - await core.store.size())}
 
 
 RM = Command("delete runs with all that belongs to them, and give the space back", RmParams, _rm)

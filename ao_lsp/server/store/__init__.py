@@ -1,8 +1,8 @@
-"""What the daemon asks of its database. docs/store.md describes the one there is, SQLite."""
+"""What the daemon asks of its database. docs/store.md describes the two there are, SQLite and PostgreSQL."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -76,7 +76,14 @@ class RunOutline:
 class Store(Protocol):
     """Everything here may raise `StoreError`; what returns has been committed."""
 
+    @property
+    def name(self) -> str:
+        """What the user knows the database by: a path, or an address without its password."""
+
     async def close(self) -> None: ...
+
+    async def listen(self, heard: Callable[[Sequence[Change]], None]) -> None:
+        """From now on, call `heard` with what other daemons commit, where the database has others."""
 
     async def record(self, arrivals: Sequence[Arrival]) -> Recorded:
         """Commit events, all or none; those already committed are skipped."""
@@ -100,6 +107,9 @@ class Store(Protocol):
     async def running(self) -> list[tuple[str, Process | None]]:
         """The runs that have not ended, with the process of their program, where known. No subruns: those end
         with the run around them at the latest."""
+
+    async def running_here(self) -> list[tuple[str, Process | None]]:
+        """Those of them whose program runs on this machine: of others nobody here can say whether they live."""
 
     async def graph(self, run: str) -> Graph | None:
         """A run with its subruns, the calls of all of these, and edges; those by text as `put_matched` got them
@@ -172,5 +182,5 @@ class Store(Protocol):
     async def counts(self) -> tuple[int, int]:
         """How many runs there are, and how many of them run."""
 
-    def size(self) -> int:
+    async def size(self) -> int:
         """Bytes on disk."""

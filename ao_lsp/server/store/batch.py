@@ -128,8 +128,8 @@ class Batch:
                 failure_text(error),
                 fact.first_byte,
                 fact.duration,
-                fact.complete,
-                bool(summary and summary.streamed),
+                int(fact.complete),
+                int(bool(summary and summary.streamed)),
                 summary and summary.input_tokens,
                 summary and summary.cached_tokens,
                 summary and summary.cache_write_tokens,
@@ -138,7 +138,7 @@ class Batch:
                 summary and summary.model,
                 summary and summary.finish_reason,
                 storable(summary.text[:_PREVIEW]) if summary and summary.text is not None else None,
-                fact.replayable,
+                int(fact.replayable),
             )
         )
         self.edges += [edge_row(fact.run, edge) for edge in fact.edges]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sqlite3
 import zlib
 from collections.abc import Iterable
 from functools import lru_cache
@@ -24,6 +23,7 @@ from ao_lsp.server.model import (
     Site,
     Spent,
 )
+from ao_lsp.server.store.driver import Row
 
 RUN_COLUMNS = (
     "id, session, name, argv, target, options, cwd, python, python_version, env, pid, parent_run, fork_call,"
@@ -92,7 +92,7 @@ def run_row(run: Run) -> tuple[Any, ...]:
     )
 
 
-def run_of(row: sqlite3.Row) -> Run:
+def run_of(row: Row) -> Run:
     kind, value = json.loads(row["target"])
     return Run(
         id=row["id"],
@@ -145,15 +145,15 @@ def call_start_row(call: Call, headers: Headers, request_body: bytes) -> tuple[A
         call.task,
         call.origin,
         call.source_call,
-        call.input_edited,
+        int(call.input_edited),
         call.started,
         call.provider,
         call.model,
-        call.streamed,
+        int(call.streamed),
     )
 
 
-def call_of(row: sqlite3.Row, number: int) -> Call:
+def call_of(row: Row, number: int) -> Call:
     return Call(
         run=row["run"],
         id=row["id"],
@@ -201,7 +201,7 @@ SPENT_COLUMNS = (
 )
 
 
-def spent_of(row: sqlite3.Row) -> Spent:
+def spent_of(row: Row) -> Spent:
     return Spent(**{name: row[name] for name in SPENT_COLUMNS.split(", ")})
 
 
@@ -209,12 +209,12 @@ def edge_row(run: str, edge: Edge) -> tuple[Any, ...]:
     return (run, edge.target, edge.source, edge.evidence, dump(edge.path), dump(edge.through))
 
 
-def edge_of(row: sqlite3.Row) -> Edge:
+def edge_of(row: Row) -> Edge:
     path = tuple((file, line) for file, line in json.loads(row["path"]))
     return Edge(row["source"], row["target"], row["evidence"], path, tuple(json.loads(row["through"])))
 
 
-def edit_of(row: sqlite3.Row) -> Edit:
+def edit_of(row: Row) -> Edit:
     return Edit(
         run=row["run"],
         call=row["call"],
@@ -228,7 +228,7 @@ def edit_of(row: sqlite3.Row) -> Edit:
     )
 
 
-def exchange_of(row: sqlite3.Row) -> Exchange:
+def exchange_of(row: Row) -> Exchange:
     answered = row["response_data"] is not None
     return Exchange(
         request_headers=headers_of(row["request_headers"]),
@@ -239,11 +239,11 @@ def exchange_of(row: sqlite3.Row) -> Exchange:
     )
 
 
-def change_of(row: sqlite3.Row) -> Change:
+def change_of(row: Row) -> Change:
     return Change(row["session"], row["seq"], row["at"], row["kind"], row["run"], row["call"])
 
 
-def files_in(found: Iterable[sqlite3.Row]) -> set[str]:
+def files_in(found: Iterable[Row]) -> set[str]:
     """Every file that calls name, in rows of `file` and `stack`."""
     files = {row["file"] for row in found if row["file"]}
     for row in found:
@@ -251,7 +251,7 @@ def files_in(found: Iterable[sqlite3.Row]) -> set[str]:
     return files
 
 
-def session_of(row: sqlite3.Row) -> Session:
+def session_of(row: Row) -> Session:
     return Session(row["id"], row["created"], row["first_change"], row["last_change"])
 
 

@@ -169,6 +169,10 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         "ALTER TABLE runs ADD COLUMN version_root TEXT",
         "ALTER TABLE runs ADD COLUMN version_note TEXT NOT NULL DEFAULT ''",
     ),
+    (
+        # The machine that the process ran on.
+        "ALTER TABLE streams ADD COLUMN host TEXT",
+    ),
 )
 
 

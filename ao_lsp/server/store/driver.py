@@ -1,0 +1,68 @@
+"""What SqlStore asks of a database: transactions, and statements in the SQL that SQLite and PostgreSQL share.
+
+In a statement `?` stands for a value, and `each(?)` for a table with one column, `value`, of the texts in a list
+(`each_number(?)`: of whole numbers). Everything else that the two write in different words is behind `Driver`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractAsyncContextManager
+from typing import Any, Protocol
+
+from ao_lsp.server.model import Change
+
+
+class Row(Protocol):
+    """One row: values by the name or the number of their column."""
+
+    def __getitem__(self, column: Any, /) -> Any: ...
+    def __iter__(self) -> Iterator[Any]: ...
+
+
+class Transaction(Protocol):
+    """Statements that see one state of the database, and are committed together or not at all."""
+
+    async def execute(self, statement: str, *values: object) -> int:
+        """How many rows it changed."""
+
+    async def execute_many(self, statement: str, rows: Iterable[Sequence[object]]) -> None:
+        """Once for each of `rows`, in order."""
+
+    async def fetch(self, statement: str, *values: object) -> Sequence[Row]: ...
+
+    async def first(self, statement: str, *values: object) -> Row | None:
+        """The first row."""
+
+    async def announce(self, changes: Sequence[Change]) -> None:
+        """Tell other daemons on this database of `changes`, once they are committed."""
+
+
+class Driver(Protocol):
+    """A database. Everything may raise `StoreError`; what a statement of ours did wrong (a value that no column can
+    hold) is raised as it comes."""
+
+    name: str
+    """What the user knows it by: a path, or an address without its password."""
+
+    shared: bool
+    """Whether daemons of other machines may write here, too."""
+
+    def write(self) -> AbstractAsyncContextManager[Transaction]:
+        """A transaction that is alone in writing: committed at the end, rolled back by an exception."""
+
+    def read(self) -> AbstractAsyncContextManager[Transaction]: ...
+
+    async def give_back(self) -> None:
+        """After a deletion: give the space back, and leave nothing of what was deleted."""
+
+    async def size(self) -> int:
+        """Bytes on disk."""
+
+    async def listen(self, heard: Callable[[Sequence[Change]], None]) -> None:
+        """From now on, call `heard` with what other daemons commit."""
+
+    async def others_wrote(self) -> bool:
+        """Whether another process has committed something that `listen` does not tell, since this was asked last."""
+
+    async def close(self) -> None: ...
