@@ -46,7 +46,6 @@ MAY_IMPORT = {
 # Third-party packages, and the only part that may import each.
 THIRD_PARTY = {
     "aiosqlite": "ao_lsp.server.store",
-    "asyncpg": "ao_lsp.server.store",
     "ast_grep_py": "ao_lsp.server",
     "asyncpg": "ao_lsp.server.store",
     "attrs": "ao_lsp.server.lsp",

@@ -29,6 +29,8 @@ def _runs(options: argparse.Namespace) -> None:
     params = {"limit": options.limit, **({"name": options.name} if options.name else {})}
     if options.within:
         params["within"] = options.within
+    if options.grep is not None:
+        params["grep"] = options.grep
     result = _connected().request("ao.runs", params)
     client.print_json(result) if options.json else show.runs(result)
 
@@ -285,6 +287,7 @@ def _parser() -> argparse.ArgumentParser:
     made.add_argument("--limit", type=int, default=20, metavar="N", help="at most so many (default: 20)")
     made.add_argument("--name", metavar="RE", help="only those whose name matches, subruns too")
     made.add_argument("--within", metavar="RUN", help="only the subruns of this run")
+    made.add_argument("--grep", metavar="TEXT", help="only those whose prompts or outputs contain this text")
 
     made = add("graph", _graph, "Show the calls of a run and which output reached which input.")
     add_run(made, nargs="?", default="last")

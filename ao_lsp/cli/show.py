@@ -34,10 +34,30 @@ def runs(result: Json) -> None:
             below.setdefault(run["subrun_of"], []).append(run)
         else:
             tops.append(run)
+    if "complete" in result:  # a list of those that say what was looked for, below which there is what they say
+        tops, below = result["runs"], {}
     rows = [row for run in tops for row in _run_rows(run, below, 0)]
-    print(table(("RUN", "NAME", "STATUS", "CALLS", "TOKENS", "COST", "TIME", "STARTED", "CODE", ""), rows, right=(6,)))
+    lines = table(
+        ("RUN", "NAME", "STATUS", "CALLS", "TOKENS", "COST", "TIME", "STARTED", "CODE", ""), rows, right=(6,)
+    ).splitlines()
+    if "complete" in result:
+        lines[1:] = [line for run, own in zip(tops, lines[1:], strict=True) for line in (own, *_matches(run))]
+    print("\n".join(lines))
     if result["total"] > len(tops):
         print(painted(f"and {result['total'] - len(tops)} more: --limit", "2"))
+    if not result.get("complete", True):
+        print("not every call has been looked at yet; ask again in a while", file=sys.stderr)
+
+
+def _matches(run: Json) -> Iterator[str]:
+    """The calls of a run that say what was looked for, in one line each."""
+    for match in run["matches"]:
+        text, start, end = match["text"], match["start"], match["end"]
+        said = printable(text[:start]) + painted(printable(text[start:end]), "1") + printable(text[end:])
+        yield f"  {painted(str(match['number']), '1')} {painted(match['part'], '2')}  {said}"
+    more = run["matching_calls"] - len({match["call"] for match in run["matches"]})
+    if more > 0:
+        yield painted(f"  … and {more} more calls", "2")
 
 
 def _run_rows(run: Json, below: dict[str, list[Json]], depth: int) -> Iterator[Sequence[Cell]]:

@@ -19,6 +19,7 @@ from ao_lsp.server.liveness import Liveness
 from ao_lsp.server.matching import Matching
 from ao_lsp.server.plan_file import remove_stale_plans
 from ao_lsp.server.rerun import Reruns
+from ao_lsp.server.search import Search
 from ao_lsp.server.spool import Spool
 from ao_lsp.server.store import Store, StoreError
 from ao_lsp.server.store.opening import open_store
@@ -40,6 +41,7 @@ class Core:
         self.changes = Changes()
         self.ingest = Ingest(store, self.changes)
         self.matching = Matching(store, self.changes)
+        self.search = Search(store, self.changes)
         self.spool = Spool(paths.spool_dir(), self.ingest, lambda *ended: self.liveness.taken_in(*ended))
         self.liveness = Liveness(store, self.changes, self.spool.is_written, responsible)
         self.reruns = Reruns(os.path.join(paths.log_dir(), "runs"), stirred)
@@ -56,7 +58,8 @@ class Core:
         return len(self.reruns) > 0 or self.liveness.watching
 
     async def begin(self, lasting: bool = True) -> None:
-        """Take up what the last daemon left, and keep looking after it; watch files where this is to be `lasting`."""
+        """Take up what the last daemon left, and keep looking after it; where this is to be `lasting`, watch files and
+        index texts, too."""
         await self.store.listen(self.changes.publish)
         await self.store.others_wrote()  # from now on
         await self.liveness.begin()
@@ -67,6 +70,7 @@ class Core:
         self._listening = asyncio.create_task(self._listen())
         if lasting:
             self.watcher.begin()
+            self.search.begin()
 
     async def close(self) -> None:
         await self.watcher.close()
@@ -75,6 +79,7 @@ class Core:
             task.cancel()
         if tasks:
             await asyncio.wait(tasks)
+        await self.search.close()
         await self.matching.close()
         await self.ingest.flush()
         await self.versions.close()

@@ -12,6 +12,7 @@ from ao_lsp.server import estimate, pricing, providers, subruns
 from ao_lsp.server.estimate import Estimate, Use
 from ao_lsp.server.model import Call, Edge, Edit, Exchange, Failure, Graph, Run, RunSummary, Site
 from ao_lsp.server.providers import body as bodies
+from ao_lsp.server.search import Match
 
 Json: TypeAlias = "dict[str, Any]"
 
@@ -50,6 +51,25 @@ def summary_json(summary: RunSummary) -> Json:
         "input_tokens": summary.input_tokens,
         "output_tokens": summary.output_tokens,
         **cost_json(pricing.total(summary.spent)),
+    }
+
+
+def match_json(match: Match) -> Json:
+    """The calls of a run that say what was looked for."""
+    return {
+        "matching_calls": match.count,
+        "matches": [
+            {
+                "call": said.call,
+                "run": said.run,
+                "number": said.number,
+                "part": found.part,
+                "text": found.text,
+                "start": found.start,
+                "end": found.end,
+            }
+            for said, found in match.calls
+        ],
     }
 
 

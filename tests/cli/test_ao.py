@@ -86,6 +86,26 @@ def test_runs_are_a_table_with_the_newest_first() -> None:
     assert [run["id"] for run in ao_json("runs", "--name", "better")["runs"]] == ["run2"]
 
 
+def test_runs_are_found_by_what_they_say_with_the_calls_that_do() -> None:
+    start()
+    record_run("run1", calls=3)
+    recorder = Recorder("run2").connect()
+    recorder.start()
+    recorder.call_start("d1", request=chat_request("is it\x1b[2J red?"))
+    recorder.call_end("d1", chat_response("It is RED."))
+    recorder.end()
+    recorder.wait()
+    recorder.close()
+    lines = ao("runs", "--grep", "output of c").stdout.splitlines()
+    assert lines[1].startswith("run1  agent.py  finished  3 ")
+    assert lines[2:] == [f"  {number} output  output of c{number}" for number in (1, 2, 3)]
+    lines = ao("runs", "--grep", "red").stdout.splitlines()
+    assert [line.split()[0] for line in lines[1:]] == ["run2", "1", "1"]
+    assert "\x1b" not in "".join(lines), "what a program wrote cannot command the terminal"
+    assert [run["id"] for run in ao_json("runs", "--grep", "RED?")["runs"]] == ["run2"]
+    assert ao("runs", "--grep", "nowhere").stderr == "no runs\n"
+
+
 def test_without_runs_nothing_is_printed_on_stdout() -> None:
     start()
     assert (ao("runs").stdout, ao("runs").stderr) == ("", "no runs\n")

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from ao_lsp.server.core import Core, open_core
 from ao_lsp.server.store.sql import SqlStore
 from tests import postgres
 from tests.daemons import own_home
@@ -29,6 +30,15 @@ async def database(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 async def store(database: str) -> AsyncIterator[SqlStore]:
     """The store in it."""
     opened = await open_database(database)
+    yield opened
+    await opened.close()
+
+
+@pytest.fixture
+async def core(home: str, database: str, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Core]:  # noqa: ARG001 - the core lives there
+    if database.startswith("postgresql:"):
+        monkeypatch.setenv("AO_DATABASE", database)
+    opened = await open_core()
     yield opened
     await opened.close()
 

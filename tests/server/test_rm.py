@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +12,7 @@ from ao_lsp import paths, protocol
 from ao_lsp.server import editor_files
 from ao_lsp.server.command import Caller
 from ao_lsp.server.commands import execute
-from ao_lsp.server.core import Core, open_core
+from ao_lsp.server.core import Core
 from ao_lsp.server.ingest import Stream
 from ao_lsp.server.params import CommandError
 from ao_lsp.server.store.rows import unpacked_body
@@ -23,15 +22,6 @@ from tests.recorder import Recorder, chat_response
 from tests.server.stored import asked
 
 pytestmark = pytest.mark.usefixtures("home")
-
-
-@pytest.fixture
-async def core(home: str, database: str, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Core]:  # noqa: ARG001 - the core lives there
-    if database.startswith("postgresql:"):
-        monkeypatch.setenv("AO_DATABASE", database)
-    opened = await open_core()
-    yield opened
-    await opened.close()
 
 
 async def do(core: Core, command: str, /, **params: Any) -> Json:

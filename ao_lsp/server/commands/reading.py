@@ -22,6 +22,7 @@ class RunsParams:
     limit: int = param("at most so many, subruns not counted", 20)
     name: str | None = param("only runs and subruns whose name matches this regular expression", None)
     within: str | None = param("only the subruns of this run, in order of start", None)
+    grep: str | None = param("only runs whose prompts or outputs contain this text, in large letters or small", None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,30 +49,52 @@ async def _runs(core: Core, _: Caller, params: RunsParams) -> Json:
         wanted = re.compile(params.name or "")
     except re.error as error:
         raise CommandError("bad_params", f"name is no regular expression: {error}") from None
+    if params.grep is not None:
+        return await _saying(core, params, wanted, params.grep)
     summaries, total = await _listed(core, params, wanted)
     await pricing.loaded()
     runs = await asyncio.to_thread(lambda: [views.summary_json(summary) for summary in summaries])
     return {"runs": runs, "total": total}
 
 
-async def _listed(core: Core, params: RunsParams, wanted: re.Pattern[str]) -> tuple[list[RunSummary], int]:
-    """The runs to show, and of how many."""
+async def _saying(core: Core, params: RunsParams, wanted: re.Pattern[str], needle: str) -> Json:
+    """The runs that say `needle`, each with the calls that do."""
+    if not needle.strip():
+        raise CommandError("bad_params", "grep is an empty text")
+    texts, whole = await core.search.find(needle)
+    saying = await core.store.with_outer(await core.search.runs(texts))
+    summaries, total = await _listed(core, params, wanted, saying)
+    found = set(texts)
+    matches = [await core.search.matches(one.run.id, found, needle) for one in summaries]
+    await pricing.loaded()
+    runs = await asyncio.to_thread(
+        lambda: [
+            {**views.summary_json(summary), **views.match_json(match)}
+            for summary, match in zip(summaries, matches, strict=True)
+        ]
+    )
+    return {"runs": runs, "total": total, "complete": whole}
+
+
+async def _listed(
+    core: Core, params: RunsParams, wanted: re.Pattern[str], among: set[str] | None = None
+) -> tuple[list[RunSummary], int]:
+    """The runs to show, and of how many; with `among` only of these, without subruns below them."""
     if params.within is not None:
         run = await refs.find_run(core.store, params.within)
         inside = list(subruns.listed([run], await core.store.summaries([run])))[1:]
-        chosen = [summary for summary in inside if wanted.search(summary.run.name)]
+        chosen = [one for one in inside if wanted.search(one.run.name) and (among is None or one.run.id in among)]
         return chosen[: params.limit], len(chosen)
     names = await core.store.run_names()
     if params.name is None:
-        found = [run for run, _ in names]
+        found = [run for run, _ in names if among is None or run in among]
         shown = found[: params.limit]
         summaries = list(subruns.listed(shown, await core.store.summaries(shown)))
-    else:
-        names += await core.store.subrun_names()
-        matching = {run for run, name in names if wanted.search(name)}
-        summaries = [one for one in await core.store.summaries(list(matching)) if one.run.id in matching]
-        found, summaries = [one.run.id for one in summaries], summaries[: params.limit]
-    return summaries, len(found)
+        return [one for one in summaries if among is None or one.run.id in shown], len(found)
+    names += await core.store.subrun_names()
+    matching = {run for run, name in names if wanted.search(name) and (among is None or run in among)}
+    summaries = [one for one in await core.store.summaries(list(matching)) if one.run.id in matching]
+    return summaries[: params.limit], len(summaries)
 
 
 async def _graph(core: Core, _: Caller, params: GraphParams) -> Json:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -71,6 +71,40 @@ class RunOutline:
     root: str | None
     status: RunStatus
     calls: tuple[tuple[str, CallStatus], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Unindexed:
+    """A call whose texts are not in the index, or not all of them: `events` tells how often some came in."""
+
+    run: str
+    call: str
+    events: int
+    endpoint: str
+    url: str
+    exchange: Exchange
+
+
+@dataclass(frozen=True, slots=True)
+class Indexed:
+    """What an unindexed call says, text by text."""
+
+    run: str
+    call: str
+    events: int
+    asked: tuple[str, ...]
+    answered: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SaidBy:
+    """The texts of a call, by their numbers; `number` is its place in the run that was asked for."""
+
+    run: str
+    call: str
+    number: int
+    asked: tuple[range, ...]
+    answered: tuple[range, ...]
 
 
 class Store(Protocol):
@@ -163,6 +197,28 @@ class Store(Protocol):
         self, run: str, call: str, fields: Sequence[EditField], every: bool = False
     ) -> tuple[Change, ...]:
         """Take the last edit of each of `fields` back, or `every` one; empty where there was none."""
+
+    async def unindexed(self, most: int) -> list[Unindexed]:
+        """Some calls of which texts have come in since they were indexed."""
+
+    async def put_texts(self, indexed: Sequence[Indexed]) -> None:
+        """Index calls. One that was indexed before has these texts now."""
+
+    async def find_texts(self, needle: str) -> list[int]:
+        """The numbers of the newest texts, up to some ten thousand, that contain `needle`, in large letters or
+        small."""
+
+    async def runs_saying(self, texts: Sequence[int]) -> set[str]:
+        """The runs and subruns with a call that has one of these texts."""
+
+    async def with_outer(self, runs: Collection[str]) -> set[str]:
+        """These runs, and those around them."""
+
+    async def said(self, run: str) -> list[SaidBy]:
+        """The texts of each call of a run and its subruns, in order."""
+
+    async def texts(self, texts: Sequence[int]) -> dict[int, str]:
+        """Texts by their numbers."""
 
     async def delete_runs(self, runs: Sequence[str]) -> tuple[Change, ...]:
         """Delete runs with all that belongs to them, and give the space back."""

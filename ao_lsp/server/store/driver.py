@@ -34,6 +34,19 @@ class Transaction(Protocol):
     async def first(self, statement: str, *values: object) -> Row | None:
         """The first row."""
 
+    async def index_texts(self, texts: Sequence[tuple[int, str]]) -> None:
+        """Have texts, by their numbers, found by what is in them."""
+
+    async def unindex_texts(self, texts: Sequence[tuple[int, str]]) -> None:
+        """Take texts out again, given as they were put in."""
+
+    async def clear_index(self) -> None:
+        """Take all texts out."""
+
+    async def candidates(self, needle: str) -> list[int] | None:
+        """The numbers of texts in which `needle`, of three letters at least, may be, the highest first; None where
+        there is no index."""
+
     async def announce(self, changes: Sequence[Change]) -> None:
         """Tell other daemons on this database of `changes`, once they are committed."""
 

@@ -193,6 +193,20 @@ class PostgresTransaction:
         found: Row | None = await self._db.fetchrow(_worded(statement), *map(_storable, values))
         return found
 
+    async def index_texts(self, texts: Sequence[tuple[int, str]]) -> None:
+        await self.execute_many("INSERT INTO search (text, folded) VALUES (?, ?)", texts)
+
+    async def unindex_texts(self, texts: Sequence[tuple[int, str]]) -> None:
+        """They go with the texts."""
+
+    async def clear_index(self) -> None:
+        await self.execute("DELETE FROM search")
+
+    async def candidates(self, needle: str) -> list[int] | None:
+        pattern = re.sub(r"([%_\\])", r"\\\1", needle)
+        found = await self.fetch("SELECT text FROM search WHERE folded LIKE ?", f"%{pattern}%")
+        return sorted((row["text"] for row in found), reverse=True)
+
     async def announce(self, changes: Sequence[Change]) -> None:
         for payload in _payloads(self._daemon, changes):
             await self._db.execute("SELECT pg_notify($1, $2)", _CHANNEL, payload)

@@ -130,6 +130,37 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
             PRIMARY KEY (session, seq)
         )""",
     ),
+    (
+        """CREATE TABLE texts (
+            id BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+            hash TEXT NOT NULL UNIQUE,
+            codec TEXT NOT NULL,
+            data BYTEA NOT NULL
+        )""",
+        "CREATE TABLE text_runs (text BIGINT NOT NULL, run TEXT NOT NULL, PRIMARY KEY (text, run))",
+        """CREATE TABLE said (
+            run TEXT NOT NULL REFERENCES runs (id) ON DELETE CASCADE,
+            call TEXT NOT NULL,
+            asked TEXT NOT NULL,
+            answered TEXT NOT NULL,
+            PRIMARY KEY (run, call)
+        )""",
+        """CREATE TABLE unindexed (
+            run TEXT NOT NULL REFERENCES runs (id) ON DELETE CASCADE,
+            call TEXT NOT NULL,
+            events BIGINT NOT NULL,
+            PRIMARY KEY (run, call)
+        )""",
+        "CREATE TABLE search (text BIGINT PRIMARY KEY REFERENCES texts (id) ON DELETE CASCADE, folded TEXT NOT NULL)",
+        # Where it may not be had, texts are looked through one by one.
+        """DO $$ BEGIN
+            CREATE EXTENSION IF NOT EXISTS pg_trgm;
+            CREATE INDEX search_by_gram ON search USING gin (folded gin_trgm_ops);
+        EXCEPTION WHEN OTHERS THEN
+            RAISE WARNING 'no index of texts: %', SQLERRM;
+        END $$""",
+        "INSERT INTO unindexed (run, call, events) SELECT run, id, 1 FROM calls",
+    ),
 )
 
 

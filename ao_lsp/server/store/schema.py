@@ -173,6 +173,35 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         # The machine that the process ran on.
         "ALTER TABLE streams ADD COLUMN host TEXT",
     ),
+    (
+        # What calls were asked and said, to be searched (searching.py). Beside these there is the index, `search`,
+        # which is no part of a version: not every SQLite can make one.
+        """CREATE TABLE texts (
+            id INTEGER PRIMARY KEY,
+            hash TEXT NOT NULL UNIQUE,
+            codec TEXT NOT NULL,
+            data BLOB NOT NULL
+        )""",
+        """CREATE TABLE text_runs (
+            text INTEGER NOT NULL,
+            run TEXT NOT NULL,
+            PRIMARY KEY (text, run)
+        ) WITHOUT ROWID""",
+        """CREATE TABLE said (
+            run TEXT NOT NULL REFERENCES runs (id) ON DELETE CASCADE,
+            call TEXT NOT NULL,
+            asked TEXT NOT NULL,
+            answered TEXT NOT NULL,
+            PRIMARY KEY (run, call)
+        ) WITHOUT ROWID""",
+        """CREATE TABLE unindexed (
+            run TEXT NOT NULL REFERENCES runs (id) ON DELETE CASCADE,
+            call TEXT NOT NULL,
+            events INTEGER NOT NULL,
+            PRIMARY KEY (run, call)
+        ) WITHOUT ROWID""",
+        "INSERT INTO unindexed (run, call, events) SELECT run, id, 1 FROM calls",
+    ),
 )
 
 

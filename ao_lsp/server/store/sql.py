@@ -3,15 +3,27 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 from ao_lsp.server import processes
 from ao_lsp.server.graph import RunEnded
 from ao_lsp.server.model import Call, Change, Edit, EditField, Exchange, Graph, Run, RunSummary, Session
 from ao_lsp.server.processes import Process
-from ao_lsp.server.store import Arrival, Recorded, RunOutline, reading, rows, writing
+from ao_lsp.server.store import (
+    Arrival,
+    Indexed,
+    Recorded,
+    RunOutline,
+    SaidBy,
+    Unindexed,
+    reading,
+    rows,
+    searching,
+    writing,
+)
 from ao_lsp.server.store.driver import Driver
 from ao_lsp.server.store.outlines import outlines_of
+from ao_lsp.server.store.texts import folded, kept
 
 
 class SqlStore:
@@ -63,6 +75,45 @@ class SqlStore:
             changes = await writing.delete_runs(db, runs)
         await self._driver.give_back()
         return changes
+
+    async def put_texts(self, indexed: Sequence[Indexed]) -> None:
+        async with self._driver.write() as db:
+            await searching.put_texts(db, indexed)
+
+    # -- searching
+
+    async def unindexed(self, most: int) -> list[Unindexed]:
+        async with self._driver.read() as db:
+            return await searching.unindexed(db, most)
+
+    async def find_texts(self, needle: str) -> list[int]:
+        wanted = folded(kept(needle))
+        async with self._driver.read() as db:
+            left = await searching.candidates(db, wanted)
+        found: list[int] = []
+        # A transaction for each, so that others get their turn.
+        for some in searching.batches(left):
+            async with self._driver.read() as db:
+                found += await searching.containing(db, some, wanted)
+            if len(found) >= searching.MOST_FOUND:
+                break
+        return found
+
+    async def runs_saying(self, texts: Sequence[int]) -> set[str]:
+        async with self._driver.read() as db:
+            return await searching.runs_saying(db, texts)
+
+    async def with_outer(self, runs: Collection[str]) -> set[str]:
+        async with self._driver.read() as db:
+            return await searching.with_outer(db, runs)
+
+    async def said(self, run: str) -> list[SaidBy]:
+        async with self._driver.read() as db:
+            return await searching.said(db, run)
+
+    async def texts(self, texts: Sequence[int]) -> dict[int, str]:
+        async with self._driver.read() as db:
+            return await searching.texts(db, texts)
 
     # -- reading
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import os
 import sqlite3
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
@@ -17,6 +18,12 @@ from ao_lsp.server.store.driver import Row
 from ao_lsp.server.store.errors import translated
 from ao_lsp.server.store.schema import delete_backups, delete_old_backups, migrate
 from ao_lsp.server.store.sql import SqlStore
+from ao_lsp.server.store.texts import grams
+
+log = logging.getLogger(__name__)
+
+_MERGED_PAGES = 500
+"""Of the index in one step, about 20 ms."""
 
 
 async def open_store(path: str, busy_timeout_s: float = 5.0) -> SqlStore:
@@ -41,13 +48,30 @@ async def open_driver(path: str, busy_timeout_s: float = 5.0) -> SqliteDriver:
             # What is deleted is overwritten. Some builds of SQLite do so by themselves, others do not.
             await writer.execute("PRAGMA secure_delete = ON")
             await migrate(writer, path)
+            indexed = await _index_made(writer)
             await asyncio.to_thread(delete_old_backups, path)
             reader = await _connection(path, busy_timeout_s)
             await reader.execute("PRAGMA query_only = ON")
         except BaseException:
             await writer.close()
             raise
-    return SqliteDriver(path, writer, reader)
+    return SqliteDriver(path, writer, reader, indexed)
+
+
+async def _index_made(db: aiosqlite.Connection) -> bool:
+    """Whether there is an index of texts: SQLite before 3.34 has no trigrams, and some builds no FTS5."""
+    try:
+        await db.execute(
+            "CREATE VIRTUAL TABLE IF NOT EXISTS search USING"
+            " fts5(text, content = '', columnsize = 0, detail = none, tokenize = 'trigram')"
+        )
+        await db.execute_fetchall("SELECT rowid FROM search WHERE search MATCH 'abc' LIMIT 1")
+    except sqlite3.OperationalError as error:
+        log.warning(
+            "this SQLite (%s) makes no index of texts; each is looked through: %s", sqlite3.sqlite_version, error
+        )
+        return False
+    return True
 
 
 async def _connection(path: str, busy_timeout_s: float) -> aiosqlite.Connection:
@@ -70,8 +94,8 @@ def _values(values: Iterable[object]) -> list[object]:
 class SqliteTransaction:
     """Implements `Transaction`."""
 
-    def __init__(self, connection: aiosqlite.Connection) -> None:
-        self._db = connection
+    def __init__(self, connection: aiosqlite.Connection, indexed: bool) -> None:
+        self._db, self._indexed = connection, indexed
 
     async def execute(self, statement: str, *values: object) -> int:
         async with self._db.execute(_worded(statement), _values(values)) as cursor:
@@ -88,6 +112,28 @@ class SqliteTransaction:
         async with self._db.execute(_worded(statement), _values(values)) as cursor:
             return await cursor.fetchone()
 
+    async def index_texts(self, texts: Sequence[tuple[int, str]]) -> None:
+        if self._indexed:
+            await self._db.executemany("INSERT INTO search (rowid, text) VALUES (?, ?)", texts)
+
+    async def unindex_texts(self, texts: Sequence[tuple[int, str]]) -> None:
+        if self._indexed:
+            await self._db.executemany("INSERT INTO search (search, rowid, text) VALUES ('delete', ?, ?)", texts)
+
+    async def clear_index(self) -> None:
+        if self._indexed:
+            await self._db.execute("INSERT INTO search (search) VALUES ('delete-all')")
+
+    async def candidates(self, needle: str) -> list[int] | None:
+        if not self._indexed:
+            return None
+        # The index knows which texts have a gram, and not where: texts are about as long as an index of places.
+        quoted = " AND ".join('"{}"'.format(gram.replace('"', '""')) for gram in grams(needle))
+        found = await self._db.execute_fetchall(
+            "SELECT rowid FROM search WHERE search MATCH ? ORDER BY rowid DESC", (quoted,)
+        )
+        return [number for (number,) in found]
+
     async def announce(self, changes: Sequence[Change]) -> None:
         """They look for themselves."""
 
@@ -97,12 +143,12 @@ class SqliteDriver:
 
     shared = False
 
-    def __init__(self, path: str, writer: aiosqlite.Connection, reader: aiosqlite.Connection) -> None:
+    def __init__(self, path: str, writer: aiosqlite.Connection, reader: aiosqlite.Connection, indexed: bool) -> None:
         self.name = self._path = path
+        self._indexed = indexed
         self._writer, self._reader = writer, reader
         # A transaction spans several awaits, and a connection can be in one only.
         self._writing, self._reading = asyncio.Lock(), asyncio.Lock()
-        self._data_version: int | None = None
         self._data_version: int | None = None
 
     async def close(self) -> None:
@@ -126,7 +172,7 @@ class SqliteDriver:
             with translated(self._path):
                 try:
                     await self._writer.execute("BEGIN IMMEDIATE")
-                    yield SqliteTransaction(self._writer)
+                    yield SqliteTransaction(self._writer, self._indexed)
                     await self._writer.commit()
                 except BaseException:
                     await self._writer.rollback()
@@ -138,19 +184,34 @@ class SqliteDriver:
             with translated(self._path):
                 try:
                     await self._reader.execute("BEGIN")
-                    yield SqliteTransaction(self._reader)
+                    yield SqliteTransaction(self._reader, self._indexed)
                 finally:
                     await self._reader.rollback()
 
     async def give_back(self) -> None:
         # Whoever deletes wants it gone; and that the migrated database is good has been seen by then.
         await asyncio.to_thread(delete_backups, self._path)
+        await self._merge_index()
         # Outside of a transaction: pages are free once it is committed.
         async with self._writing, self._reading:
             with translated(self._path):
                 # As a script: `execute` steps once, and each step frees one page.
                 await self._writer.executescript("PRAGMA incremental_vacuum")
                 await self._writer.execute_fetchall("PRAGMA wal_checkpoint(TRUNCATE)")
+
+    async def _merge_index(self) -> None:
+        """Have what was taken out of the index leave it: it is only marked until its parts are merged. In steps, so
+        that events are committed in between."""
+        pages, done = -_MERGED_PAGES, 0  # negative once: all parts are to be one
+        while self._indexed:
+            async with self._writing:
+                with translated(self._path):
+                    before = self._writer.total_changes
+                    await self._writer.execute("INSERT INTO search (search, rank) VALUES ('merge', ?)", (pages,))
+                    done = self._writer.total_changes - before
+            if done < 2:  # as FTS5 says that nothing was left to do
+                return
+            pages = _MERGED_PAGES
 
     async def size(self) -> int:
         return _bytes(self._path, self._path + "-wal")

@@ -11,7 +11,7 @@ from ao_lsp.server import processes
 from ao_lsp.server.graph import RunEnded
 from ao_lsp.server.model import Change, Edit, EditField
 from ao_lsp.server.sequence import Seen
-from ao_lsp.server.store import Arrival, Recorded
+from ao_lsp.server.store import Arrival, Recorded, searching
 from ao_lsp.server.store.batch import Batch, Streams
 from ao_lsp.server.store.driver import Transaction
 from ao_lsp.server.store.rows import (
@@ -123,6 +123,7 @@ async def _write(db: Transaction, batch: Batch, streams: Streams) -> None:
     await _each(db, _CALL_START, batch.call_starts)
     await _each(db, _EDGE, batch.edges)
     await _each(db, _CALL_END, batch.call_ends)
+    await _each(db, searching.HEARD, dict.fromkeys(row[:2] for row in (*batch.call_starts, *batch.call_ends)))
     told = dict.fromkeys(row[0] for row in (*batch.call_starts, *batch.call_ends))
     told.update(dict.fromkeys(run for run, _ in batch.subruns))
     await _each(db, _TOLD, [(run,) for run in told])
@@ -219,11 +220,13 @@ async def delete_runs(db: Transaction, runs: Sequence[str]) -> tuple[Change, ...
     made = await log_changes(db, [(run, time.time(), "run.deleted", None) for run in runs])
     few = len(runs) <= _FEW_RUNS
     bodies = await db.fetch(_BODIES_OF, list(runs)) if few else ()
+    texts = await searching.named_by(db, runs)
     await db.execute("DELETE FROM runs WHERE id IN (SELECT value FROM each(?))", list(runs))
     if few:
         await _collect(db, [body["hash"] for body in bodies])
     else:
         await db.execute(f"DELETE FROM bodies WHERE {_UNNAMED}")  # noqa: S608 - constants
+    await searching.forget(db, texts)
     return made
 
 
