@@ -35,6 +35,28 @@ def variable(name: str) -> str | None:
     return (_given[name] or None) if name in _given else os.environ.get(name)
 
 
+def move(scratch: str, place: str) -> None:
+    """From now on, and in children, the folder `scratch` stands for `place`: a rerun on old code (docs/versions.md)."""
+    give("AO_MOVED", f"{len(scratch)}:{scratch}{place}")
+
+
+def moved() -> tuple[str, str] | None:
+    """What was said so; None in any other run."""
+    said = _given.get("AO_MOVED")
+    if not said:
+        return None
+    length, _, both = said.partition(":")
+    return both[: int(length)], both[int(length) :]
+
+
+def as_recorded(file: str) -> str:
+    """The name under which `file` is recorded: its own, but in a rerun on old code."""
+    found = moved()
+    if found is None or not file.startswith(found[0]):
+        return file
+    return found[1] + file[len(found[0]) :]
+
+
 class UnsafeDirectory(Exception):
     """A folder that others could write to, or that is not ours, where only we may write."""
 

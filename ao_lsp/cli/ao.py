@@ -115,6 +115,7 @@ def _unedit(options: argparse.Namespace) -> None:
 def _rerun(options: argparse.Namespace) -> None:
     params = {"run": options.run, **({"from": options.from_call} if options.from_call else {})}
     params |= {"python": _interpreter(options.python)} if options.python else {}
+    params |= {"at_version": True} if options.at_version else {}
     if options.dry_run:
         result = _connected(**environment()).request("ao.plan", {**params, "policy": options.policy, "dry_run": True})
         client.print_json(result) if options.json else show.plan(result)
@@ -333,6 +334,7 @@ def _parser() -> argparse.ArgumentParser:
     made.add_argument("--from", dest="from_call", metavar="CALL", help="this call and what depends on it go live")
     made.add_argument("--dry-run", action="store_true", help="only say what would happen")
     made.add_argument("--python", metavar="PATH", help="the interpreter to use in place of the recorded one")
+    made.add_argument("--at-version", action="store_true", help="the code that the run had, not the code of now")
     policy = made.add_mutually_exclusive_group()
     made_it = "make it (default, if on_miss is not set)"
     for name, text in (("live", made_it), ("strict", "fail"), ("ask", "ask on the terminal")):

@@ -8,6 +8,7 @@ import sys
 import time
 from _collections import deque
 
+from ao_lsp import paths
 from ao_lsp.taint.kept import keep
 from ao_lsp.taint.state import FORKS
 
@@ -84,7 +85,8 @@ class Draws:
 
     def recorded(self, key: Key) -> deque[Value] | None:
         """The values of a place that are still to be served."""
-        return self._recorded.get(key)
+        what, file, function, lineage, place = key
+        return self._recorded.get((what, paths.as_recorded(file), function, lineage, place))
 
     def note(self, key: Key, value: Value) -> bool:
         """Record a value; False where no more are recorded."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ao_lsp import paths
 from ao_lsp.taint.kept import keep
 
 keep(__name__)
@@ -11,14 +12,20 @@ def request_hash(method: str, host: str, path: str, query: str, body: bytes) -> 
     """blake2b-128 of what decides the answer. Left out: the port (a model server on loopback gets
     another one each time), headers (they name the client, carry keys and idempotency numbers),
     the order of JSON keys and of query parameters, the word that separates the parts of a form, which is
-    drawn by lot, and what Anthropic's `metadata` says about who asks: Claude Code draws a session for each start."""
+    drawn by lot, and what Anthropic's `metadata` says about who asks: Claude Code draws a session for each start. A
+    rerun on old code asks about the project, wherever that code stands."""
     from hashlib import blake2b
 
     digest = blake2b(digest_size=16)
     for part in (method.upper(), host.lower(), path, "&".join(sorted(query.split("&")))):
         digest.update(part.encode("utf-8", "replace"))
         digest.update(b"\0")
-    digest.update(_canonical(path, body))
+    said = _canonical(path, body)
+    if paths.moved() is not None:
+        from ao_lsp.runner import moved
+
+        said = moved.body(said)
+    digest.update(said)
     return digest.hexdigest()
 
 

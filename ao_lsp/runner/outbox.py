@@ -16,7 +16,7 @@ import _socket
 import _thread
 from time import monotonic, time
 
-from ao_lsp import connect, protocol
+from ao_lsp import connect, paths, protocol
 from ao_lsp.runner.descriptors import Held
 from ao_lsp.taint.kept import keep
 
@@ -108,6 +108,10 @@ class Outbox:
         self.__init__(self.run, stream)  # type: ignore[misc]  # everything starts anew
 
     def _append(self, event: dict[str, Any], parts: dict[str, bytes]) -> None:
+        if paths.moved() is not None:
+            from ao_lsp.runner import moved
+
+            event, parts = moved.event(event, parts)
         with self._queue:
             self._seq = seq = self._seq + 1
             event["seq"] = seq

@@ -6,6 +6,7 @@ import sys
 from itertools import islice
 from sys import _getframe
 
+from ao_lsp import paths
 from ao_lsp.taint import escrow, scope
 from ao_lsp.taint import origins as _origins
 from ao_lsp.taint.kept import keep
@@ -81,7 +82,7 @@ def way(origins: Origins, call: str, site: Place | None) -> list[dict[str, Any]]
     source on, each line of a loop once; at most 40, the middle left out."""
     found: list[dict[str, Any]] = []
     for code, instruction in _origins.way(origins, call):
-        step = {"file": code.co_filename, "line": _line(code, instruction)}
+        step = {"file": paths.as_recorded(code.co_filename), "line": _line(code, instruction)}
         if step not in found[-_LOOP:]:
             found.append(step)
     if site is not None and found[-1:] != [step := {"file": site["file"], "line": site["line"]}]:
@@ -104,7 +105,7 @@ def place(code: CodeType, instruction: int, line: int | None = None) -> Place:
     start, end, column, end_column = position
     start = start or line or code.co_firstlineno
     return {
-        "file": code.co_filename,
+        "file": paths.as_recorded(code.co_filename),
         "line": start,
         "end_line": end,
         "column": _code_points(code.co_filename, start, column),

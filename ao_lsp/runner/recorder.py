@@ -7,6 +7,7 @@ import os
 import sys
 import time
 
+from ao_lsp import paths
 from ao_lsp.runner import ancestry, execs, secrets
 from ao_lsp.runner.outbox import Outbox
 from ao_lsp.taint import names
@@ -62,6 +63,10 @@ class Recorder:
 
         plan_file = _opened_plan() if options.gateway else None
         plan = _plan(options)
+        if paths.moved() is not None:
+            from ao_lsp.runner import moved
+
+            moved.begin()
         recorder = cls(options, plan)
         untracked = options.taint and not HIDES
         if untracked:
@@ -123,6 +128,7 @@ class Recorder:
             "parent_run": header.get("parent_run"),
             "fork_call": header.get("fork_call"),
             **({"path": header["path"]} if header.get("path") else {}),
+            **({"version": header["version"]} if header.get("version") else {}),
         }
 
     def description(self) -> dict[str, Any]:
@@ -329,7 +335,8 @@ class Recorder:
 
             for unused in self.plan.unused_edits(GATEWAY if self.gateway is not None else ""):
                 self.note(unused)
-        if "ao_lsp.taint.streams" in sys.modules:
+        # The files of a rerun on old code are gone when it has ended.
+        if "ao_lsp.taint.streams" in sys.modules and paths.moved() is None:
             from ao_lsp.runner import session_files
 
             session_files.keep(self.session)
@@ -420,6 +427,8 @@ def _plan(options: Options) -> Plan | None:
     except (OSError, ValueError) as error:
         sys.stderr.write(f"ao-record: the replay plan cannot be read ({error}); make a new one with: ao rerun\n")
         raise SystemExit(1) from None
+    if plan.header.get("moved"):
+        paths.move(*plan.header["moved"])
     options.plan = os.path.abspath(path)
     options.policy = options.policy or plan.policy
     return plan
@@ -460,8 +469,6 @@ def _write_outcome(where: str, outcome: dict[str, Any]) -> None:
 
 def _log(message: str) -> None:
     """One line in the rewrite log; a log that cannot be written is no reason to say anything."""
-    from ao_lsp import paths
-
     try:
         folder = paths.log_dir()
         os.makedirs(folder, 0o700, exist_ok=True)

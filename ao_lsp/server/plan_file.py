@@ -30,7 +30,8 @@ class PlanHead:
     """What a rerun is told about itself; `run` is its own, new id.
 
     `subruns` are those of the parent, and `forked` the ids of those that the fork is in. `paths` has the way to each
-    run that entries are of, by its id.
+    run that entries are of, by its id. Of a rerun on old code, `version` is that, and `moved` says which folder stands
+    for which other one.
     """
 
     run: str
@@ -40,6 +41,8 @@ class PlanHead:
     subruns: tuple[Run, ...] = ()
     forked: frozenset[str] = frozenset()
     paths: Mapping[str, Path] = field(default_factory=dict)
+    version: str | None = None
+    moved: tuple[str, str] | None = None
 
 
 async def write_plan(
@@ -99,6 +102,8 @@ def _first(head: PlanHead) -> dict[str, protocol.Json]:
             }
             for subrun in head.subruns
         ],
+        **({"version": head.version} if head.version else {}),
+        **({"moved": list(head.moved)} if head.moved else {}),
     }
 
 

@@ -28,8 +28,8 @@ def obstacle(run: Run, python: str) -> CommandError | None:
     return None
 
 
-def notes(graph: Graph) -> list[str]:
-    """What a user may not expect of a rerun of this run, a sentence each."""
+def notes(graph: Graph, at_version: bool = False) -> list[str]:
+    """What a user may not expect of a rerun of this run, a sentence each; `at_version`: on the code that it had."""
     run, said = graph.run, []
     done = sum(answered(call) for call in graph.calls)
     finished = (
@@ -39,6 +39,11 @@ def notes(graph: Graph) -> list[str]:
         said.append(f"run {run.id} is still going on: {finished}")
     elif run.status in ("killed", "lost"):
         said.append(f"run {run.id} did not come to its end ({run.status}): {finished}")
+    if at_version:
+        said.append(f"this runs version {(run.version or '')[:10]} of the code, in a folder of its own")
+        if run.version_note:
+            said.append(f"which may not be just what ran: {run.version_note}")
+        return said
     changed = _written_since(graph)
     if changed:
         more = f" and {len(changed) - _FILES_NAMED} more" if len(changed) > _FILES_NAMED else ""

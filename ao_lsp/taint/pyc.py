@@ -40,6 +40,9 @@ def location(filename: str, version: int) -> str:
         tag = f"{sys.implementation.cache_tag}-{int.from_bytes(_MAGIC[:2], 'little')}-o{sys.flags.optimize}-r{version}"
         folder = _folders[version] = os.path.join(paths.pyc_dir(), tag) + os.sep
     absolute = filename if filename.startswith(os.sep) else os.path.abspath(filename)
+    if (moved := paths.moved()) is not None and absolute.startswith(moved[0]):
+        # Beside that of the file which it is an old state of, whichever folder this rerun has: the cache does not grow.
+        absolute = f"{paths.as_recorded(absolute)}\0old"
     name = _hash(os.fsencode(absolute)).hex()
     return f"{folder}{name[:2]}{os.sep}{name}.pyc"
 

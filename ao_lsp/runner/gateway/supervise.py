@@ -17,6 +17,7 @@ import sys
 import time
 from typing import NoReturn
 
+from ao_lsp import paths
 from ao_lsp.runner import gateway, replay
 from ao_lsp.runner.gateway.lasting import Lasting
 from ao_lsp.runner.gateway.serve import LAST_S, work
@@ -48,6 +49,8 @@ def main(said: str) -> NoReturn:
         if about["plan"]:
             plan = replay.load(f"/dev/fd/{gateway.PLAN_FD}", replay.GATEWAY, lasting)
             os.close(gateway.PLAN_FD)
+            if plan.header.get("moved"):
+                paths.move(*plan.header["moved"])
         listening = socket.create_server(("127.0.0.1", 0), backlog=1024)
         os.set_inheritable(gateway.LIFE_FD, False)  # a worker may start a daemon
         os.write(gateway.READY_FD, f"{listening.getsockname()[1]}\n".encode())

@@ -8,12 +8,13 @@ import secrets
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from ao_lsp import paths
 from ao_lsp.server import command, processes, refs, rerun, restart, stopping, subruns, views
 from ao_lsp.server.changes import Subscription
 from ao_lsp.server.command import Caller, Command, Progress
+from ao_lsp.server.commands.versions import reading, version_of
 from ao_lsp.server.configuration import configuration
 from ao_lsp.server.core import Core
 from ao_lsp.server.estimate import estimate
@@ -25,8 +26,13 @@ from ao_lsp.server.processes import Process
 from ao_lsp.server.views import Json
 from ao_lsp.server.workspace import program_folder
 
+if TYPE_CHECKING:
+    from ao_lsp.server.versions.repository import Repository
+    from ao_lsp.server.versions.scratch import Scratch
+
 _FROM = "rerun from this call: it and everything that depends on it go live"
 _PYTHON = "the interpreter to use in place of the recorded one"
+_AT_VERSION = "run the code that the run had, in a scratch folder, not the code of now"
 
 _STOP_S = 5.0
 """How long a program may take over SIGTERM."""
@@ -39,6 +45,7 @@ class PlanParams:
     policy: Literal["live", "strict", "ask"] | None = param(command.POLICY, None)
     dry_run: bool = param("only say what would happen", False)
     python: str | None = param(_PYTHON, None)
+    at_version: bool = param(_AT_VERSION, False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +55,7 @@ class RerunParams:
     policy: Literal["live", "strict"] | None = param(command.POLICY, None)
     wait: bool = param("answer when the program has ended, with progress until then", False)
     python: str | None = param(_PYTHON, None)
+    at_version: bool = param(_AT_VERSION, False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,12 +75,13 @@ class _Planned:
     outside: tuple[PlanEntry, ...]
     edits: dict[tuple[str, EditField], Edit]
     python: str
+    version: str | None
 
     def as_json(self, problems: Sequence[str]) -> Json:
         return {
             "parent_run": self.graph.run.id,
             "fork_call": self.fork,
-            "notes": [*restart.notes(self.graph), *problems],
+            "notes": [*restart.notes(self.graph, self.version is not None), *problems],
             "counts": asdict(counts(self.entries)),
             "estimate": views.estimate_json(estimate(self.entries)),
             "calls": [
@@ -90,9 +99,10 @@ class _Planned:
         }
 
 
-async def _planned(core: Core, run: str, from_: str | int | None, python: str | None) -> _Planned:
-    graph = await refs.find_graph(core, run)
-    fork = refs.find_call(graph, from_).id if from_ is not None else None
+async def _planned(core: Core, params: PlanParams | RerunParams) -> _Planned:
+    graph = await refs.find_graph(core, params.run)
+    fork = refs.find_call(graph, params.from_).id if params.from_ is not None else None
+    version = version_of(graph.run) if params.at_version else None
     edits = await core.store.edits(graph.run.id)
     entries = plan(graph, edits, fork)
     around = await _around(core, graph.run)
@@ -103,7 +113,7 @@ async def _planned(core: Core, run: str, from_: str | int | None, python: str | 
         others = outside(around, subruns.of(around, subrun.id), every)
         edits = [*every, *edits]
     by_field = {(edit.call, edit.field): edit for edit in edits}
-    return _Planned(graph, fork, entries, around, others, by_field, python or graph.run.python)
+    return _Planned(graph, fork, entries, around, others, by_field, params.python or graph.run.python, version)
 
 
 async def _recorded_subrun(core: Core, run: Run) -> Run:
@@ -135,9 +145,20 @@ async def _around(core: Core, run: Run) -> Graph | None:
     return around
 
 
-async def _written(core: Core, planned: _Planned, policy: Policy) -> tuple[str, str]:
-    """The id that the rerun will have, and the path of its plan."""
+@dataclass(frozen=True, slots=True)
+class _Ready:
+    """A rerun that can be started: its id, the path of its plan, and the recorded run as it has to be started now."""
+
+    run: str
+    plan: str
+    start: Run
+    obstacle: CommandError | None
+
+
+async def _ready(core: Core, planned: _Planned, policy: Policy) -> _Ready:
     run, graph, around = secrets.token_hex(6), planned.graph, planned.around
+    old = await _on_old_code(run, graph.run, planned.version) if planned.version is not None else None
+    start = graph.run if old is None else await asyncio.to_thread(old.moved, graph.run)
     every = [graph.run, *graph.subruns, *([] if around is None else around.subruns)]
     by_id = {one.id: one for one in every}
     forked = next((call.run for call in graph.calls if call.id == planned.fork), None)
@@ -146,9 +167,28 @@ async def _written(core: Core, planned: _Planned, policy: Policy) -> tuple[str, 
         within.add(forked)
         forked = by_id[forked].subrun_of
     ways = {one.id: one.path for one in every}
-    head = PlanHead(run, graph.run, planned.fork, policy, graph.subruns, frozenset(within), ways)
+    moved = None if old is None else (old.top, old.place)
+    parent, subruns_of = graph.run, graph.subruns
+    head = PlanHead(run, parent, planned.fork, policy, subruns_of, frozenset(within), ways, planned.version, moved)
     entries = (*planned.outside, *planned.entries)
-    return run, await write_plan(paths.plan_dir(), head, entries, planned.edits, core.store)
+    path = await write_plan(paths.plan_dir(), head, entries, planned.edits, core.store)
+    return _Ready(run, path, start, await asyncio.to_thread(restart.obstacle, start, planned.python))
+
+
+async def _on_old_code(run: str, parent: Run, version: str) -> Scratch:
+    """The folder in which the rerun `run` finds the code that `parent` had. It goes when the rerun has ended."""
+    from ao_lsp.server.versions import scratch
+
+    root = parent.version_root or parent.cwd
+
+    def made(repository: Repository) -> Scratch:
+        try:
+            return scratch.make(repository, run, parent, version, root)
+        except OSError as error:
+            message = f"the old code cannot be written to {paths.scratch_dir()}: {error.strerror}"
+            raise CommandError("unavailable", message) from None
+
+    return await reading(made)
 
 
 async def _settled(caller: Caller, run: Run, policy: Policy | None) -> tuple[Policy, tuple[str, ...]]:
@@ -158,46 +198,50 @@ async def _settled(caller: Caller, run: Run, policy: Policy | None) -> tuple[Pol
 
 
 async def _plan(core: Core, caller: Caller, params: PlanParams) -> Json:
-    planned = await _planned(core, params.run, params.from_, params.python)
-    parent = planned.graph.run
-    policy, problems = await _settled(caller, parent, params.policy)
+    planned = await _planned(core, params)
+    policy, problems = await _settled(caller, planned.graph.run, params.policy)
     said = await asyncio.to_thread(planned.as_json, problems)
     if params.dry_run:
         return said
-    run, path = await _written(core, planned, policy)
-    obstacle = restart.obstacle(parent, planned.python)
+    ready = await _ready(core, planned, policy)
     return {
         **said,
-        "run": run,
-        "plan": path,
-        "argv": rerun.command(parent, planned.python),
-        "cwd": parent.cwd,
+        "run": ready.run,
+        "plan": ready.plan,
+        "argv": rerun.command(ready.start, planned.python),
+        "cwd": ready.start.cwd,
         "python": planned.python,
-        "env": rerun.restored(parent, path),
-        "obstacle": obstacle and {"message": str(obstacle), "hint": obstacle.hint},
+        "env": rerun.restored(ready.start, ready.plan),
+        "obstacle": ready.obstacle and {"message": str(ready.obstacle), "hint": ready.obstacle.hint},
     }
 
 
 async def _rerun(core: Core, caller: Caller, params: RerunParams) -> Json:
-    planned = await _planned(core, params.run, params.from_, params.python)
+    planned = await _planned(core, params)
     parent = planned.graph.run
-    obstacle = restart.obstacle(parent, planned.python)
-    if obstacle is not None:
+    if planned.version is None and (obstacle := restart.obstacle(parent, planned.python)) is not None:
         raise obstacle
     policy, problems = await _settled(caller, parent, params.policy)
     # In the background nobody can be asked: what would be is not made.
-    run, path = await _written(core, planned, "strict" if policy == "ask" else policy)
-    env = {**(os.environ if caller.env is None else caller.env), **rerun.restored(parent, path)}
+    ready = await _ready(core, planned, "strict" if policy == "ask" else policy)
+    start = ready.start
+    env = {**(os.environ if caller.env is None else caller.env), **rerun.restored(start, ready.plan)}
     with core.changes.subscribe() as changes:
         try:
-            started = core.reruns.start(run, rerun.command(parent, planned.python), parent.cwd, env)
-        except OSError as error:
+            if ready.obstacle is not None:
+                raise ready.obstacle
+            started = core.reruns.start(ready.run, rerun.command(start, planned.python), start.cwd, env)
+        except (OSError, CommandError) as error:
             with suppress(OSError):
-                os.unlink(path)
-            raise CommandError("conflict", f"the program cannot be started in {parent.cwd}: {error.strerror}") from None
+                os.unlink(ready.plan)
+            await core.versions.over(ready.run)
+            if isinstance(error, CommandError):
+                raise
+            message = f"the program cannot be started in {start.cwd}: {error.strerror}"
+            raise CommandError("conflict", message) from None
         answer = {
             **await asyncio.to_thread(planned.as_json, problems),
-            "run": run,
+            "run": ready.run,
             "pid": started.process.pid,
             "log": started.log,
         }

@@ -13,6 +13,7 @@ import os
 import sys
 import time
 from contextlib import suppress
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from ao_lsp import paths
@@ -56,6 +57,10 @@ class Versions:
                 task.cancel()
         if self._tasks:
             await asyncio.wait(self._tasks)
+
+    async def over(self, run: str) -> None:
+        """A run has ended, or will not begin: the folder goes in which it had old code."""
+        await asyncio.to_thread(_over, run)
 
     async def clear(self) -> int:
         """Forget every version that no run names. Gives how many bytes that freed."""
@@ -104,6 +109,9 @@ class Versions:
                 if subscription.missed():
                     with suppress(StoreError):  # logged where it happened
                         waiting += [run for run, _ in await self._store.running()]
+                for change in changes:
+                    if change.kind == "run.ended":
+                        await self.over(change.run)
 
     async def _take(self, run: str) -> None:
         try:
@@ -135,6 +143,7 @@ class Versions:
             await asyncio.sleep(pause)
             pause = _TIDY_EVERY_S
             try:
+                await asyncio.to_thread(_remove_unused, [run for run, _ in await self._store.running()])
                 if await asyncio.to_thread(_is_due):
                     # Not beside a program: it may want a version, and the processor.
                     if await self._store.running():
@@ -153,6 +162,22 @@ def keep_s() -> float:
     except ValueError:
         log.warning("AO_VERSIONS_KEEP_DAYS is no number: %s", said)
         return _KEEP_DAYS * 24 * 3600
+
+
+def _over(run: str) -> None:
+    if os.path.isdir(os.path.join(paths.scratch_dir(), run)):
+        _scratch().remove(run)
+
+
+def _remove_unused(running: list[str]) -> None:
+    if os.path.isdir(paths.scratch_dir()):
+        _scratch().remove_unused(running)
+
+
+def _scratch() -> ModuleType:
+    from ao_lsp.server.versions import scratch  # as below
+
+    return scratch
 
 
 def _is_off(run: Run) -> bool:
