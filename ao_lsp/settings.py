@@ -11,7 +11,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, Literal, TypeAlias
 
-    Kind: TypeAlias = Literal["flag", "text", "list", "choice", "seconds"]
+    Kind: TypeAlias = Literal["flag", "text", "list", "choice", "number"]
 
 _ON, _OFF = ("1", "true", "yes", "on"), ("0", "false", "no", "off")
 
@@ -33,7 +33,7 @@ class Setting:
         self.project, self.editor = project, editor
 
     def from_text(self, text: str) -> Any:
-        """The value that a variable's text says: a bool, a str, a list of str or a float (seconds).
+        """The value that a variable's text says: a bool, a str, a list of str or a float.
 
         Raises:
             SettingError: it says none.
@@ -45,8 +45,8 @@ class Setting:
             return lower in _ON
         if self.kind == "list":
             return [item for item in text.split(":") if item]
-        if self.kind == "seconds":
-            return self._seconds(text)
+        if self.kind == "number":
+            return self._number(text)
         return self.from_value(text)
 
     def from_value(self, value: Any) -> Any:
@@ -61,23 +61,23 @@ class Setting:
         elif self.kind == "list":
             if not isinstance(value, list) or not all(isinstance(item, str) and item for item in value):
                 raise SettingError(f"must be a list of texts, not {value!r}")
-        elif self.kind == "seconds":
+        elif self.kind == "number":
             if isinstance(value, bool) or not isinstance(value, (int, float)):
-                raise SettingError(f"must be a number of seconds, not {value!r}")
-            return self._seconds(value)
+                raise SettingError(f"must be a number, not {value!r}")
+            return self._number(value)
         elif not isinstance(value, str) or not value or "\0" in value:
             raise SettingError(f"must be a text, not {value!r}")
         elif self.choices and value not in self.choices:
             raise SettingError(f"must be {', '.join(self.choices[:-1])} or {self.choices[-1]}, not {value!r}")
         return value
 
-    def _seconds(self, said: str | float) -> float:
+    def _number(self, said: str | float) -> float:
         try:
             number = float(said)
         except ValueError:
-            raise SettingError(f"must be a number of seconds, not {said!r}") from None
+            raise SettingError(f"must be a number, not {said!r}") from None
         if not 0 <= number < 1e9:  # neither infinite nor no number at all
-            raise SettingError(f"must be a number of seconds, not {said!r}")
+            raise SettingError(f"must be a number from 0 on, not {said!r}")
         return number
 
 
@@ -90,7 +90,11 @@ SETTINGS = (
     Setting("on_miss", "choice", "AO_ON_MISS", "live", "strict", "ask", project=True, editor=True),
     Setting("lenses", "flag", "", editor=True),
     Setting("hints", "flag", "", editor=True),
-    Setting("idle_s", "seconds", "AO_IDLE_S"),
+    Setting("watch", "flag", "AO_WATCH"),
+    Setting("versions", "flag", "AO_VERSIONS", project=True),
+    Setting("versions_keep_days", "number", "AO_VERSIONS_KEEP_DAYS"),
+    Setting("database", "text", "AO_DATABASE"),
+    Setting("idle_s", "number", "AO_IDLE_S"),
 )
 
 BY_NAME = {setting.name: setting for setting in SETTINGS}

@@ -25,7 +25,6 @@ from ao_lsp import __version__, paths
 from ao_lsp.connect import READY_FD, START_LOCK_FD
 from ao_lsp.server import logs
 from ao_lsp.server.presence import DaemonBusyError, Presence
-from ao_lsp.settings import BY_NAME, of_variables
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -239,7 +238,6 @@ class Daemon:
 
 def _idle_s() -> float:
     """Seconds without anybody before the daemon leaves; 0: never."""
-    value, problem = of_variables(BY_NAME["idle_s"], os.environ)
-    if problem is not None:
-        log.warning("%s; it is ignored", problem)
-    return IDLE_S if value is None else float(value)
+    from ao_lsp.server.configuration import of_daemon
+
+    return float(of_daemon("idle_s", IDLE_S))

@@ -18,8 +18,10 @@ from typing import TYPE_CHECKING, Any
 
 from ao_lsp import paths
 from ao_lsp.server.changes import Changes, Subscription
+from ao_lsp.server.configuration import of_daemon, of_run
 from ao_lsp.server.model import Run
 from ao_lsp.server.store import Store, StoreError
+from ao_lsp.server.workspace.roots import program_folder
 
 if TYPE_CHECKING:
     from ao_lsp.server.versions.snapshot import Taken
@@ -116,7 +118,7 @@ class Versions:
     async def _take(self, run: str) -> None:
         try:
             found = await self._store.run(run)
-            if found is None or _is_off(found):
+            if found is None or await asyncio.to_thread(_is_off, found):
                 return
             if found.version is not None:
                 await self._inherit(found)
@@ -156,12 +158,7 @@ class Versions:
 
 def keep_s() -> float:
     """How long a version is kept that no run names, in seconds (`AO_VERSIONS_KEEP_DAYS`)."""
-    said = os.environ.get("AO_VERSIONS_KEEP_DAYS") or _KEEP_DAYS
-    try:
-        return max(0.0, float(said)) * 24 * 3600
-    except ValueError:
-        log.warning("AO_VERSIONS_KEEP_DAYS is no number: %s", said)
-        return _KEEP_DAYS * 24 * 3600
+    return float(of_daemon("versions_keep_days", _KEEP_DAYS)) * 24 * 3600
 
 
 def _over(run: str) -> None:
@@ -181,8 +178,9 @@ def _scratch() -> ModuleType:
 
 
 def _is_off(run: Run) -> bool:
-    """Whether no version of this run is wanted (`AO_VERSIONS=0`, where it ran or where the daemon was started)."""
-    return "0" in (dict(run.env).get("AO_VERSIONS"), os.environ.get("AO_VERSIONS"))
+    """Whether no version of this run is wanted: `versions` is set so (docs/configuration.md)."""
+    said = of_run("versions", dict(run.env), program_folder(run.target, run.cwd))
+    return not (of_daemon("versions", True) if said is None else said)
 
 
 def _taken(run: Run) -> tuple[Taken, str] | None:

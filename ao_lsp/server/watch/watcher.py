@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 import importlib
 import logging
-import os
 from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from ao_lsp import paths
 from ao_lsp.server.changes import Changes
+from ao_lsp.server.configuration import of_daemon
 from ao_lsp.server.store import Store
 
 if TYPE_CHECKING:
@@ -118,5 +118,5 @@ class Watcher:
 
 
 def is_wanted() -> bool:
-    """Whether files are to be watched: `AO_WATCH=0` says no."""
-    return os.environ.get("AO_WATCH", "1").lower() not in ("0", "false", "no", "off")
+    """Whether files are to be watched: the setting `watch`."""
+    return bool(of_daemon("watch", True))

@@ -134,6 +134,19 @@ def test_who_wants_no_versions_has_none(code: Code) -> None:
     assert code.commits() == 1
 
 
+def test_a_project_that_wants_no_versions_has_none(code: Code) -> None:
+    start()
+    code.write("app.py", "x = 1")
+    code.write("pyproject.toml", "[tool.ao]\nversions = false\n")
+    subprocess.run([RECORD, "app.py"], cwd=code.root, check=True, timeout=60)
+    # A program's own environment comes first; what is no value does not count.
+    run = record(code, "app.py", AO_VERSIONS="1")
+    subprocess.run([RECORD, "app.py"], cwd=code.root, env={**os.environ, "AO_VERSIONS": "so"}, check=True, timeout=60)
+    code.write("pyproject.toml", "")
+    last = record(code, "app.py")
+    assert [each["version"] for each in ask("ao.runs")["runs"]] == [last["version"], None, run["version"], None]
+
+
 def test_where_versions_cannot_be_kept_the_run_is_recorded_without_one_and_the_log_says_why(code: Code) -> None:
     cache = Path(paths.cache_dir())
     cache.mkdir()
