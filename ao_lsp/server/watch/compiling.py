@@ -27,7 +27,7 @@ T = TypeVar("T")
 
 MOST_DEATHS = 2
 
-_SAVED_NICE, _OTHER_NICE = 5, 19
+_SAVED_NICE, _OTHER_NICE = 5, 10
 _SAVED_IDLE_S, _OTHER_IDLE_S = 120.0, 5.0
 _UNUSABLE_S = 600.0
 """How long an interpreter that cannot be used is not tried again."""
@@ -53,6 +53,8 @@ class Compiling:
         self._lanes: dict[tuple[Interpreter, bool], _Lane] = {}
         self._failed: dict[tuple[Interpreter, str], State | None] = {}
         self._deaths: dict[tuple[Interpreter, str], tuple[State | None, int]] = {}
+        self.turn = asyncio.Lock()
+        """Held by the one lane at a time that compiles what nobody waits for."""
 
     def add(self, interpreter: Interpreter, files: Sequence[Wanted], saved: bool) -> None:
         """Have files compiled, in this order, before those that wait already; those that were just `saved` before all
@@ -151,7 +153,11 @@ class _Lane:
     async def _run(self) -> None:
         try:
             while await self._something():
-                await self._batch()
+                if self._saved:
+                    await self._batch()
+                else:
+                    async with self._compiling.turn:
+                        await self._batch()
         except WorkerError as error:
             log.warning("%s cannot be used: it %s", self._interpreter, error)
             self._unusable_until = time.monotonic() + _UNUSABLE_S

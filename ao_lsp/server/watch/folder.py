@@ -21,7 +21,7 @@ from ao_lsp.server.watch.inotify import Events
 from ao_lsp.server.watch.looking import Eyes, Look
 from ao_lsp.server.watch.mounts import mounts, polled_kind
 from ao_lsp.server.watch.polling import Pace
-from ao_lsp.server.watch.threads import in_thread
+from ao_lsp.server.watch.threads import Turns, in_thread
 
 log = logging.getLogger(__name__)
 
@@ -35,6 +35,9 @@ _SETTLE_S = 0.02
 """An editor that saves a file writes, renames and sets rights within a moment."""
 
 _LOOK_SETTLE_S = 0.1
+_CHECK_S = 60.0
+"""When a folder around the root is moved, no event tells."""
+
 # As many as take the loop a few ms.
 _AT_ONCE = 200
 
@@ -48,12 +51,14 @@ Handler = Callable[["Folder", Sequence[Wanted], bool], None]
 class Folder:
     """Watches `root`, a path without links in it, from `begin` on. `names` are other paths of it."""
 
-    def __init__(self, root: str, names: Iterable[str], events: Events | None, handler: Handler) -> None:
+    def __init__(
+        self, root: str, names: Iterable[str], events: Events | None, handler: Handler, turns: Turns | None = None
+    ) -> None:
         self.root, self.names = root, set(names)
         self.polls = False
         """Whether it is looked at now and then, because not all that happens is heard of."""
         self._eyes, self._quick_eyes = Eyes(root), Eyes(root)  # one for each task
-        self._events, self._handler = events, handler
+        self._events, self._handler, self._turns = events, handler, turns or Turns(1)
         self._known: dict[str, State] = {}
         self._links: dict[str, tuple[str, ...]] = {}
         self._touched: dict[str, bool] = {}
@@ -61,7 +66,8 @@ class Folder:
         self._look_wanted, self._all_wanted = True, True
         self._is_there, self._was_whole = True, True
         self._pace, self._pause = Pace(), 0.0
-        self._looked_at = self._took = 0.0
+        self._took = 0.0
+        self._root_identity: tuple[int, int] | None = None
         self._stirred, self._woken = asyncio.Event(), asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
         self._closed = False
@@ -84,9 +90,11 @@ class Folder:
         return len(self._known)
 
     def add_program(self, path: str) -> None:
-        """Count a script as source, whatever its name is."""
-        for eyes in (self._eyes, self._quick_eyes):
-            eyes.programs.add(path)
+        """Count a script as source, whatever its name is, and what stands beside it, whatever rules say of it."""
+        if path not in self._eyes.programs:
+            for eyes in (self._eyes, self._quick_eyes):
+                eyes.programs.add(path)
+            self.look_soon()
 
     def hand_on_everything(self) -> None:
         """Hand on all files, as those of a folder that is new: somebody wants them for another interpreter."""
@@ -168,13 +176,19 @@ class Folder:
             log.exception("%s is looked at no more", self.root)
 
     async def _until_next_look(self) -> None:
-        if not self._look_wanted:
-            left = self._pause if self.polls or not self._is_there else None
+        while not self._look_wanted:
+            is_due = self.polls or not self._is_there
             waking = asyncio.ensure_future(self._woken.wait())
             try:
-                await asyncio.wait({waking}, timeout=left)
+                await asyncio.wait({waking}, timeout=self._pause if is_due else _CHECK_S)
             finally:
                 waking.cancel()
+            if is_due:
+                break
+            if await in_thread(lambda: _identity(self.root)) != self._root_identity:
+                self._look_wanted = True
+                if self._events is not None:
+                    self._events.forget(self)  # what is watched is elsewhere by now
         if self._is_there and self._look_wanted:
             # Folders come in numbers; and whoever makes some all the time does not keep us busy.
             await asyncio.sleep(max(_LOOK_SETTLE_S, 5 * self._took))
@@ -182,9 +196,7 @@ class Folder:
     async def _look(self) -> None:
         self._woken.clear()
         self._look_wanted = False
-        began = time.monotonic()
-        look = await in_thread(lambda: self._eyes.look(self._enter))
-        self._took = time.monotonic() - began
+        look = await self._turns.in_thread(lambda: self._looked(self._eyes))
         self._say_whether_there(look)
         changed = looking.changes(self._known, look)
         saved = 0 < len(changed) <= MOST_SAVED
@@ -199,6 +211,12 @@ class Folder:
             self._pace.stirred()
         self._pause = self._pace.pause(self._took)
         await self._hand_on(changed, saved)
+
+    def _looked(self, eyes: Eyes) -> Look:
+        began, self._root_identity = time.monotonic(), _identity(self.root)
+        look = eyes.look(self._enter)
+        self._took = time.monotonic() - began
+        return look
 
     def _say_whether_there(self, look: Look) -> None:
         if look.is_there != self._is_there:
@@ -260,3 +278,11 @@ def _kind_of_new(path: str) -> str:
     except OSError:
         return "file"
     return "link" if stat.S_ISLNK(found.st_mode) else "linked" if found.st_nlink > 1 else "file"
+
+
+def _identity(folder: str) -> tuple[int, int] | None:
+    try:
+        found = os.stat(folder)
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino

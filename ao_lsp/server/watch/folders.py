@@ -16,7 +16,7 @@ from ao_lsp.server.store import Store, StoreError
 from ao_lsp.server.watch.compiling import Compiling, Wanted
 from ao_lsp.server.watch.folder import Folder
 from ao_lsp.server.watch.targets import Recorded, interpreter_of, recorded
-from ao_lsp.server.watch.threads import in_thread
+from ao_lsp.server.watch.threads import Turns, in_thread
 from ao_lsp.server.watch.watcher import MOST_SAVED_FOLDERS, EditorFolders
 from ao_lsp.server.watch.worker import Interpreter
 from ao_lsp.server.workspace import is_below, project_root
@@ -47,7 +47,7 @@ class Folders:
         self._folders: dict[str, Folder] = {}
         self._pythons: dict[str, Interpreter] = {}
         self._events = _file_events()
-        self._compiling = Compiling()
+        self._compiling, self._turns = Compiling(), Turns(2)
 
     def status(self) -> list[dict[str, Any]]:
         """What is watched."""
@@ -177,7 +177,7 @@ class Folders:
         before, self._pythons[real] = self._pythons.get(real), python
         folder = self._folders.get(real)
         if folder is None:
-            folder = self._folders[real] = Folder(real, names, self._events, self._changed)
+            folder = self._folders[real] = Folder(real, names, self._events, self._changed, self._turns)
             folder.begin()
         elif before != python or not names <= folder.names:
             folder.names |= names

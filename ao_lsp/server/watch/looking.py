@@ -23,7 +23,8 @@ class Look:
     """All source files of a folder with their states, the last written first.
 
     `links` has the other names of a file (its real path → paths that are links to it), `folders` the links to
-    folders. `is_there`: whether the folder is. `is_whole`: whether all of it was seen.
+    folders, and other folders that do not count by themselves. `is_there`: whether the folder is. `is_whole`: whether
+    all of it was seen.
     """
 
     files: dict[str, State]
@@ -39,7 +40,7 @@ class Eyes:
     def __init__(self, root: str, programs: Iterable[str] = ()) -> None:
         self.root = root
         self.programs = set(programs)
-        """Scripts, whose names may be anything."""
+        """Scripts: their names may be anything, and the folders that they stand in count, whatever is said of them."""
         self._project = Project(root)
         self._linked: dict[str, Project] = {}
 
@@ -50,6 +51,10 @@ class Eyes:
             return Look({}, {}, (), is_there=False, is_whole=False)
         found = list[str]()
         whole = self._look(self._project, enter, files, links, found)
+        beside = {os.path.dirname(program) for program in self.programs.copy()}
+        found += [
+            folder for folder in sorted(beside) if not (whole and self._project.owns(os.path.join(folder, "a.py")))
+        ]
         self.follow(found)
         for project in list(self._linked.values()):
             whole = self._look(project, enter, files, links, None) and whole
@@ -57,7 +62,7 @@ class Eyes:
         return Look(newest, {real: tuple(paths) for real, paths in links.items()}, tuple(found), True, whole)
 
     def follow(self, folders: Iterable[str]) -> None:
-        """Count what is behind these links as part of the project."""
+        """Count these folders, and what is behind those that are links, as part of the project."""
         self._linked = {path: self._linked.get(path) or Project(path) for path in folders}
 
     def state(self, path: str) -> tuple[bool, State | None]:

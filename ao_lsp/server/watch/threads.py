@@ -14,6 +14,26 @@ from typing import TypeVar
 
 T = TypeVar("T")
 
+_PATIENCE_S = 10.0
+
+
+class Turns:
+    """Lets so many work at a time: threads that all want to run Python keep the event loop from its own. Whose turn
+    does not come for long goes ahead: those that have theirs may wait for a server that does not answer."""
+
+    def __init__(self, at_once: int) -> None:
+        self._free = asyncio.Semaphore(at_once)
+
+    async def in_thread(self, work: Callable[[], T]) -> T:
+        """As `in_thread`, when it is its turn."""
+        waiting = asyncio.ensure_future(self._free.acquire())
+        try:
+            await asyncio.wait({waiting}, timeout=_PATIENCE_S)
+            return await in_thread(work)
+        finally:
+            if not waiting.cancel():  # it had its turn
+                self._free.release()
+
 
 async def in_thread(work: Callable[[], T]) -> T:
     """What `work` gives or raises, in a thread of its own."""

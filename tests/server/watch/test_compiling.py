@@ -223,16 +223,24 @@ async def test_a_worker_ends_when_its_daemon_is_killed(tmp_path: Path) -> None:
     until(lambda: gone(worker_pid), "the worker outlives its daemon")
 
 
-async def test_a_saved_file_does_not_wait_behind_many_others(compiling: Compiling, tmp_path: Path) -> None:
-    many = [tmp_path / f"module{number}.py" for number in range(300)]
-    for file in many:
-        file.write_text("\n".join(f"def f{n}(x): return x + {n}" for n in range(20)))
-    python = Interpreter(sys.executable)
-    compiling.add(python, [wanted(file) for file in many], saved=False)
-    compiling.add(python, [wanted(many[-1])], saved=True)
-    await soon(lambda: current(many[-1]) == [True], "the saved file is not compiled")
-    assert compiling.waiting > 0
-    assert many[0] not in [many[-1]]
+async def test_a_saved_file_does_not_wait_for_others_nor_behind_them(compiling: Compiling, tmp_path: Path) -> None:
+    python, go = tmp_path / "python", tmp_path / "go"
+    waits = f"import time\n        while not os.path.exists({str(go)!r}): time.sleep(0.01)"
+    python.write_text(MORTAL.replace("os.kill(os.getpid(), 9)", waits).replace('"killer"', '"slow"'))
+    python.chmod(0o755)
+    files = {name: tmp_path / f"{name}.py" for name in ("slow", "old", "new", "saved")}
+    for file in files.values():
+        file.write_text("x = 1\n")
+    asked = tmp_path / "asked"
+    mortal = Interpreter(str(python))
+    compiling.add(mortal, [wanted(files["slow"]), wanted(files["old"])], saved=False)
+    await soon(lambda: asked.exists() and asked.read_text().split() == ["slow.py"], "the first has its turn")
+    compiling.add(mortal, [wanted(files["new"])], saved=False)
+    compiling.add(mortal, [wanted(files["saved"])], saved=True)
+    await soon(lambda: asked.read_text().split() == ["slow.py", "saved.py"], "what was saved waits")
+    go.touch()
+    await finished(compiling)
+    assert asked.read_text().split() == ["slow.py", "saved.py", "new.py", "old.py"]
 
 
 async def test_the_rewritten_source_is_shown_where_it_is_wanted_and_only_there(

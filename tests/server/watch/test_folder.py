@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from ao_lsp.server.watch import folder as folders
-from ao_lsp.server.watch import polling
+from ao_lsp.server.watch import polling, threads
 from ao_lsp.server.watch.compiling import Wanted
 from ao_lsp.server.watch.folder import Folder
 from ao_lsp.server.watch.inotify import Events, Inotify, Listener
@@ -164,6 +164,22 @@ async def test_a_moved_folder_is_watched_by_its_new_path_only(project: Path) -> 
         assert before == 3
 
 
+async def test_a_folder_around_the_root_that_is_moved_is_noticed(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(folders, "_CHECK_S", 0.05)
+    root = project / "around/root"
+    root.mkdir(parents=True)
+    (root / "c.py").write_text("x\n")
+    async with watched(root, Inotify()) as (_, handed):
+        (project / "around").rename(project / "elsewhere")
+        root.mkdir(parents=True)
+        (root / "d.py").write_text("x\n")
+        await handed.has("d.py", 2)
+        (root / "d.py").write_text("x = 1\n")
+        await handed.has("d.py", 6)
+
+
 async def test_many_files_at_once_are_handed_on_once_each_and_behind_what_is_saved(project: Path) -> None:
     async with watched(project, Inotify()) as (_, handed):
         for number in range(500):
@@ -222,3 +238,53 @@ async def test_a_folder_that_cannot_be_read_is_said_and_the_rest_is_watched(
             await handed.has("a.py", 6)
     finally:
         (project / "locked").chmod(0o700)
+
+
+async def test_a_file_is_handed_on_when_it_has_been_written(project: Path) -> None:
+    async with watched(project, Inotify()) as (_, handed):
+        with (project / "slow.py").open("w") as slow:
+            slow.write("half = (")
+            slow.flush()
+            (project / "a.py").write_text("x = 1\n")
+            await handed.has("a.py", 6)
+            assert "slow.py" not in handed.files
+            slow.write("2)\n")
+        await handed.has("slow.py", 11)
+
+
+async def test_a_program_counts_whatever_its_name_and_so_do_the_files_beside_it(project: Path) -> None:
+    (project / ".gitignore").write_text("scratch/\n")
+    for name in ("tool", "beside.py", "notes"):
+        (project / "scratch").mkdir(exist_ok=True)
+        (project / "scratch" / name).write_text("x\n")
+    async with watched(project, Inotify()) as (folder, handed):
+        assert set(handed.files) == {"a.py", "b.py"}
+        folder.add_program(str(project / "scratch/tool"))
+        await handed.has("scratch/tool", 2)
+        await handed.has("scratch/beside.py", 2)
+        for name in ("tool", "beside.py", "notes"):
+            (project / "scratch" / name).write_text("x = 1\n")
+        await handed.has("scratch/tool", 6)
+        await handed.has("scratch/beside.py", 6)
+        assert "scratch/notes" not in handed.files
+
+
+async def test_looks_take_turns_and_one_that_hangs_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(threads, "_PATIENCE_S", 0.1)
+    turns, begun, over = threads.Turns(1), list[int](), threading.Event()
+
+    def hanging(number: int) -> int:
+        begun.append(number)
+        over.wait()
+        return number
+
+    first = asyncio.ensure_future(turns.in_thread(lambda: hanging(1)))
+    await soon(lambda: len(begun) == 1, "the first has its turn")
+    second = asyncio.ensure_future(turns.in_thread(lambda: hanging(2)))
+    await soon(lambda: len(begun) == 2, "the second has lost its patience")
+    over.set()
+    assert (await first, await second) == (1, 2)
+    cancelled = asyncio.ensure_future(turns.in_thread(lambda: 3))
+    await asyncio.sleep(0)
+    cancelled.cancel()
+    assert await turns.in_thread(lambda: 4) == 4

@@ -6,12 +6,13 @@ import os
 import shutil
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from ao_lsp import paths
-from tests.daemons import LONG_S, ask, gone, start, until
+from tests.daemons import LONG_S, ask, daemons_of, gone, start, until
 from tests.lsp.raw import client, notification
 from tests.runner.recorded import RECORD
 from tests.server.watch.compiled import PYTHONS, current, rewrites
@@ -52,6 +53,10 @@ def rewrite_log() -> str:
 def compiled(*files: Path, python: str = sys.executable) -> None:
     """Wait until the code of files is in the cache."""
     until(lambda: all(current(*files, python=python)), f"not compiled: {rewrite_log()}")
+
+
+def compiled_more_than(number: int) -> bool:
+    return rewrite_log().count(": compiled: ") > number
 
 
 def watched() -> dict[str, str]:
@@ -243,6 +248,8 @@ def test_a_storm_of_files_does_not_keep_a_save_waiting(project: Path) -> None:
             file.write_text(f"x = {number}\n")
         (project / "helper.py").write_text("x = 'saved'\n")
         compiled(project / "helper.py")
+        for number in range(500, len(many) + 1, 500):
+            until(partial(compiled_more_than, number), f"nothing happens after {number} files")
         compiled(*many)
         assert "left out" not in rewrite_log()
 
@@ -280,3 +287,12 @@ def test_nothing_is_watched_where_nobody_wants_it(project: Path, monkeypatch: py
         assert watched() == {}
         (project / "helper.py").write_text("x = 2\n")
         assert record(project / "program.py") == "2 True\n"
+
+
+def test_a_server_without_a_daemon_watches_too(project: Path, home: str) -> None:
+    with client({"AO_NO_DAEMON": "1"}) as editor:
+        editor.begin(**folders(project))
+        compiled(project / "helper.py")
+        (project / "helper.py").write_text("x = 2\n")
+        compiled(project / "helper.py")
+    assert daemons_of(home) == []
