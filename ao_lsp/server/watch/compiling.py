@@ -151,22 +151,23 @@ class _Lane:
             await asyncio.wait({self._task})
 
     async def _run(self) -> None:
-        try:
-            while await self._something():
-                if self._saved:
-                    await self._batch()
-                else:
-                    async with self._compiling.turn:
+        while self.waiting:  # again for what comes while the process is being ended
+            try:
+                while await self._something():
+                    if self._saved:
                         await self._batch()
-        except WorkerError as error:
-            log.warning("%s cannot be used: it %s", self._interpreter, error)
-            self._unusable_until = time.monotonic() + _UNUSABLE_S
-            self.waiting.clear()
-        except Exception:
-            log.exception("compiling ahead of time failed")
-            self.waiting.clear()
-        finally:
-            await self._end()
+                    else:
+                        async with self._compiling.turn:
+                            await self._batch()
+            except WorkerError as error:
+                log.warning("%s cannot be used: it %s", self._interpreter, error)
+                self._unusable_until = time.monotonic() + _UNUSABLE_S
+                self.waiting.clear()
+            except Exception:
+                log.exception("compiling ahead of time failed")
+                self.waiting.clear()
+            finally:
+                await self._end()
 
     async def _something(self) -> bool:
         """Wait for files; False where none came for long enough."""

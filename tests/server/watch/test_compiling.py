@@ -243,6 +243,25 @@ async def test_a_saved_file_does_not_wait_for_others_nor_behind_them(compiling: 
     assert asked.read_text().split() == ["slow.py", "saved.py", "new.py", "old.py"]
 
 
+async def test_a_file_that_comes_while_a_worker_is_ended_is_compiled(
+    compiling: Compiling, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = tmp_path / "first.py", tmp_path / "second.py"
+    for file in (first, second):
+        file.write_text("x = 1\n")
+    python, close = Interpreter(sys.executable), worker.Worker.close
+
+    async def close_slowly(self: worker.Worker) -> None:
+        if not current(second)[0] and not compiling.waiting:
+            compiling.add(python, [wanted(second)], saved=True)
+        await close(self)
+
+    monkeypatch.setattr("ao_lsp.server.watch.compiling._SAVED_IDLE_S", 0.0)
+    monkeypatch.setattr(worker.Worker, "close", close_slowly)
+    compiling.add(python, [wanted(first)], saved=True)
+    await soon(lambda: current(second) == [True], "a file is forgotten")
+
+
 async def test_the_rewritten_source_is_shown_where_it_is_wanted_and_only_there(
     compiling: Compiling, tmp_path: Path
 ) -> None:
