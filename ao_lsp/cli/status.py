@@ -62,6 +62,9 @@ def text(status: dict[str, Any]) -> str:
     if status["database"] is not None:
         database = status["database"]
         rows.append(("database", f"{terminal.size(database['bytes'])}, {database['path']}"))
+    if status.get("versions") is not None:  # a daemon before them says nothing of them
+        kept = status["versions"]
+        rows.append(("versions", f"{terminal.size(kept['bytes'])}, {kept['path']}"))
     rows += [("memory", terminal.size(status["memory_bytes"])), ("log", status["log"])]
     return "\n".join(f"{terminal.painted(f'{name:<9}', '2')} {terminal.printable(said)}" for name, said in rows)
 

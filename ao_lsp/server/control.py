@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ao_lsp import __version__, paths, protocol
-from ao_lsp.server import logs, views
+from ao_lsp.server import logs, versions, views
 from ao_lsp.server.command import Caller, Command
 from ao_lsp.server.connections import Connection
 from ao_lsp.server.core import Core
@@ -39,7 +39,7 @@ class Control:
     clients: Callable[[], Iterable[Connection]]
     stop: Callable[[], None]
     since: float = field(default_factory=time.monotonic)
-    last: Json = field(default_factory=lambda: {"runs": None, "database": None})
+    last: Json = field(default_factory=lambda: {"runs": None, "database": None, "versions": None})
     """What was known last of what only the database can tell."""
 
     def commands(self) -> dict[str, Command[Any]]:
@@ -82,7 +82,8 @@ class Control:
         if asked.done():
             runs, running = asked.result()
             database = {"path": core.store.name, "bytes": await core.store.size()}
-            self.last = {"runs": {"total": runs, "running": running}, "database": database}
+            kept = {"path": paths.git_dir(), "bytes": await asyncio.to_thread(versions.size)}
+            self.last = {"runs": {"total": runs, "running": running}, "database": database, "versions": kept}
         else:  # the database is at something long; what it said last will do
             asked.cancel()
         return self.facts(core)

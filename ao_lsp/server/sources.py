@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import os
 import re
 import tokenize
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from ao_lsp.server.model import Run
 
@@ -20,20 +21,52 @@ class Sources:
     def __init__(self) -> None:
         self._known: dict[tuple[str, str], Sequence[str]] = {}
         self._latest: dict[str, tuple[float, Sequence[str]]] = {}
+        self._blobs: dict[str, Sequence[str]] = {}
 
     def as_run(self, file: str, run: Run) -> Sequence[str] | None:
-        """The lines of `file` as `run` read it; None where nobody knows: it was written since then, and
-        nobody had looked before."""
+        """The lines of `file` as `run` read it: of its version, or else of now, where it was not written since then;
+        None where nobody knows."""
         key = (run.id, file)
         if key not in self._known:
             try:
-                written = os.stat(file).st_mtime
-                if written > run.started:
-                    return None
-                keep(self._known, key, self._lines(file, written))
+                lines = self._of_version(file, run)
+                if lines is None:
+                    written = os.stat(file).st_mtime
+                    if written > run.started:
+                        return None
+                    lines = self._lines(file, written)
+                keep(self._known, key, lines)
             except (OSError, SyntaxError, UnicodeDecodeError):
                 return None
         return self._known[key]
+
+    def unread(self, files: Iterable[str], runs: Iterable[Run]) -> list[tuple[str, Run]]:
+        """Those of `files` and `runs` with a version that `as_run` would have to look up."""
+        pairs = ((file, run) for run in runs if run.version is not None for file in files)
+        return [(file, run) for file, run in pairs if (run.id, file) not in self._known]
+
+    def read(self, unread: Iterable[tuple[str, Run]]) -> None:
+        """Look these up, in a thread."""
+        for file, run in unread:
+            self.as_run(file, run)
+
+    def _of_version(self, file: str, run: Run) -> Sequence[str] | None:
+        """Those in the version of the run's code; None where it has none that is certain, or that is not there."""
+        root = run.version_root
+        if run.version is None or run.version_note or root is None or not file.startswith(root.rstrip(os.sep) + os.sep):
+            return None
+        from ao_lsp.server.versions import peek  # only who has versions needs dulwich
+
+        found = peek.file_in(run.version, os.fsencode(file[len(root.rstrip(os.sep)) + 1 :]))
+        if found is None:
+            return None
+        # Runs of the same contents share their lines.
+        if found[0] not in self._blobs:
+            with io.BytesIO(found[1]) as handle:
+                encoding, _ = tokenize.detect_encoding(handle.readline)
+            text = io.TextIOWrapper(io.BytesIO(found[1]), encoding).read()
+            keep(self._blobs, found[0], text.split("\n"))
+        return self._blobs[found[0]]
 
     def _lines(self, file: str, written: float) -> Sequence[str]:
         latest = self._latest.get(file)

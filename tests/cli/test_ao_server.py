@@ -71,6 +71,7 @@ def test_status_tells_who_is_connected_and_how_much_is_stored() -> None:
     ]
     assert status["runs"] == {"total": 2, "running": 1}
     assert status["database"]["path"] == paths.database()
+    assert status["versions"]["path"] == paths.git_dir()
     assert 1 << 20 < status["memory_bytes"] < 1 << 30
     text = ao_server("status").stdout
     assert f"record {os.getpid()} (run run2)" in text

@@ -168,3 +168,24 @@ def test_a_version_that_is_gone_and_a_run_that_has_none_are_said_to_be(project: 
     os.rename(paths.git_dir(), paths.git_dir() + ".elsewhere")
     assert "is not there any more" in ao_json("show", "run1", code=1)["error"]["message"]
     assert ao_json("versions")["versions"] == []
+
+
+def test_lines_that_a_value_went_through_are_those_of_the_version_whatever_the_file_is_now(project: Path) -> None:
+    source = project / "agent" / "app.py"
+    source.write_text("def work():\n    return ask('old')\n")
+    start()
+    recorder = Recorder("run1").connect()
+    recorder.start(cwd=str(project), target={"kind": "script", "value": "agent/app.py"}, at=time.time() + 1)
+    recorder.wait()
+    until(lambda: ask("ao.graph", run="run1")["run"]["version"], "no version")
+    recorder.call("c1")
+    recorder.call_start("c2", [{"call": "c1", "evidence": "tracked", "path": [{"file": str(source), "line": 2}]}])
+    recorder.call_end("c2")
+    recorder.end()
+    recorder.wait()
+    recorder.close()
+    source.write_text("# longer\ndef work():\n    return ask('new')\n")
+    (hop,) = ask("ao.why", run="run1", call=2)["sources"][0]["path"]
+    assert (hop["function"], hop["text"]) == ("work", "return ask('old')")
+    source.unlink()
+    assert ask("ao.why", run="run1", call=2)["sources"][0]["path"] == [hop]

@@ -143,6 +143,9 @@ class Editor(LanguageServer):
         if document is None or document.path is None or not document.path.endswith((".py", ".pyw", ".pyi")):
             return None
         records = await self.recordings.of_file(document.path)
+        unread = self._sources.unread(names_of(document.path), [record.run for record in records])
+        if unread:
+            await asyncio.to_thread(self._sources.read, unread)
         document = self.documents.get(uri)
         if document is None or document.path is None:  # closed meanwhile
             return None

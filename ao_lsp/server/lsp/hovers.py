@@ -94,7 +94,14 @@ def _blocks(
 
 def _head(call: Call, record: Record, to: Words) -> str:
     at = datetime.fromtimestamp(call.started).astimezone().strftime("%Y-%m-%d %H:%M:%S")
-    first = words.joined([to.bold(labels.function(call)), f"call {call.number} of {to.plain(record.run.name)}", at])
+    first = words.joined(
+        [
+            to.bold(labels.function(call)),
+            f"call {call.number} of {to.plain(record.run.name)}",
+            at,
+            labels.code(record.run),
+        ]
+    )
     spent = ""
     if call.input_tokens is not None or call.output_tokens is not None:
         cached = f" ({labels.amount(call.cached_tokens)} cached)" if call.cached_tokens else ""

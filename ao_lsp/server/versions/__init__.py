@@ -118,10 +118,12 @@ class Versions:
     async def _take(self, run: str) -> None:
         try:
             found = await self._store.run(run)
-            if found is None or await asyncio.to_thread(_is_off, found):
+            if found is None:
                 return
             if found.version is not None:
                 await self._inherit(found)
+                return
+            if await asyncio.to_thread(_is_off, found):
                 return
             taken = await asyncio.to_thread(_taken, found)
             if taken is not None:
@@ -133,11 +135,10 @@ class Versions:
             log.exception("run %s has no version", run)
 
     async def _inherit(self, run: Run) -> None:
-        """Of a run that was started on the code of another one it is known which that is."""
+        """Of a run that was started on the code of another one it is known which that is, and that it is just that."""
         parent = await self._store.run(run.parent_run) if run.parent_run and run.version_root is None else None
         if run.version is not None and parent is not None and parent.version_root is not None:
-            said = await self._store.put_version(run.id, run.version, parent.version_root, parent.version_note)
-            self._changes.publish(said)
+            self._changes.publish(await self._store.put_version(run.id, run.version, parent.version_root, ""))
 
     async def _keep_up(self) -> None:
         pause = _TIDY_AFTER_S
@@ -154,6 +155,16 @@ class Versions:
                         await self.tidy(keep_s())
             except Exception:
                 log.exception("old versions could not be forgotten")
+
+
+def size() -> int:
+    """Bytes of all versions, as they take up room."""
+    total = 0
+    for place, _, names in os.walk(paths.git_dir()):
+        for name in names:
+            with suppress(OSError):
+                total += os.lstat(os.path.join(place, name)).st_blocks * 512
+    return total
 
 
 def keep_s() -> float:

@@ -17,7 +17,7 @@ from collections.abc import Container
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 
-from ao_lsp.server.versions import history, packing
+from ao_lsp.server.versions import history, packing, size
 from ao_lsp.server.versions.history import Version
 from ao_lsp.server.versions.repository import DAMAGE, BusyError, DamagedError, Repository
 from ao_lsp.server.versions.snapshot import commit
@@ -40,7 +40,7 @@ def tidy(repository: Repository, named: Container[str], keep_s: float) -> Tidied
         DamagedError: something cannot be read.
         OSError: something cannot be written.
     """
-    before, dropped, kept = size(repository.folder), 0, 0
+    before, dropped, kept = size(), 0, 0
     for project in repository.projects():
         found = list(history.of_project(repository, project))
         wanted = [each for each in found if each.id in named or time.time() - each.at < keep_s]
@@ -54,7 +54,7 @@ def tidy(repository: Repository, named: Container[str], keep_s: float) -> Tidied
         packing.collect(os.path.join(repository.folder, "objects"), _named(repository))
     except DAMAGE as error:
         raise DamagedError("an object cannot be read") from error
-    return Tidied(dropped, kept, before, size(repository.folder))
+    return Tidied(dropped, kept, before, size())
 
 
 def _joined(repository: Repository, versions: list[Version]) -> str | None:
@@ -88,16 +88,6 @@ def _named(repository: Repository) -> set[str]:
                         else:
                             found.add(id_)
     return found
-
-
-def size(folder: str) -> int:
-    """Bytes of the files below a folder, as they take up room."""
-    total = 0
-    for place, _, names in os.walk(folder):
-        for name in names:
-            with suppress(OSError):
-                total += os.lstat(os.path.join(place, name)).st_blocks * 512
-    return total
 
 
 def main() -> None:
