@@ -154,7 +154,7 @@ def _version_json(version: Version, changes: object) -> Json:
         "at": views.when(version.at),
         "files": version.files,
         "before": version.before,
-        "summary": str(said) if said else f"{version.files} files",
+        "summary": str(said) if said else "1 file" if version.files == 1 else f"{version.files} files",
         "changes": said
         and {name: [os.fsdecode(file) for file in getattr(said, name)] for name in ("added", "changed", "removed")},
         "left_out": version.skipped,
