@@ -271,14 +271,20 @@ def lock_holder() -> int | None:
         held = os.stat(paths.lock_path())
     except (OSError, ValueError, KeyError, TypeError):
         return 0  # it has not written it yet
+    folder = f"/proc/{pid}/fd"
     try:
-        opened = [os.stat(f"/proc/{pid}/fd/{fd}") for fd in os.listdir(f"/proc/{pid}/fd")]
-    except FileNotFoundError:
-        # What stands there is of an earlier one; or there is no /proc to look at.
-        return 0 if os.path.isdir("/proc/self/fd") else pid
+        opened = os.listdir(folder)
     except OSError:
-        return pid
-    return pid if any((each.st_dev, each.st_ino) == (held.st_dev, held.st_ino) for each in opened) else 0
+        # What stands there is of an earlier one, whose number is nobody's now or another user's; or there is no /proc.
+        return 0 if os.path.isdir("/proc/self/fd") else pid
+    for fd in opened:
+        try:
+            found = os.stat(f"{folder}/{fd}")
+        except OSError:
+            continue
+        if (found.st_dev, found.st_ino) == (held.st_dev, held.st_ino):
+            return pid
+    return 0
 
 
 def _is_locked(path: str) -> bool:

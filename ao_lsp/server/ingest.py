@@ -26,6 +26,9 @@ log = logging.getLogger(__name__)
 
 _READ = 1 << 18
 
+_STEP_S = 1.0
+"""A clock that goes back by more was set."""
+
 # Parsing more than this would keep the event loop from everything else for too long.
 _IN_LOOP_BYTES = 64 << 10
 
@@ -65,6 +68,16 @@ class Stream:
     """Of calls that have started here and not ended: by their endpoint a response is read."""
     heard: float = field(default_factory=time.monotonic)
     """When something of it came in last, or was committed."""
+    _latest: float = 0.0
+    _behind: float = 0.0
+
+    def steady(self, at: float) -> float:
+        """`at` (Unix seconds) of an event by a clock that is never set back: what follows a backward step goes on from
+        there. Threads tell what they did a moment ago, which is none."""
+        if at + self._behind < self._latest - _STEP_S:
+            self._behind = self._latest - at
+        self._latest = max(self._latest, at + self._behind)
+        return at + self._behind
 
     def __str__(self) -> str:
         return f"run {self.run} stream {self.id}"
@@ -232,6 +245,9 @@ def _read(stream: Stream, head: bytes, payload: bytes) -> Arrival | None:
         log.warning("%s: an event without a sequence number is ignored", stream)
         return None
     fact = None
+    at = event.get("at")
+    if isinstance(at, (int, float)) and not isinstance(at, bool):
+        event["at"] = stream.steady(at)
     try:
         fact = graph.read(event, protocol.parts_of(event, payload), stream.run)
     except (EventError, protocol.ProtocolError, TypeError, ValueError) as error:

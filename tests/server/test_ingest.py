@@ -135,12 +135,12 @@ def test_events_of_a_forked_child_that_come_before_the_start_of_the_run_wait_for
 def test_calls_are_numbered_in_order_of_start_whichever_stream_they_come_by() -> None:
     start()
     root, child = Recorder("run1", "s1").connect(), Recorder("run1", "child").connect()
-    root.start()
-    root.call("third", at=1003.0)
+    root.start(at=1000.0)
+    root.call_start("third", at=1003.0)
     root.wait()
-    child.event("process.start", pid=1, parent_stream="s1")
-    child.call("first", at=1001.0)
-    child.call("second", at=1002.0)
+    child.event("process.start", pid=1, parent_stream="s1", at=1000.5)
+    child.call_start("first", at=1001.0)
+    child.call_start("second", at=1002.0)
     child.wait()
     assert node_ids() == ["first", "second", "third"]
 
