@@ -35,6 +35,9 @@ _SETTLE_S = 0.02
 """An editor that saves a file writes, renames and sets rights within a moment."""
 
 _LOOK_SETTLE_S = 0.1
+_BESIDE_EVENTS_S = 15.0
+"""Most of what happens is heard of; what happens unseen is not in a hurry."""
+
 _CHECK_S = 60.0
 """When a folder around the root is moved, no event tells."""
 
@@ -247,6 +250,8 @@ class Folder:
 
     def _poll(self, why: str, with_events: bool = False) -> None:
         self.polls = True
+        if with_events:
+            self._pace = Pace(_BESIDE_EVENTS_S)
         log.info("%s is polled: %s", self.root, why)
         events = self._events
         if not with_events and events is not None:

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 MOST_PROJECTS = 8
-"""Of recorded programs, so many projects are watched: those that ran last. As many again of files that calls named."""
+"""Of recorded programs, so many projects are watched: those that ran last; and of each, as many folders elsewhere."""
 
 _RECENT_RUNS = 50
 _RESOLVE_S = 5.0
@@ -41,8 +41,6 @@ class Folders:
     def __init__(self, watcher: Watcher, store: Store) -> None:
         self._watcher, self._store = watcher, store
         self._recorded: list[Recorded] = []
-        self._called: list[str] = []
-        """Projects of files that calls named."""
         self._real: dict[str, str] = {}
         self._folders: dict[str, Folder] = {}
         self._pythons: dict[str, Interpreter] = {}
@@ -94,33 +92,44 @@ class Folders:
             names = await self._store.run_names()
             for run, _ in reversed(names[:_RECENT_RUNS]):
                 await self._started(run)
-            await self._ended([run for run, _ in names[:MOST_PROJECTS]])
+            for run, _ in names[:MOST_PROJECTS]:
+                await self._ended(run)
             while True:
                 self._watcher.stirred.set()
                 for change in await changes.next():
                     if change.kind == "run.started":
                         await self._started(change.run)
                     elif change.kind == "run.ended":
-                        await self._ended([change.run])
+                        await self._ended(change.run)
         except StoreError:
             pass  # it has said why
         except Exception:
             log.exception("recorded programs are not watched any more")
 
     async def _started(self, name: str) -> None:
-        run = await self._store.run(name)
-        found = await in_thread(partial(recorded, run)) if run is not None else None
+        found = await self._project_of(name)
         if found is not None:
-            others = [one for one in self._recorded if one.root != found.root]
-            self._recorded = [found, *others][:MOST_PROJECTS]
+            before = [one for one in self._recorded if one.root == found.root]
+            others = [*found.others, *(before[0].others if before else ())]
+            found = replace(found, others=tuple(dict.fromkeys(others))[:MOST_PROJECTS])
+            self._recorded = [found, *(one for one in self._recorded if one not in before)][:MOST_PROJECTS]
 
-    async def _ended(self, runs: Sequence[str]) -> None:
-        """The files that calls of these runs named are worth watching, too, wherever they lie."""
-        files = [file for file in await self._store.files_of(runs) if os.path.isabs(file) and not _is_installed(file)]
-        folders = {os.path.dirname(file) for file in files}
-        new = [folder for folder in folders if not any(is_below(folder, one.root) for one in self._recorded)]
-        roots = await in_thread(partial(_roots_of, new))
-        self._called = list(dict.fromkeys([*roots, *self._called]))[:MOST_PROJECTS]
+    async def _ended(self, name: str) -> None:
+        """The files that calls of a run named are worth watching, too, wherever they lie."""
+        found = await self._project_of(name)
+        for index, one in enumerate(self._recorded):
+            if found is not None and one.root == found.root:
+                files = [file for file in await self._store.files_of([name]) if os.path.isabs(file)]
+                places = {os.path.dirname(file) for file in files if not _is_installed(file)}
+                elsewhere = [place for place in places if not is_below(place, one.root)]
+                roots = await in_thread(partial(_roots_of, elsewhere))
+                others = tuple(dict.fromkeys([*roots, *one.others]))[:MOST_PROJECTS]
+                self._recorded[index] = replace(one, others=others)
+                return
+
+    async def _project_of(self, name: str) -> Recorded | None:
+        run = await self._store.run(name)
+        return await in_thread(partial(recorded, run)) if run is not None else None
 
     # -- which folders
 
@@ -151,7 +160,7 @@ class Folders:
     async def _wanted(self) -> dict[str, set[str]]:
         """The folders to watch, by their real paths, with the other paths of each."""
         named = [folder for editor in self._watcher.editors.values() for folder in editor.all]
-        named += [one.root for one in self._recorded] + self._called
+        named += [root for one in self._recorded for root in (one.root, *one.others)]
         named = list(dict.fromkeys(named))
         # Each time: a link may lead elsewhere by now.
         asked = {folder: asyncio.ensure_future(in_thread(partial(os.path.realpath, folder))) for folder in named}
@@ -172,7 +181,9 @@ class Folders:
 
     async def _have(self, real: str, names: set[str]) -> None:
         env = next((editor.env for editor in self._editors_of(real)), {})
-        runs = [replace(one, root=self._real.get(one.root, one.root)) for one in self._recorded]
+        runs = [
+            replace(one, root=self._resolved(one.root)[0], others=self._resolved(*one.others)) for one in self._recorded
+        ]
         python = await in_thread(partial(interpreter_of, real, runs, env))
         before, self._pythons[real] = self._pythons.get(real), python
         folder = self._folders.get(real)
@@ -182,6 +193,9 @@ class Folders:
         elif before != python or not names <= folder.names:
             folder.names |= names
             folder.hand_on_everything()
+
+    def _resolved(self, *folders: str) -> tuple[str, ...]:
+        return tuple(self._real.get(folder, folder) for folder in folders)
 
     def _editors_of(self, real: str) -> list[EditorFolders]:
         """The editors that have a folder open."""

@@ -11,7 +11,8 @@ _QUIET_LOOKS = 30
 class Pace:
     """The pause between two looks: as long as looking takes, times fifty, and longer where nothing changes."""
 
-    def __init__(self) -> None:
+    def __init__(self, shortest_s: float | None = None) -> None:
+        self._shortest_s = shortest_s
         self._quiet = 0
 
     def stirred(self) -> None:
@@ -22,4 +23,4 @@ class Pace:
         """Seconds until the next look, after one that took so long."""
         self._quiet += 1
         slower = 1 << min(3, self._quiet // _QUIET_LOOKS)
-        return min(LONGEST_S, max(SHORTEST_S, took_s * _SHARE) * slower)
+        return min(LONGEST_S, max(self._shortest_s or SHORTEST_S, took_s * _SHARE) * slower)

@@ -86,6 +86,15 @@ def test_a_run_says_its_project_script_and_interpreter() -> None:
     assert recorded(replace(RUN, options=("--no-taint",))) is None
 
 
+def test_folders_that_a_run_counted_as_its_own_belong_to_it(tmp_path: Path) -> None:
+    (tmp_path / "libs").mkdir()
+    (tmp_path / "file.py").touch()
+    run = replace(RUN, cwd=str(tmp_path), options=("--rewrite", f"libs:jinja2:{tmp_path}/libs:file.py", "--http"))
+    found = recorded(run)
+    assert found is not None
+    assert found.others == (str(tmp_path / "libs"), str(tmp_path / "libs"))
+
+
 @pytest.mark.parametrize(
     ("options", "level"),
     [((), 0), (("-O",), 1), (("-OO",), 2), (("-O", "-O", "-O"), 2), (("-bO",), 1), (("-W", "-O"), 0), (("-WOnce",), 0),
@@ -110,6 +119,20 @@ def test_an_active_environment_counts_by_the_interpreter_that_it_is_made_of(tmp_
     (tmp_path / "venv/bin/python").symlink_to(sys.executable)
     found = interpreter_of(str(tmp_path / "project"), [], {"VIRTUAL_ENV": str(tmp_path / "venv")})
     assert found == Interpreter(os.path.realpath(sys.executable))
+
+
+def test_what_is_set_for_the_project_and_its_environment_above_count(tmp_path: Path) -> None:
+    (tmp_path / ".git").mkdir()
+    (tmp_path / ".venv/bin").mkdir(parents=True)
+    base = os.path.realpath(sys.executable)
+    (tmp_path / ".venv/bin/python").symlink_to(base)
+    inner = tmp_path / "inner"
+    inner.mkdir()
+    assert interpreter_of(str(inner), [], {}) == Interpreter(base)
+    (inner / "pyproject.toml").write_text(f'[tool.ao]\npython = "{sys.executable}"\n')
+    (tmp_path / ".venv/bin/python").unlink()
+    assert interpreter_of(str(inner), [], {}) == Interpreter(base)
+    assert interpreter_of(str(inner), [], {"AO_PYTHON": "/nowhere/python"}) == Interpreter(sys.executable)
 
 
 @pytest.mark.parametrize("target", ["/bin/rm", "inside/python"])

@@ -14,6 +14,7 @@ import pytest
 from ao_lsp import paths
 from tests.daemons import LONG_S, ask, daemons_of, gone, start, until
 from tests.lsp.raw import client, notification
+from tests.recorder import Recorder
 from tests.runner.recorded import RECORD
 from tests.server.watch.compiled import PYTHONS, current, rewrites
 
@@ -296,3 +297,31 @@ def test_a_server_without_a_daemon_watches_too(project: Path, home: str) -> None
         (project / "helper.py").write_text("x = 2\n")
         compiled(project / "helper.py")
     assert daemons_of(home) == []
+
+
+def test_folders_elsewhere_that_a_program_counts_as_its_own_are_watched(project: Path, tmp_path: Path) -> None:
+    library = tmp_path / "library"
+    library.mkdir()
+    (library / "module.py").write_text("x = 1\n")
+    assert record(project / "program.py", "--rewrite", str(library), "-O") == "1 True\n"
+    until(lambda: set(watched()) == {str(project), str(library)}, "not watched")
+    assert set(watched().values()) == {f"{sys.executable} -O"}
+
+
+def test_where_calls_came_from_is_watched(project: Path, tmp_path: Path) -> None:
+    library = tmp_path / "library"
+    library.mkdir()
+    module = library / "module.py"
+    module.write_text("x = 1\n")
+    start()
+    recorder = Recorder("run1").connect()
+    program = project / "program.py"
+    value = {"kind": "script", "value": str(program)}
+    recorder.start(argv=[str(program)], target=value, cwd=str(project), python=sys.executable)
+    place = {"file": str(module), "line": 1, "end_line": 1, "column": 0, "end_column": 1, "function": "f"}
+    recorder.call("c1", site=place, stack=[place])
+    recorder.end()
+    recorder.wait()
+    recorder.close()
+    compiled(module, project / "helper.py")
+    assert set(watched()) == {str(project), str(library)}
