@@ -121,7 +121,9 @@ def test_a_run_again_on_its_own_code_sends_nothing_and_prints_the_same(
     assert ask("ao.diff", a=parent["id"], b=run["id"])["identical"]
     until(lambda: not os.listdir(paths.scratch_dir()), "the scratch folder is still there")
     # And again, of the rerun; what changed goes live on the code of now.
+    compiled = len(files(Path(paths.pyc_dir())))
     assert project.rerun("last", "--at-version") == first
+    assert len(files(Path(paths.pyc_dir()))) == compiled
     assert requests(model_server) == sent
     assert project.rerun("last").startswith("new code\n")
     assert requests(model_server) == sent + 2
@@ -140,7 +142,34 @@ def test_it_runs_in_the_background_too_and_an_edit_reaches_it(project: Project, 
     assert '"exit_code": 0' in done.stdout
     assert column(graph(), "origin") == ["edited", "live"]
     assert requests(model_server) == sent + 1
+    # The second call asks something else than it did: it is known by the lines that ask.
+    ask("ao.edit", run=run, call=2, content="edited, too")
+    assert project.rerun(run, "--at-version").endswith("edited, too\n")
+    assert column(graph(), "origin") == ["edited", "edited"]
+    assert requests(model_server) == sent + 1
     assert os.listdir(paths.scratch_dir()) == []
+
+
+def test_from_another_folder_with_a_path_as_argument_and_through_the_gateway_it_is_the_old_code_too(
+    project: Project, model_server: ModelServer, tmp_path: Path
+) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    program = "import openai, pathlib, sys\nprompt = pathlib.Path(sys.argv[1]).read_text()\n"
+    project.write("agent/app.py", program + CHILD.replace('f"child {random.random()}"', "prompt"))
+    project.write("prompt.txt", "old")
+    first = project.record("--gateway", "../project/agent/app.py", str(project.folder / "prompt.txt"), cwd=elsewhere)
+    project.versioned()
+    project.write("agent/app.py", "print('new code')")
+    project.write("prompt.txt", "new")
+    sent = requests(model_server)
+    assert project.rerun("last", "--at-version") == first
+    assert requests(model_server) == sent
+    run, parent = ask("ao.runs")["runs"]
+    assert (run["argv"], run["cwd"]) == (
+        [str(project.folder / "agent" / "app.py"), *parent["argv"][1:]],
+        str(elsewhere),
+    )
 
 
 def test_a_project_that_is_gone_is_no_obstacle(project: Project, tmp_path: Path) -> None:

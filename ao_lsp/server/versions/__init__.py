@@ -100,6 +100,7 @@ class Versions:
 
     async def _follow(self, subscription: Subscription, waiting: list[str]) -> None:
         with subscription:
+            await asyncio.to_thread(_ready)
             while True:
                 for run in waiting:
                     async with self._working:
@@ -192,6 +193,11 @@ def _is_off(run: Run) -> bool:
     """Whether no version of this run is wanted: `versions` is set so (docs/configuration.md)."""
     said = of_run("versions", dict(run.env), program_folder(run.target, run.cwd))
     return not (of_daemon("versions", True) if said is None else said)
+
+
+def _ready() -> None:
+    """Load what takes versions: the first run is not to wait for that while its files change."""
+    from ao_lsp.server.versions import work  # noqa: F401 - not by whoever starts the daemon: it takes a while
 
 
 def _taken(run: Run) -> tuple[Taken, str] | None:
