@@ -26,8 +26,8 @@ log = logging.getLogger(__name__)
 
 _READ = 1 << 18
 
-_STEP_S = 1.0
-"""A clock that goes back by more was set."""
+_STEP_S, _MOST_STEP_S = 1.0, 366 * 86_400.0
+"""A clock that goes back by more was set; by more than a year, and the times of a program are its own affair."""
 
 # Parsing more than this would keep the event loop from everything else for too long.
 _IN_LOOP_BYTES = 64 << 10
@@ -74,9 +74,10 @@ class Stream:
     def steady(self, at: float) -> float:
         """`at` (Unix seconds) of an event by a clock that is never set back: what follows a backward step goes on from
         there. Threads tell what they did a moment ago, which is none."""
-        if at + self._behind < self._latest - _STEP_S:
-            self._behind = self._latest - at
-        self._latest = max(self._latest, at + self._behind)
+        back = self._latest - (at + self._behind)
+        if _STEP_S < back < _MOST_STEP_S:
+            self._behind += back
+        self._latest = at + self._behind if back > _MOST_STEP_S else max(self._latest, at + self._behind)
         return at + self._behind
 
     def __str__(self) -> str:

@@ -78,9 +78,11 @@ def test_a_disk_that_gets_full_while_a_program_is_recorded_costs_nothing_that_th
         runner.start()
         runner.wait()
         filling = fill(disk)
-        runner.call_start("c1")
         noise = os.urandom(200_000).hex()  # does not get smaller by compression
-        runner.call_end("c1", chat_response(noise))
+        with suppress(ConnectionError):  # it may hang up at the first of them
+            runner.call_start("c1")
+        with suppress(ConnectionError):
+            runner.call_end("c1", chat_response(noise))
         assert runner.hung_up()
         runner.close()
         until(lambda: "full" in log(), "the log does not say why")
