@@ -229,7 +229,7 @@ def _try_session(role: str, more: dict[str, Any]) -> tuple[_socket.socket, dict[
     try:
         sock.settimeout(REPLY_TIMEOUT_S)
         sock.sendall(preamble(role, **more))
-        answer = read_line(sock)
+        answer = _reply(sock)
         sock.settimeout(None)
     except TimeoutError:
         sock.close()
@@ -259,6 +259,21 @@ def _try_session(role: str, more: dict[str, Any]) -> tuple[_socket.socket, dict[
     if reply.get("code") == "RETIRING":
         return "RETIRING"
     raise DaemonUnavailable(f"the daemon refuses: {reply.get('message') or reply.get('code')}")
+
+
+def _reply(sock: _socket.socket) -> bytes:
+    """The line that comes back. A daemon that is busy with something else gets to it later, and is waited for.
+
+    Raises:
+        TimeoutError: nobody who is at work.
+    """
+    deadline = time.monotonic() + START_TIMEOUT_S
+    while True:
+        try:
+            return read_line(sock)
+        except TimeoutError:
+            if time.monotonic() > deadline or not vital_sign():
+                raise
 
 
 def lock_holder() -> int | None:

@@ -149,6 +149,8 @@ class Outbox:
             self._write_spool()
 
     def _connect(self) -> bool:
+        if connect.without_daemon():
+            return False
         try:
             sock = connect.connect()
         except Exception:  # nobody there; or a program that forbids to block, in its event loop

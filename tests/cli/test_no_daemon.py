@@ -117,6 +117,16 @@ def test_a_daemon_that_runs_is_seen_and_stopped_all_the_same(home: str) -> None:
     assert run("server", "stop") == f"stopped process {pid}\n"
 
 
+def test_a_program_writes_to_a_file_also_where_a_daemon_runs(tmp_path: Path, model_server: ModelServer) -> None:
+    pid = start()
+    program = tmp_path / "program.py"
+    program.write_text(PROGRAM)
+    subprocess.run([RECORD, program], env={**os.environ, **model_server.env, **ALONE}, check=True, timeout=60)
+    assert [node["status"] for node in ao("graph")["nodes"]] == ["ok", "ok"]
+    assert [client["role"] for client in ask("daemon.status")["clients"]] == ["cli"]
+    assert ask("daemon.status")["pid"] == pid
+
+
 def test_many_at_once_and_a_daemon_take_every_event_in_once() -> None:
     for number in range(30):
         spooled(f"run{number}")

@@ -131,6 +131,26 @@ async def test_a_run_shows_up_while_it_goes_on(agent: Path) -> None:
         await user.until(lambda: user.graph_changes[-1:] == [{"run": "run1", "revision": revision}])
 
 
+async def test_what_happened_can_be_asked_for_from_a_number_on(agent: Path) -> None:
+    start()
+    async with editor("vscode", ao=True) as user:
+        recorder = begin(agent)
+        recorder.call("c1", site=plan_site(agent), stack=[plan_site(agent)])
+        recorder.wait()
+        found = await user.request("ao/events", run="last")
+        kinds = [change["kind"] for change in found["changes"] if change["kind"] != "run.versioned"]
+        assert kinds == ["run.started", "call.started", "call.ended"]
+        assert (found["session"], found["seq"]) == ("session-run1", found["changes"][-1]["seq"])
+        recorder.end()
+        recorder.wait()
+        more = await user.request("ao/events", session=found["session"], after=found["seq"])
+        assert "run.ended" in [change["kind"] for change in more["changes"]]
+        assert [change["seq"] for change in more["changes"]] == list(range(found["seq"] + 1, more["seq"] + 1))
+        # Of another database, or too old.
+        snapshot = (await user.request("ao/events", run="run1", after=99))["snapshot"]
+        assert [(run["id"], run["status"], len(run["calls"])) for run in snapshot["runs"]] == [("run1", "finished", 1)]
+
+
 async def test_a_subrun_that_is_shown_is_kept_fresh_while_it_goes_on(agent: Path) -> None:
     start()
     async with editor("vscode", ao=True) as user:

@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import socket
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -15,7 +16,7 @@ import pytest
 
 from ao_lsp import connect, paths, protocol
 from ao_lsp.cli import status
-from tests.daemons import ask, dial, gone, log, patched_python, read_line, start, until
+from tests.daemons import LONG_S, ask, dial, gone, log, patched_python, read_line, start, until
 from tests.recorder import Recorder, chat_request, chat_response, record_run
 
 pytestmark = pytest.mark.usefixtures("home")
@@ -58,6 +59,27 @@ def test_a_daemon_that_is_busy_says_so_and_with_whom_and_is_not_called_stuck(
     said = status.asked()
     assert said is not None
     assert (said["state"], said["doing"], said["stalled_s"]) == ("serving", None, 0.0)
+
+
+def test_a_client_waits_for_a_daemon_that_is_busy(home: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connect, "REPLY_TIMEOUT_S", 0.1)
+    answers: list[dict[str, Any]] = []
+    with busy_daemon(home, tmp_path, monkeypatch):
+        waiting = threading.Thread(target=lambda: answers.append(ask("daemon.status")))
+        looks = 0
+        real = connect.vital_sign
+
+        def looked(*_: float) -> bytes | None:
+            nonlocal looks
+            looks += 1
+            return real()
+
+        monkeypatch.setattr(connect, "vital_sign", looked)
+        waiting.start()
+        until(lambda: looks > 1, "it does not look whether the daemon is at work")
+        assert answers == []
+    waiting.join(LONG_S)
+    assert [answer["state"] for answer in answers] == ["serving"]
 
 
 def test_the_stacks_of_a_loop_that_stands_still_are_in_the_log(
