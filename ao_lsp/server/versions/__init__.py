@@ -196,7 +196,9 @@ def _is_off(run: Run) -> bool:
 
 
 def _ready() -> None:
-    """Load what takes versions: the first run is not to wait for that while its files change."""
+    """Load what takes versions, if any have been taken: the first run is not to wait for that as its files change."""
+    if not _are_any():
+        return
     from ao_lsp.server.versions import work  # noqa: F401 - not by whoever starts the daemon: it takes a while
 
 

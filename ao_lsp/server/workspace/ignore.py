@@ -7,8 +7,9 @@ and of the user's own file for all repositories. They are read; nothing of the u
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import dataclass
-from fnmatch import fnmatch
+from fnmatch import translate
 
 from dulwich.ignore import IgnoreFilter, Pattern, read_ignore_patterns
 
@@ -26,6 +27,9 @@ _NEVER_FILES = (
 )  # fmt: skip
 
 
+_NEVER_FILE = re.compile("|".join(map(translate, _NEVER_FILES)))  # one by one they take half the time of a walk
+
+
 def is_never_folder(path: str) -> bool:
     """Whether no folder of this name, or with what lies in it, is source."""
     name = os.path.basename(path)
@@ -39,7 +43,7 @@ def is_never_folder(path: str) -> bool:
 
 def is_never_file(name: str) -> bool:
     """Whether no file of this name is kept: hidden ones (`.env`) among them."""
-    return name.startswith(".") or any(fnmatch(name, pattern) for pattern in _NEVER_FILES)
+    return name.startswith(".") or _NEVER_FILE.match(name) is not None
 
 
 @dataclass(frozen=True, slots=True)
