@@ -32,6 +32,18 @@ def test_loops_that_draw_by_chance_are_timed_in_three_states() -> None:
     assert all(len(row) == 5 for row in measured)
 
 
+def test_clients_of_each_kind_are_weighed_on_a_daemon_of_the_benchmark_s_own() -> None:
+    measured = dict(rows_of_two("daemon.py", "--clients=3", "--starters=3", "--starts=1"))
+    assert [name for name in measured if name.startswith("each idle")] == [
+        f"each idle {kind}" for kind in ("command line", "editor", "program", "subscriber")
+    ]
+    assert measured["3 at once, all served"].endswith(" s")
+
+
+def rows_of_two(script: str, *arguments: str) -> list[tuple[str, str]]:
+    return [(name, value) for name, value in rows(script, *arguments)]
+
+
 def test_saves_are_timed_alone_and_amid_many_files() -> None:
     measured = rows("watch.py", "--saves=2", "--files=60")
     assert [row[1] for row in measured] == ["a save, of 2", "a save amid 60 files"]
