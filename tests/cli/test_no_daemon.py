@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -13,7 +14,7 @@ import pytest
 from model_server import ModelServer
 
 from ao_lsp import paths
-from tests.daemons import ask, daemons_of, log, start
+from tests.daemons import ask, daemons_of, log, start, until
 from tests.recorder import Recorder
 
 pytestmark = pytest.mark.usefixtures("home")
@@ -147,13 +148,22 @@ def test_many_at_once_and_a_daemon_take_every_event_in_once() -> None:
     assert "Traceback" not in log()
 
 
+# A program that is gone, while what it has sent last is still on its way: somebody holds its connection open.
+HELD = """
+import subprocess
+from ao_lsp import connect, protocol
+sock, _ = connect.open_session("record", run="run1", stream="s1")
+sock.sendall(protocol.frame({"type": "run.start", "seq": 1, "at": 1.0, "run": "run1", "session": "s", "name": "held"}))
+sock.recv(100)
+quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+print(subprocess.Popen(["sleep", "600"], pass_fds=[sock.fileno()], **quiet).pid)
+"""
+
+
 def test_a_run_that_a_daemon_looks_after_is_not_called_lost_by_others() -> None:
-    """Its program is gone, and what it has said last is still on its way to the daemon."""
     start()
-    recorder = Recorder("run1").connect()
-    recorder.start(pid=1 << 22)  # nobody's
-    recorder.wait()
+    held = subprocess.run([sys.executable, "-c", HELD], capture_output=True, text=True, check=True, timeout=60).stdout
     assert ao("runs")["runs"][0]["status"] == "running"
-    recorder.end()
-    recorder.wait()
-    assert ao("runs")["runs"][0]["status"] == "finished"
+    os.kill(int(held), signal.SIGKILL)
+    until(lambda: ask("ao.runs")["runs"][0]["status"] != "running", "the daemon does not see it go")
+    assert ao("runs")["runs"][0]["status"] == "killed"

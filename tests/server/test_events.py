@@ -25,6 +25,7 @@ from ao_lsp.server import answers, changes, events
 from ao_lsp.server.connections import Connections
 from ao_lsp.server.core import Core, open_core
 from ao_lsp.server.graph import RunEnded
+from ao_lsp.server.model import Change
 from tests.daemons import LONG_S, ask, dial, kill, log, own_home, patched_python, read_line, start, until
 from tests.recorder import Recorder, record_run
 
@@ -176,6 +177,16 @@ async def test_a_subscriber_that_is_behind_reads_on_from_the_database(
     assert seqs == list(range(1, session.last_change + 1))
     await following.aclose()
     assert len(core.changes) == before
+
+
+def test_the_queue_of_a_subscriber_is_bounded_and_it_is_told_that_it_missed_something() -> None:
+    told = changes.Changes()
+    with told.subscribe() as all_of_it, told.subscribe("s") as subscription:
+        told.publish(Change("other", seq, 0.0, "run.note", "r") for seq in range(1, changes._PENDING + 2))
+        assert (all_of_it.taken(), all_of_it.missed(), all_of_it.missed()) == ([], True, False)
+        assert (subscription.taken(), subscription.missed()) == ([], False)
+        told.publish([Change("s", 1, 0.0, "run.note", "r")])
+        assert [change.seq for change in subscription.taken()] == [1]
 
 
 async def test_what_another_process_commits_is_heard_of(core: Core) -> None:
