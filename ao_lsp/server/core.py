@@ -45,7 +45,7 @@ class Core:
         self.spool = Spool(paths.spool_dir(), self.ingest, lambda *ended: self.liveness.taken_in(*ended))
         self.liveness = Liveness(store, self.changes, self.spool.is_written, responsible)
         self.reruns = Reruns(os.path.join(paths.log_dir(), "runs"), stirred)
-        self.versions = Versions(store, self.changes)
+        self.versions = Versions(store, self.changes, self.ingest.own)
         self.watcher = Watcher(store, self.changes)
         self._stirred = stirred
         self._woken = asyncio.Event()

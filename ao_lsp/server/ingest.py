@@ -89,6 +89,8 @@ class Ingest:
 
     def __init__(self, store: Store, changes: Changes) -> None:
         self._store, self._changes = store, changes
+        self.own = Changes()
+        """What has come in here. Of a database that several daemons share, `changes` tell what theirs took in, too."""
         self._waiting: list[tuple[Sequence[Arrival], asyncio.Future[None]]] = []
         self._committing: asyncio.Task[None] | None = None
         self.backlog = Backlog()
@@ -228,6 +230,7 @@ class Ingest:
         for run, stream, missing in recorded.gaps:
             log.warning("run %s stream %s: %d events are missing", run, stream, missing)
         self._changes.publish(recorded.changes)
+        self.own.publish(recorded.changes)
 
 
 def _read_all(stream: Stream, frames: Sequence[tuple[bytes, bytes]]) -> list[Arrival]:

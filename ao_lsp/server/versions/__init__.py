@@ -12,6 +12,7 @@ import logging
 import os
 import sys
 import time
+from collections.abc import Iterable
 from contextlib import suppress
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
@@ -19,7 +20,8 @@ from typing import TYPE_CHECKING, Any
 from ao_lsp import paths
 from ao_lsp.server.changes import Changes, Subscription
 from ao_lsp.server.configuration import of_daemon, of_run
-from ao_lsp.server.model import Run
+from ao_lsp.server.model import Change, Run
+from ao_lsp.server.processes import Process
 from ao_lsp.server.store import Store, StoreError
 from ao_lsp.server.workspace.roots import program_folder
 
@@ -34,31 +36,37 @@ _TIDY_EVERY_S = 24 * 3600.0
 
 
 class Versions:
-    """Takes the version of every run that starts."""
+    """Takes the version of every run that starts here: `own` are the changes that programs of this user and machine
+    make. `changes` are everybody's."""
 
-    def __init__(self, store: Store, changes: Changes) -> None:
-        self._store, self._changes = store, changes
+    def __init__(self, store: Store, changes: Changes, own: Changes) -> None:
+        self._store, self._changes, self._own = store, changes, own
         self._tasks: list[asyncio.Task[None]] = []
-        self._closing = False
+        self._started: Subscription | None = None
+        self._waiting: list[str] = []
         self._working = asyncio.Lock()
 
     async def begin(self) -> None:
         """From now on every run that starts gets its version, and those that run and have none."""
-        running = [run for run, _ in await self._store.running()]
-        subscription = self._changes.subscribe()
+        self._started = self._own.subscribe()
+        self._waiting = await self._running()
         self._tasks = [
-            asyncio.create_task(self._follow(subscription, running)),
+            asyncio.create_task(self._follow(self._started)),
+            asyncio.create_task(self._sweep(self._changes.subscribe())),
             asyncio.create_task(self._keep_up()),
         ]
 
     async def close(self) -> None:
-        """A version that is being taken comes to its end first."""
-        self._closing = True
+        """The runs that have started get their versions first."""
         async with self._working:
             for task in self._tasks:
                 task.cancel()
         if self._tasks:
             await asyncio.wait(self._tasks)
+        if self._started is not None:
+            self._waiting += _runs(self._started.taken())
+            await self._take_all()
+            self._started.close()
 
     async def over(self, run: str) -> None:
         """A run has ended, or will not begin: the folder goes in which it had old code."""
@@ -98,23 +106,32 @@ class Versions:
             log.info("forgot %(dropped)d versions, %(kept)d stay: %(bytes_before)d bytes before, %(bytes)d now", said)
         return said
 
-    async def _follow(self, subscription: Subscription, waiting: list[str]) -> None:
-        with subscription:
-            await asyncio.to_thread(_ready)
+    async def _follow(self, started: Subscription) -> None:
+        await asyncio.to_thread(_ready)
+        while True:
+            async with self._working:
+                await self._take_all()
+            self._waiting += _runs(await started.next())
+            if started.missed():
+                with suppress(StoreError):  # logged where it happened
+                    self._waiting += await self._running()
+
+    async def _sweep(self, changes: Subscription) -> None:
+        """Whoever had old code in a folder of its own does not need it any more."""
+        with changes:
             while True:
-                for run in waiting:
-                    async with self._working:
-                        if self._closing:
-                            return
-                        await self._take(run)
-                changes = await subscription.next()
-                waiting = [change.run for change in changes if change.kind == "run.started"]
-                if subscription.missed():
-                    with suppress(StoreError):  # logged where it happened
-                        waiting += [run for run, _ in await self._store.running()]
-                for change in changes:
+                for change in await changes.next():
                     if change.kind == "run.ended":
                         await self.over(change.run)
+
+    async def _running(self) -> list[str]:
+        """The runs of this user that go on here."""
+        found = await self._store.running_here()
+        return [run for run, process in found if process is not None and await asyncio.to_thread(_is_ours, process)]
+
+    async def _take_all(self) -> None:
+        while self._waiting:
+            await self._take(self._waiting.pop(0))
 
     async def _take(self, run: str) -> None:
         try:
@@ -171,6 +188,21 @@ def size() -> int:
 def keep_s() -> float:
     """How long a version is kept that no run names, in seconds (`AO_VERSIONS_KEEP_DAYS`)."""
     return float(of_daemon("versions_keep_days", _KEEP_DAYS)) * 24 * 3600
+
+
+def _runs(changes: Iterable[Change]) -> list[str]:
+    """Those that have started."""
+    return [change.run for change in changes if change.kind == "run.started"]
+
+
+def _is_ours(process: Process) -> bool:
+    """Whether a process lives and is this user's. Of a database that several share, others' runs are there, too."""
+    if not process.alive():
+        return False
+    try:
+        return os.stat(f"/proc/{process.pid}").st_uid == os.getuid()
+    except OSError:  # there is no /proc
+        return True
 
 
 def _over(run: str) -> None:

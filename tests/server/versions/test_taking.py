@@ -115,6 +115,28 @@ async def test_a_run_that_the_last_daemon_had_no_time_for_gets_its_version_from_
     await core.close()
 
 
+async def test_the_run_of_another_daemon_that_shares_the_database_is_left_to_that(code: Code) -> None:
+    code.write("app.py", "x = 1")
+    core = await open_core()
+    target = {"kind": "script", "value": "app.py"}
+    event = {"type": "run.start", "at": time.time(), "argv": ["app.py"], "target": target, "cwd": str(code.root)}
+    for run in ("theirs", "ours"):
+        arrival = Arrival(run, "s1", 1, None, graph.read(event, {}, run))
+        recorded = await core.store.record([arrival])
+        core.changes.publish(recorded.changes)
+        if run == "ours":
+            core.ingest.own.publish(recorded.changes)
+    # Whatever has begun when a daemon leaves gets its version first.
+    await core.close()
+    core = await open_core()
+    found = {run: await core.store.run(run) for run in ("theirs", "ours")}
+    await core.close()
+    assert {run: each is not None and each.version is not None for run, each in found.items()} == {
+        "theirs": False,
+        "ours": True,
+    }
+
+
 def test_a_subrun_shows_the_version_of_its_program(code: Code) -> None:
     start()
     code.write("app.py", "import ao_lsp\nwith ao_lsp.launch('sample'):\n    pass\n")
