@@ -184,12 +184,24 @@ async def test_the_worker_runs_nothing_of_the_users_and_ends_with_the_daemon(
     marker = tmp_path / "ran"
     for name in ("sitecustomize.py", "usercustomize.py", "json.py", "re.py", "module.py"):
         (tmp_path / name).write_text(f"open({str(marker)!r}, 'w')\n")
+    # An environment of the user's, whose packages may run code as python starts.
+    version = f"python{sys.version_info[0]}.{sys.version_info[1]}"
+    python, packages = tmp_path / "venv/bin/python", tmp_path / "venv/lib" / version / "site-packages"
+    python.parent.mkdir(parents=True)
+    packages.mkdir(parents=True)
+    base = os.path.realpath(sys.executable)
+    python.symlink_to(base)
+    (tmp_path / "venv/pyvenv.cfg").write_text(f"home = {os.path.dirname(base)}\n")
+    (packages / "some.pth").write_text(f"import builtins; open({str(marker)!r}, 'w')\n")
+    await (await asyncio.create_subprocess_exec(python, "-c", "pass")).wait()
+    assert marker.exists()
+    marker.unlink()
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     monkeypatch.setenv("PYTHONSTARTUP", str(tmp_path / "module.py"))
     monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
     monkeypatch.chdir(tmp_path)
     made = Compiling()
-    made.add(Interpreter(sys.executable), [wanted(tmp_path / "module.py")], saved=True)
+    made.add(Interpreter(str(python)), [wanted(tmp_path / "module.py")], saved=True)
     await finished(made)
     [pid] = made.processes()
     assert os.readlink(f"/proc/{pid}/cwd") == "/"
@@ -236,6 +248,7 @@ async def test_a_saved_file_does_not_wait_for_others_nor_behind_them(compiling: 
     compiling.add(mortal, [wanted(files["slow"]), wanted(files["old"])], saved=False)
     await soon(lambda: asked.exists() and asked.read_text().split() == ["slow.py"], "the first has its turn")
     compiling.add(mortal, [wanted(files["new"])], saved=False)
+    compiling.add(mortal, [wanted(files["saved"])], saved=False)
     compiling.add(mortal, [wanted(files["saved"])], saved=True)
     await soon(lambda: asked.read_text().split() == ["slow.py", "saved.py"], "what was saved waits")
     go.touch()

@@ -156,12 +156,14 @@ async def test_a_moved_folder_is_watched_by_its_new_path_only(project: Path) -> 
     async with watched(project, events) as (_, handed):
         (project / "package").rename(project / "parcel")
         await handed.has("parcel/inner/c.py", 2)
-        before = len(events)
+        await handed.has("package/inner/c.py", None)
+        before = len(handed.batches)
         (project / "parcel/inner/c.py").write_text("x = 1\n")
         await handed.has("parcel/inner/c.py", 6)
-        assert "package/inner/c.py" in handed.files
-        assert handed.files["package/inner/c.py"].state is None
-        assert before == 3
+        (project / "a.py").write_text("x = 1\n")
+        await handed.has("a.py", 6)
+        assert all("package/inner/c.py" not in names for names, _ in handed.batches[before:])
+        assert len(events) == 3
 
 
 async def test_a_folder_around_the_root_that_is_moved_is_noticed(
@@ -195,10 +197,11 @@ async def test_many_files_at_once_are_handed_on_once_each_and_behind_what_is_sav
 async def test_a_folder_whose_server_does_not_answer_keeps_nobody(
     project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    answered = threading.Event()
+    asked, answered = threading.Event(), threading.Event()
     look = Eyes.look
 
     def hanging(self: Eyes, enter: Any) -> Look:
+        asked.set()
         answered.wait()
         return look(self, enter)
 
@@ -206,7 +209,7 @@ async def test_a_folder_whose_server_does_not_answer_keeps_nobody(
     events = Inotify()
     folder = Folder(str(project), (), events, Handed())
     folder.begin()
-    await asyncio.sleep(0)
+    await soon(asked.is_set, "the first look")
     await asyncio.wait_for(folder.close(), 30)
     answered.set()
     await soon(lambda: not [t for t in threading.enumerate() if t.name == "ao-watch"], "the thread goes on")
