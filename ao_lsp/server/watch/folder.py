@@ -199,9 +199,8 @@ class Folder:
     async def _look(self) -> None:
         self._woken.clear()
         self._look_wanted = False
-        look = await self._turns.in_thread(lambda: self._looked(self._eyes))
+        look, changed = await self._turns.in_thread(self._looked)
         self._say_whether_there(look)
-        changed = looking.changes(self._known, look)
         saved = 0 < len(changed) <= MOST_SAVED
         if self._all_wanted and look.is_there:
             self._all_wanted = saved = False
@@ -215,11 +214,13 @@ class Folder:
         self._pause = self._pace.pause(self._took)
         await self._hand_on(changed, saved)
 
-    def _looked(self, eyes: Eyes) -> Look:
+    def _looked(self) -> tuple[Look, dict[str, State | None]]:
+        """What is there, and what has changed. In a thread; meanwhile files may be taken up."""
         began, self._root_identity = time.monotonic(), _identity(self.root)
-        look = eyes.look(self._enter)
+        look = self._eyes.look(self._enter)
+        changed = looking.changes(self._known.copy(), look, self._eyes)
         self._took = time.monotonic() - began
-        return look
+        return look, changed
 
     def _say_whether_there(self, look: Look) -> None:
         if look.is_there != self._is_there:

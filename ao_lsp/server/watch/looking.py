@@ -110,11 +110,16 @@ class Eyes:
         return not is_below(os.path.realpath(os.path.dirname(link)), real)
 
 
-def changes(before: Mapping[str, State], look: Look) -> dict[str, State | None]:
-    """What is new, other or (None) gone, in the order of the look."""
+def changes(before: Mapping[str, State], look: Look, eyes: Eyes) -> dict[str, State | None]:
+    """What is new, other or (None) gone, in the order of the look. What is missing in it may have come after its folder
+    was looked at: it is asked for again, and put into it where it is there."""
     changed: dict[str, State | None] = {path: state for path, state in look.files.items() if before.get(path) != state}
-    if look.is_whole:
-        changed.update((path, None) for path in before if path not in look.files)
+    for path in [path for path in before if path not in look.files] if look.is_whole else ():
+        counts, state = eyes.state(path)
+        if counts and state is not None:
+            look.files[path] = state
+        elif counts:
+            changed[path] = None
     return changed
 
 

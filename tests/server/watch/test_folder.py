@@ -33,11 +33,13 @@ class Handed:
     def __init__(self) -> None:
         self.files: dict[str, Wanted] = {}
         self.batches: list[tuple[list[str], bool]] = []
+        self.gone: list[str] = []
 
     def __call__(self, folder: Folder, files: Sequence[Wanted], saved: bool) -> None:
         names = [os.path.relpath(file.path, folder.root) for file in files]
         self.batches.append((names, saved))
         self.files.update(zip(names, files, strict=True))
+        self.gone += [name for name, file in zip(names, files, strict=True) if file.state is None]
 
     async def has(self, name: str, size: int | None) -> None:
         """Wait until a file was handed on last with so many bytes (None: as gone)."""
@@ -215,6 +217,36 @@ async def test_a_folder_whose_server_does_not_answer_keeps_nobody(
     await soon(lambda: not [t for t in threading.enumerate() if t.name == "ao-watch"], "the thread goes on")
     assert len(events) == 0, "a folder that is closed is not watched"
     events.close()
+
+
+async def test_a_file_that_comes_during_a_look_is_not_taken_for_gone(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    look, looked, go = Eyes.look, threading.Event(), threading.Event()
+
+    def slow(self: Eyes, enter: Any) -> Look:
+        found = look(self, enter)
+        looked.set()
+        go.wait()
+        return found
+
+    monkeypatch.setattr(Eyes, "look", slow)
+    go.set()
+    async with watched(project, Inotify()) as (folder, handed):
+        looked.clear()
+        go.clear()
+        folder.look_soon()
+        await soon(looked.is_set, "a look")
+        (project / "late.py").write_text("x = 1\n")
+        await handed.has("late.py", 6)
+        looked.clear()
+        go.set()
+        folder.look_soon()
+        await soon(looked.is_set, "another look")
+        (project / "b.py").unlink()
+        await handed.has("b.py", None)
+        assert handed.gone == ["b.py"]
+        assert folder.files == 2
 
 
 async def test_no_more_than_some_are_compiled_of_a_folder_that_is_new(
