@@ -28,7 +28,7 @@ READY_FD, START_LOCK_FD = 98, 99
 REPLY_TIMEOUT_S = 5.0
 VITAL_SIGN_S = 2.0
 START_TIMEOUT_S = 30.0
-LEAVE_S = 10.0
+LEAVE_S = 20.0
 """How long somebody may hold the daemon's lock without listening, and without being about to."""
 
 _ENV_BYTES = protocol.MAX_LINE * 3 // 4  # the rest of the preamble has to fit, too

@@ -69,7 +69,7 @@ def _in_process(parent: int) -> int:
         return 1
     try:
         with stdio.serving() as sock:
-            return Pump(sock, parent).run()
+            return Pump(sock, parent, daemon=False).run()
     except stdio.CannotServeError as error:
         _tell(str(error))
         return 1
@@ -78,13 +78,16 @@ def _in_process(parent: int) -> int:
 class Pump:
     """Carries bytes between two descriptors (the editor's ends) and a connected socket."""
 
-    def __init__(self, sock: _socket.socket, parent: int, source: int = 0, sink: int = 1) -> None:
-        """`parent` is the process id of the editor: when it is gone, so are we."""
+    def __init__(
+        self, sock: _socket.socket, parent: int, source: int = 0, sink: int = 1, *, daemon: bool = True
+    ) -> None:
+        """`parent` is the process id of the editor: when it is gone, so are we. `daemon`: at the other end is one."""
         self._socket, self._parent, self._source, self._sink = sock, parent, source, sink
         self._last = b""  # of what the editor said
         self._leaving = False
         self._asked = False  # since the server has last said something
         self._stuck = False
+        self._daemon = daemon
 
     def run(self) -> int:
         """Carry until one side ends. The exit code: 0 where the editor left as LSP wants it, or just
@@ -108,7 +111,7 @@ class Pump:
 
     def _look_after_server(self) -> None:
         """Say once that the server is stuck. One that is only busy says so itself."""
-        if self._asked and not self._stuck and connect.vital_sign() == b"":
+        if self._daemon and self._asked and not self._stuck and connect.vital_sign() == b"":
             self._stuck = True
             _tell("the server does not answer; ao-server restart gets rid of it", self._sink)
 

@@ -67,8 +67,8 @@ def _stopped() -> int | None:
     """Stop the daemon, wait until it is gone, and return its process id; None where there was none."""
     pid = lock_holder()
     try:
-        # One that is stuck would not answer this either.
-        session = existing_session("cli") if vital_sign() != b"" else None
+        # One that is stuck or busy would not answer this either, and a signal it heeds when it can.
+        session = existing_session("cli") if _turns(vital_sign()) else None
         if session is not None:
             connection = Client(session)
             pid = int(connection.request("daemon.stop")["pid"])
@@ -88,6 +88,11 @@ def _stopped() -> int | None:
         hint = f"`fuser {paths.lock_path()}` or `lsof` says which it is"
         raise CommandError("conflict", f"a process that is no daemon holds {paths.lock_path()}", hint)
     raise CommandError("conflict", f"process {pid} does not end", f"see {log_path()}")
+
+
+def _turns(sign: bytes | None) -> bool:
+    """Whether a daemon that gives this sign gets to a request soon; None: it may be of an older version."""
+    return sign is None or (sign != b"" and json.loads(sign)["state"] != "busy")
 
 
 def _left(within_s: float) -> bool:

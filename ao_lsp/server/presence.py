@@ -13,6 +13,7 @@ import os
 import socket
 import time
 from contextlib import suppress
+from glob import escape, glob
 
 from ao_lsp import __version__, paths
 
@@ -39,6 +40,15 @@ def daemon_runs() -> bool:
     finally:
         os.close(lock)
     return False
+
+
+def _tidy() -> None:
+    """Remove the sockets of those who were killed before they had published them. With the lock held: nobody else is
+    about to."""
+    for path in (paths.socket_path(), paths.status_path()):
+        for name in glob(f"{escape(path)}.*"):
+            with suppress(OSError):
+                os.unlink(name)
 
 
 class Presence:
@@ -69,6 +79,7 @@ class Presence:
                     os.close(lock)
                     raise DaemonBusyError from None
                 time.sleep(0.01)
+        _tidy()
         os.ftruncate(lock, 0)
         os.write(lock, json.dumps({"pid": os.getpid(), "version": __version__}).encode() + b"\n")
         self._lock = lock

@@ -50,15 +50,21 @@ class Vitals:
         self._over, self._told_over = socket.socketpair()
 
     def begin(self) -> None:
-        """Publish the socket, and watch.
+        """Publish the socket, and watch. A daemon serves also where there can be no such socket."""
+        try:
+            listener = self._published()
+        except OSError as error:
+            log.warning(
+                "nobody can be told the status while something else is done: %s: %s", paths.status_path(), error
+            )
+        else:
+            self._thread = threading.Thread(target=self._answer_all, args=(listener,), name="status", daemon=True)
+            self._thread.start()
+        self._beating = asyncio.create_task(self._beat())
 
-        Raises:
-            OSError: it cannot be bound.
-        """
+    def _published(self) -> socket.socket:
         path = paths.status_path()
         private = f"{path}.{os.getpid()}"
-        with suppress(FileNotFoundError):
-            os.unlink(private)
         listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         try:
             listener.bind(private)
@@ -68,10 +74,11 @@ class Vitals:
             os.rename(private, path)
         except BaseException:
             listener.close()
+            with suppress(OSError):
+                os.unlink(private)
+            self._inode = None
             raise
-        self._thread = threading.Thread(target=self._answer_all, args=(listener,), name="status", daemon=True)
-        self._thread.start()
-        self._beating = asyncio.create_task(self._beat())
+        return listener
 
     def withdraw(self) -> None:
         """Take the socket away, if it is still ours."""
@@ -89,6 +96,8 @@ class Vitals:
         self._over.close()
         if self._thread is not None:
             self._thread.join(_SEND_S + _TURN_S)
+        else:
+            self._told_over.close()
         faulthandler.cancel_dump_traceback_later()
 
     async def _beat(self) -> None:

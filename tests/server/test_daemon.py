@@ -252,6 +252,16 @@ def test_a_preamble_that_makes_no_sense_is_refused_with_a_code() -> None:
     assert ask("daemon.status")["state"] == "serving"
 
 
+def test_a_page_asks_as_a_command_line_does() -> None:
+    start()
+    sock, reply = hello("web")
+    assert reply["ok"] is True
+    sock.sendall(protocol.frame({"id": 1, "method": "ao.runs"}))
+    frames = protocol.Frames()
+    frames.feed(sock.recv(1 << 16))
+    assert [json.loads(head)["result"]["total"] for head, _ in frames] == [0]
+
+
 def test_a_client_that_says_nothing_does_not_keep_others_waiting() -> None:
     start()
     silent = dial()

@@ -66,6 +66,7 @@ def test_a_daemon_that_is_killed_at_any_stage_is_followed_by_one_that_serves(
     for role in ("cli", "record", "lsp"):
         assert served(client(role, tmp_path), role) == ""
     until(lambda: len(daemons_of(home)) == 1, "not one daemon")
+    assert sorted(os.listdir(paths.runtime_dir())) == ["p1.lock", "p1.sock", "p1.start", "p1.status"]
     if not said:  # what had been acknowledged is there
         assert [node["status"] for node in ask("ao.graph", run="run1")["nodes"]] == ["ok"]
 

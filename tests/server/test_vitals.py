@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from ao_lsp import connect, paths, protocol
-from ao_lsp.cli import status
+from ao_lsp.cli import server, status
 from tests.daemons import LONG_S, ask, dial, gone, log, patched_python, read_line, start, until
 from tests.recorder import Recorder, chat_request, chat_response, record_run
 
@@ -82,6 +82,17 @@ def test_a_client_waits_for_a_daemon_that_is_busy(home: str, tmp_path: Path, mon
     assert [answer["state"] for answer in answers] == ["serving"]
 
 
+def test_a_daemon_that_is_busy_for_ever_can_be_stopped(
+    home: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(server, "_OBEY_S", 0.2)
+    with busy_daemon(home, tmp_path, monkeypatch) as pid:
+        with pytest.raises(SystemExit) as ended:
+            server.main(["stop"])
+        assert (ended.value.code, capsys.readouterr().out) == (0, f"stopped process {pid}\n")
+        assert gone(pid)
+
+
 def test_the_stacks_of_a_loop_that_stands_still_are_in_the_log(
     home: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -99,6 +110,16 @@ def test_the_status_is_told_to_nobody_else() -> None:
         sock.connect(paths.status_path())
         said = json.loads(connect.read_line(sock))
     assert said["state"] == "serving"
+
+
+def test_a_daemon_serves_also_where_the_status_has_no_place() -> None:
+    os.makedirs(os.path.join(paths.secure_dir(paths.runtime_dir()), os.path.basename(paths.status_path()), "kept"))
+    start()
+    assert "nobody can be told the status" in log()
+    said = status.asked()
+    assert said is not None
+    assert said["state"] == "serving"
+    ask("daemon.stop")
 
 
 def test_the_status_goes_with_the_daemon() -> None:
