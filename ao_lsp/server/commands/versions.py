@@ -150,6 +150,7 @@ def _version_json(version: Version, changes: object) -> Json:
     said = changes if isinstance(changes, Changes) else None
     return {
         "version": version.id,
+        "commit": version.commit,
         "project": version.project,
         "at": views.when(version.at),
         "files": version.files,

@@ -79,9 +79,10 @@ def of_project(repository: Repository, name: str) -> Iterator[Version]:
         DamagedError: one of them cannot be read.
     """
     id_ = repository.head(name)
-    while id_ is not None:
-        commit = repository.commit(id_)
-        before = commit.parents[0].decode("ascii") if commit.parents else None
+    commit = repository.commit(id_) if id_ is not None else None
+    while id_ is not None and commit is not None:
+        parent = commit.parents[0].decode("ascii") if commit.parents else None
+        before = repository.commit(parent) if parent is not None else None
         said = _said(commit)
         yield Version(
             id=tree_of(commit),
@@ -90,9 +91,9 @@ def of_project(repository: Repository, name: str) -> Iterator[Version]:
             at=float(commit.commit_time),
             files=int(said.get("files", 0)),
             skipped=dict(said.get("skipped", {})),
-            before=tree_of(repository.commit(before)) if before is not None else None,
+            before=tree_of(before) if before is not None else None,
         )
-        id_ = before
+        id_, commit = parent, before
 
 
 def newest(repository: Repository) -> list[Version]:
