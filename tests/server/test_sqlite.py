@@ -18,7 +18,7 @@ from ao_lsp.server.store import StoreError
 from ao_lsp.server.store.schema import MIGRATIONS, migrate
 from ao_lsp.server.store.sql import SqlStore
 from ao_lsp.server.store.sqlite import SqliteDriver, open_store
-from tests.server.stored import an_edit, arrivals, called, record, started
+from tests.server.stored import an_edit, arrivals, asked, called, record, started
 
 PAGE = Path(__file__).parents[2] / "docs" / "store.md"
 
@@ -203,6 +203,19 @@ async def test_migrating_twice_is_the_same_as_once(store: SqlStore, path: str) -
     await migrate(writer(store), path, LATER)
     with closing(sqlite3.connect(path)) as db:
         assert db.execute("PRAGMA user_version").fetchone() == (len(LATER),)
+
+
+async def test_the_private_names_of_aiosqlite_that_we_use_are_there(store: SqlStore) -> None:
+    db = writer(store)
+    assert await db._execute(db._conn.execute, "SELECT 1")  # type: ignore[no-untyped-call] # as it is
+
+
+async def test_what_gives_no_rows_is_done_before_what_does(store: SqlStore) -> None:
+    async with store._driver.write() as db:
+        await db.execute_many("INSERT INTO sessions (id, created) VALUES (?, ?)", [("a", 1.0), ("b", 2.0)])
+        assert [row["id"] for row in await db.fetch("SELECT id FROM sessions ORDER BY id")] == ["a", "b"]
+        await db.execute_many("DELETE FROM sessions WHERE id = ?", [("a",)])
+    assert await asked(store, "SELECT id FROM sessions") == [("b",)]
 
 
 async def test_the_page_about_the_store_has_its_tables(store: SqlStore) -> None:

@@ -114,7 +114,7 @@ class Search:
                 began = time.monotonic()
                 calls = await self._store.unindexed(_BATCH)
                 if calls:
-                    await self._store.put_texts(await asyncio.to_thread(_read, calls))
+                    await self._store.put_texts(await asyncio.to_thread(read_all, calls))
             if len(calls) < _BATCH:
                 return True
             if until is None:
@@ -123,7 +123,8 @@ class Search:
                 return False
 
 
-def _read(calls: Sequence[Unindexed]) -> list[Indexed]:
+def read_all(calls: Sequence[Unindexed]) -> list[Indexed]:
+    """What calls say."""
     return [_read_one(call) for call in calls]
 
 

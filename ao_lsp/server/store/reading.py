@@ -69,7 +69,7 @@ async def summaries(db: Transaction, runs: Sequence[str]) -> list[RunSummary]:
     found = await db.fetch(_SUMMARY, list(runs))
     calls: dict[str, list[tuple[str, Spent]]] = {row["id"]: [] for row in found}
     for row in await db.fetch(_SPENT, list(calls)):
-        calls[row["run"]].append((row["status"], rows.spent_of(row)))
+        calls[row[0]].append((row[1], Spent(*row[2:])))
     return summed([_summary(row, calls[row["id"]]) for row in found])
 
 

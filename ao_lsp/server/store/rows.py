@@ -21,7 +21,6 @@ from ao_lsp.server.model import (
     Run,
     Session,
     Site,
-    Spent,
 )
 from ao_lsp.server.store.driver import Row
 
@@ -195,14 +194,11 @@ def call_of(row: Row, number: int) -> Call:
     )
 
 
+# As they stand in `Spent`.
 SPENT_COLUMNS = (
     "kind, origin, provider, url, model, served_model, started, input_tokens, cached_tokens, cache_write_tokens,"
     " output_tokens"
 )
-
-
-def spent_of(row: Row) -> Spent:
-    return Spent(**{name: row[name] for name in SPENT_COLUMNS.split(", ")})
 
 
 def edge_row(run: str, edge: Edge) -> tuple[Any, ...]:

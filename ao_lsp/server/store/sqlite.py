@@ -8,8 +8,9 @@ import logging
 import os
 import sqlite3
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from functools import lru_cache
+from typing import TypeVar
 
 import aiosqlite
 
@@ -21,6 +22,8 @@ from ao_lsp.server.store.sql import SqlStore
 from ao_lsp.server.store.texts import grams
 
 log = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 _MERGED_PAGES = 500
 """Of the index in one step, about 20 ms."""
@@ -91,47 +94,72 @@ def _values(values: Iterable[object]) -> list[object]:
     return [json.dumps(value, ensure_ascii=False) if isinstance(value, list) else value for value in values]
 
 
-class SqliteTransaction:
-    """Implements `Transaction`."""
+def _done(
+    db: sqlite3.Connection,
+    waiting: Iterable[tuple[str, Iterable[Sequence[object]]]],
+    what: Callable[[sqlite3.Connection], T],
+) -> T:
+    for statement, rows in waiting:
+        if statement.startswith("BEGIN"):
+            db.execute(statement)
+        else:
+            db.executemany(statement, rows)
+    return what(db)
 
-    def __init__(self, connection: aiosqlite.Connection, indexed: bool) -> None:
+
+class SqliteTransaction:
+    """Implements `Transaction`. aiosqlite does each statement in a thread, and the way there and back takes longer than
+    most statements: what gives no rows waits for the next one that does, or for the end, and goes with it."""
+
+    def __init__(self, connection: aiosqlite.Connection, indexed: bool, begin: str) -> None:
         self._db, self._indexed = connection, indexed
+        self._waiting: list[tuple[str, Iterable[Sequence[object]]]] = [(begin, ())]
+
+    async def _do(self, what: Callable[[sqlite3.Connection], T]) -> T:
+        """What waits, and then `what`, in the thread of the connection."""
+        waiting, self._waiting = self._waiting, []
+        # Private names, held by a test: there is no public way to do several things at once.
+        done: T = await self._db._execute(_done, self._db._conn, waiting, what)  # type: ignore[no-untyped-call] # as it is
+        return done
 
     async def execute(self, statement: str, *values: object) -> int:
-        async with self._db.execute(_worded(statement), _values(values)) as cursor:
-            return cursor.rowcount
+        return await self._do(lambda db: db.execute(_worded(statement), _values(values)).rowcount)
 
     async def execute_many(self, statement: str, rows: Iterable[Sequence[object]]) -> None:
-        async with self._db.executemany(_worded(statement), rows):
-            pass
+        self._waiting.append((_worded(statement), rows))
 
     async def fetch(self, statement: str, *values: object) -> list[sqlite3.Row]:
-        return list(await self._db.execute_fetchall(_worded(statement), _values(values)))
+        return await self._do(lambda db: db.execute(_worded(statement), _values(values)).fetchall())
 
     async def first(self, statement: str, *values: object) -> Row | None:
-        async with self._db.execute(_worded(statement), _values(values)) as cursor:
-            return await cursor.fetchone()
+        def one(db: sqlite3.Connection) -> Row | None:
+            with closing(db.execute(_worded(statement), _values(values))) as cursor:
+                found: Row | None = cursor.fetchone()
+            return found
+
+        return await self._do(one)
+
+    async def commit(self) -> None:
+        await self._do(lambda db: db.commit())
 
     async def index_texts(self, texts: Sequence[tuple[int, str]]) -> None:
         if self._indexed:
-            await self._db.executemany("INSERT INTO search (rowid, text) VALUES (?, ?)", texts)
+            self._waiting.append(("INSERT INTO search (rowid, text) VALUES (?, ?)", texts))
 
     async def unindex_texts(self, texts: Sequence[tuple[int, str]]) -> None:
         if self._indexed:
-            await self._db.executemany("INSERT INTO search (search, rowid, text) VALUES ('delete', ?, ?)", texts)
+            self._waiting.append(("INSERT INTO search (search, rowid, text) VALUES ('delete', ?, ?)", texts))
 
     async def clear_index(self) -> None:
         if self._indexed:
-            await self._db.execute("INSERT INTO search (search) VALUES ('delete-all')")
+            await self.execute("INSERT INTO search (search) VALUES ('delete-all')")
 
     async def candidates(self, needle: str) -> list[int] | None:
         if not self._indexed:
             return None
         # The index knows which texts have a gram, and not where: texts are about as long as an index of places.
         quoted = " AND ".join('"{}"'.format(gram.replace('"', '""')) for gram in grams(needle))
-        found = await self._db.execute_fetchall(
-            "SELECT rowid FROM search WHERE search MATCH ? ORDER BY rowid DESC", (quoted,)
-        )
+        found = await self.fetch("SELECT rowid FROM search WHERE search MATCH ? ORDER BY rowid DESC", quoted)
         return [number for (number,) in found]
 
     async def announce(self, changes: Sequence[Change]) -> None:
@@ -171,9 +199,9 @@ class SqliteDriver:
         async with self._writing:
             with translated(self._path):
                 try:
-                    await self._writer.execute("BEGIN IMMEDIATE")
-                    yield SqliteTransaction(self._writer, self._indexed)
-                    await self._writer.commit()
+                    transaction = SqliteTransaction(self._writer, self._indexed, "BEGIN IMMEDIATE")
+                    yield transaction
+                    await transaction.commit()
                 except BaseException:
                     await self._writer.rollback()
                     raise
@@ -183,8 +211,7 @@ class SqliteDriver:
         async with self._reading:
             with translated(self._path):
                 try:
-                    await self._reader.execute("BEGIN")
-                    yield SqliteTransaction(self._reader, self._indexed)
+                    yield SqliteTransaction(self._reader, self._indexed, "BEGIN")
                 finally:
                     await self._reader.rollback()
 
