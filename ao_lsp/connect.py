@@ -373,6 +373,8 @@ def _start_and_wait(deadline: float) -> bool:
         raise DaemonUnavailable(said[3:].strip())
     if not said:
         raise DaemonUnavailable(f"the daemon did not start; see {log_path()}")
+    if said.startswith("READY ") and sys.stderr is not None:  # something has happened to what the user has recorded
+        print(f"ao: {said[6:]}", file=sys.stderr)
     if said == "BUSY":  # one holds the lock and is about to listen or to leave
         time.sleep(0.02)
         return False

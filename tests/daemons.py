@@ -7,11 +7,12 @@ import os
 import shutil
 import signal
 import socket
+import sqlite3
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -141,3 +142,10 @@ def log() -> str:
             return file.read()
     except FileNotFoundError:
         return ""
+
+
+def have_a_newer_database() -> None:
+    """Put one in place that this version cannot use."""
+    os.makedirs(os.path.dirname(paths.database()), 0o700, exist_ok=True)
+    with closing(sqlite3.connect(paths.database())) as db:
+        db.execute("PRAGMA user_version = 999")

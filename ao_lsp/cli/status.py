@@ -62,6 +62,8 @@ def text(status: dict[str, Any]) -> str:
     if status["database"] is not None:
         database = status["database"]
         rows.append(("database", f"{terminal.size(database['bytes'])}, {database['path']}"))
+        if database.get("damage"):
+            rows.append(("", database["damage"]))
     if status.get("versions") is not None:  # a daemon before them says nothing of them
         kept = status["versions"]
         rows.append(("versions", f"{terminal.size(kept['bytes'])}, {kept['path']}"))

@@ -81,7 +81,7 @@ class Control:
         await asyncio.wait({asked}, timeout=_DATABASE_S)
         if asked.done():
             runs, running = asked.result()
-            database = {"path": core.store.name, "bytes": await core.store.size()}
+            database = {"path": core.store.name, "bytes": await core.store.size(), "damage": core.store.damage}
             kept = {"path": paths.git_dir(), "bytes": await asyncio.to_thread(versions.size)}
             self.last = {"runs": {"total": runs, "running": running}, "database": database, "versions": kept}
         else:  # the database is at something long; what it said last will do

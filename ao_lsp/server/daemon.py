@@ -50,7 +50,7 @@ class _Report:
         self._open = True
 
     def say(self, word: str) -> None:
-        """READY, BUSY, or ERR and the reason. Only the first word counts."""
+        """READY (and what the user is to know), BUSY, or ERR and the reason. Only the first time counts."""
         if not self._open:
             return
         self._open = False
@@ -162,7 +162,7 @@ class Daemon:
         self._vitals = Vitals(lambda: control.facts(core))
         self._vitals.begin()
         self._publish()
-        report.say("READY")
+        report.say(f"READY {core.store.news}" if core.store.news else "READY")
         log.info("daemon %s of version %s serves %s", self._id, __version__, paths.socket_path())
         await self._until_unneeded(core)
         self._withdraw()

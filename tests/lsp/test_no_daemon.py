@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from ao_lsp import paths
-from tests.daemons import daemons_of, log
+from tests.daemons import daemons_of, have_a_newer_database, log
 from tests.lsp.conftest import PLAN, plan_site
 from tests.lsp.editors import AO_LSP, editor
 from tests.lsp.raw import client, notification
@@ -58,12 +58,11 @@ def test_it_ends_as_the_editor_wants_it(home: str) -> None:
 
 @pytest.mark.usefixtures("home")
 def test_a_database_that_cannot_be_used_is_said() -> None:
-    os.makedirs(paths.data_dir())
-    Path(paths.database()).write_bytes(b"no database at all, and longer than a header would be" * 40)
+    have_a_newer_database()
     with client(ALONE) as raw:
         message = raw.receive()
         assert message is not None
-        assert "is no database; move it away" in message["params"]["message"]
+        assert "made by a newer ao-lsp" in message["params"]["message"]
         assert raw.code() == 1
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from ao_lsp import __version__, connect, paths, protocol
-from tests.daemons import ask, daemons_of, dial, gone, kill, log, read_line, start, until
+from tests.daemons import ask, daemons_of, dial, gone, have_a_newer_database, kill, log, read_line, start, until
 from tests.recorder import Recorder
 
 pytestmark = pytest.mark.usefixtures("home")
@@ -88,9 +88,8 @@ def test_a_second_daemon_reports_busy_and_leaves(home: str) -> None:
 
 
 def test_a_crash_at_start_reports_its_reason_and_lets_the_next_starter_try(home: str) -> None:
-    os.makedirs(os.path.dirname(paths.database()))
-    Path(paths.database()).write_bytes(b"this is no database" * 100)
-    with pytest.raises(connect.DaemonUnavailable, match=r"is no database.*move it away"):
+    have_a_newer_database()
+    with pytest.raises(connect.DaemonUnavailable, match=r"made by a newer ao-lsp.*upgrade"):
         connect.open_session("cli")
     assert lock_is_free()
     os.unlink(paths.database())

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import re
 import sqlite3
+import subprocess
+import sys
 import time
 from collections.abc import AsyncIterator
 from contextlib import closing
@@ -15,6 +17,7 @@ import pytest
 
 from ao_lsp.server import pricing
 from ao_lsp.server.store import StoreError
+from ao_lsp.server.store.errors import translated
 from ao_lsp.server.store.schema import MIGRATIONS, migrate
 from ao_lsp.server.store.sql import SqlStore
 from ao_lsp.server.store.sqlite import SqliteDriver, open_store
@@ -65,19 +68,6 @@ async def test_a_full_disk_is_an_error_with_a_reason_and_not_the_end(store: SqlS
     assert await store.run("run2") is not None
 
 
-def damage(path: str) -> None:
-    os.makedirs(os.path.dirname(path))
-    Path(path).write_bytes(b"SQLite format 3\0" + b"\xee" * 5000)
-
-
-async def test_a_damaged_database_is_an_error_with_a_reason(path: str) -> None:
-    damage(path)
-    with pytest.raises(StoreError) as raised:
-        await open_store(path)
-    assert raised.value.code == "corrupt"
-    assert "move it away" in raised.value.hint
-
-
 async def test_a_database_of_a_newer_version_is_refused_and_left_as_it_is(path: str) -> None:
     os.makedirs(os.path.dirname(path))
     with closing(sqlite3.connect(path)) as db:
@@ -101,6 +91,51 @@ async def test_an_older_database_is_migrated_and_what_it_was_is_kept_beside_it(s
     with closing(sqlite3.connect(f"{path}.v{len(MIGRATIONS)}.bak")) as db:
         assert db.execute("SELECT id FROM runs").fetchall() == [("run1",)]
         assert "color" not in [column[1] for column in db.execute("PRAGMA table_info(runs)")]
+
+
+async def test_a_migration_whose_backup_cannot_be_written_does_not_begin(
+    store: SqlStore, path: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await record(store, "run1", "c1")
+
+    async def full(*_: object) -> None:
+        raise sqlite3.OperationalError("database or disk is full")
+
+    monkeypatch.setattr(aiosqlite.Connection, "backup", full)
+    with pytest.raises(StoreError, match="no room left"), translated(path):
+        await migrate(writer(store), path, LATER)
+    with closing(sqlite3.connect(path)) as db:
+        assert db.execute("PRAGMA user_version").fetchone() == (len(MIGRATIONS),)
+        assert "color" not in [column[1] for column in db.execute("PRAGMA table_info(runs)")]
+    assert await store.run("run1") is not None
+
+
+def test_a_disk_without_room_for_the_backup_keeps_the_daemon_from_starting_with_a_reason(path: str) -> None:
+    os.makedirs(os.path.dirname(path))
+    with closing(sqlite3.connect(path)) as db:
+        for statement in (*(one for some in MIGRATIONS[:5] for one in some), "PRAGMA user_version = 5"):
+            db.execute(statement)
+        db.execute("INSERT INTO notes (run, at, level, message) VALUES ('r', 1, 'info', ?)", ("x" * 200_000,))
+        db.commit()
+    before = Path(path).read_bytes()
+    # A process that may write no larger files: what a full disk looks like from inside.
+    program = f"""
+import asyncio, resource
+from ao_lsp.server.store import StoreError
+from ao_lsp.server.store.sqlite import open_store
+resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
+import signal; signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+try:
+    asyncio.run(open_store({path!r}))
+except StoreError as error:
+    print(error.code, error)
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60)
+    assert done.stdout.startswith(("full ", "unavailable ")), done.stderr
+    with closing(sqlite3.connect(path)) as db:
+        assert db.execute("PRAGMA user_version").fetchone() == (5,)
+        assert db.execute("SELECT length(message) FROM notes").fetchone() == (200_000,)
+    assert len(Path(path).read_bytes()) == len(before)
 
 
 async def test_what_a_migration_kept_goes_with_the_first_deletion_or_after_a_month(path: str) -> None:

@@ -114,6 +114,14 @@ class Store(Protocol):
     def name(self) -> str:
         """What the user knows the database by: a path, or an address without its password."""
 
+    @property
+    def damage(self) -> str | None:
+        """What became of the database when it was damaged, for the user, as long as what it was is kept."""
+
+    @property
+    def news(self) -> str | None:
+        """The same, where that was when it was opened."""
+
     async def close(self) -> None: ...
 
     async def listen(self, heard: Callable[[Sequence[Change]], None]) -> None:

@@ -8,9 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from ao_lsp.server.model import Change
+
+if TYPE_CHECKING:
+    from ao_lsp.server.store.salvage import Salvaged
 
 
 class Row(Protocol):
@@ -60,6 +63,12 @@ class Driver(Protocol):
 
     shared: bool
     """Whether daemons of other machines may write here, too."""
+
+    salvaged: Salvaged | None
+    """What became of it when it was damaged, as long as what it was is kept."""
+
+    just_salvaged: bool
+    """Whether that was when it was opened."""
 
     def write(self) -> AbstractAsyncContextManager[Transaction]:
         """A transaction that is alone in writing: committed at the end, rolled back by an exception."""

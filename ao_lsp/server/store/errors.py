@@ -16,12 +16,18 @@ _KNOWN = (
     ("locked", "busy", "the database {path} is locked by another program", "close what has it open, and try again"),
     ("busy", "busy", "the database {path} is busy", "try again"),
     ("full", "full", "no room left for the database {path}", "free some disk space, or delete runs: ao-server clear"),
-    ("malformed", "corrupt", "the database {path} is damaged", "move it away and restart: ao-server restart"),
-    ("not a database", "corrupt", "{path} is no database", "move it away and restart: ao-server restart"),
+    ("malformed", "corrupt", "the database {path} is damaged", "what can be read of it is being saved; try again"),
+    ("not a database", "corrupt", "{path} is no database", "what can be read of it is being saved; try again"),
     ("readonly", "unavailable", "the database {path} cannot be written to", "check its permissions"),
     ("unable to open", "unavailable", "the database {path} cannot be opened", "check that its folder is yours"),
     ("disk i/o", "unavailable", "the disk fails under the database {path}", "check the disk"),
 )
+
+
+def is_damage(error: sqlite3.Error) -> bool:
+    """Whether SQLite says that a file is no database, or no whole one."""
+    said = str(error).lower()
+    return "malformed" in said or "not a database" in said
 
 
 @contextmanager

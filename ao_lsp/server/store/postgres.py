@@ -22,6 +22,7 @@ from ao_lsp.server.model import Change
 from ao_lsp.server.store import StoreError
 from ao_lsp.server.store.driver import Row
 from ao_lsp.server.store.postgres_schema import SCHEMA, drop_backups, migrate
+from ao_lsp.server.store.salvage import Salvaged
 from ao_lsp.server.store.sql import SqlStore
 
 if TYPE_CHECKING:
@@ -235,6 +236,8 @@ class PostgresDriver:
     """Implements `Driver`. Made by `open_driver`."""
 
     shared = True
+    salvaged: Salvaged | None = None  # its server looks after its files
+    just_salvaged = False
 
     def __init__(self, address: str, settings: dict[str, str], pool: asyncpg.Pool) -> None:
         self.name = display_name(address)

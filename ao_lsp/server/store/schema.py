@@ -17,6 +17,9 @@ log = logging.getLogger(__name__)
 
 _BACKUP_KEPT_S = 30 * 24 * 3600.0
 
+_KEPT = (".v*.bak", ".v*.bak.half", ".damaged-*")
+"""What migrations keep, and what salvages do."""
+
 MIGRATIONS: tuple[tuple[str, ...], ...] = (
     (
         # A row stays when its runs are gone: its numbers must never start anew.
@@ -238,9 +241,9 @@ async def migrate(db: aiosqlite.Connection, path: str, migrations: tuple[tuple[s
 
 
 def delete_backups(path: str, older_than_s: float = 0.0) -> None:
-    """Delete what migrations have kept of the database at `path`: it has all that has been deleted since. What cannot
-    be deleted is logged, and stays."""
-    for backup in (*glob(f"{escape(path)}.v*.bak"), *glob(f"{escape(path)}.v*.bak.half")):
+    """Delete what migrations and salvages have kept of the database at `path`: it has all that has been deleted since.
+    What cannot be deleted is logged, and stays."""
+    for backup in (file for ending in _KEPT for file in glob(escape(path) + ending)):
         try:
             if time.time() - os.path.getmtime(backup) >= older_than_s:
                 os.unlink(backup)

@@ -36,6 +36,14 @@ class SqlStore:
     def name(self) -> str:
         return self._driver.name
 
+    @property
+    def damage(self) -> str | None:
+        return self._driver.salvaged.words if self._driver.salvaged is not None else None
+
+    @property
+    def news(self) -> str | None:
+        return self.damage if self._driver.just_salvaged else None
+
     async def close(self) -> None:
         await self._driver.close()
 
