@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import ctypes
 import errno
 import os
 import sys
@@ -15,9 +16,10 @@ from typing import Any
 import pytest
 
 from ao_lsp.server.watch import folder as folders
-from ao_lsp.server.watch import polling, threads
+from ao_lsp.server.watch import inotify, polling, threads
 from ao_lsp.server.watch.compiling import Wanted
 from ao_lsp.server.watch.folder import Folder
+from ao_lsp.server.watch.folders import _file_events
 from ao_lsp.server.watch.inotify import Events, Inotify, Listener
 from ao_lsp.server.watch.looking import Eyes, Look
 from ao_lsp.server.watch.observer import Observed
@@ -126,6 +128,18 @@ async def test_where_no_more_can_be_watched_it_is_polled_and_said(
         assert caplog.text.count("no more folders can be watched") == 1
         (project / "three/module.py").write_text("x = 1\n")
         await handed.has("three/module.py", 6)
+
+
+async def test_where_there_are_no_more_instances_everything_is_polled_and_said(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def none_left() -> int:
+        ctypes.set_errno(errno.EMFILE)
+        return -1
+
+    monkeypatch.setattr(inotify, "inotify_init", none_left)
+    assert _file_events() is None
+    assert "everything is polled: no more inotify instances (fs.inotify.max_user_instances)" in caplog.text
 
 
 async def test_lost_events_are_made_up_for(project: Path, caplog: pytest.LogCaptureFixture) -> None:
