@@ -78,13 +78,15 @@ def _executor_of(frame: FrameType | None) -> str:
     """A step for the executor that starts a process, by its number: each counts its work from 0."""
     if "concurrent.futures.process" not in sys.modules:
         return ""
-    while frame is not None and frame.f_globals.get("__name__") != "concurrent.futures.process":
+    executor = None
+    while frame is not None and executor is None:  # from 3.14 on a function starts the process, for a method
+        if frame.f_globals.get("__name__") == "concurrent.futures.process":
+            executor = _variable(frame, "self")
         frame = frame.f_back
-    if frame is None:
+    if executor is None:
         return ""
     from _weakref import ref
 
-    executor = _variable(frame, "self")
     known = _executors.get(id(executor))
     if known is None or known[0]() is not executor:
         known = _executors[id(executor)] = ref(executor), _counted("an executor")

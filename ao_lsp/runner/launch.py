@@ -11,7 +11,7 @@ which it happens.
    ended by one if the user's did: only then does it die of SIGINT, after all clean-up, as python
    does. In every other case `_run` ends by SystemExit, which the interpreter turns into the exit
    code at that same place, messages of `sys.exit("text")` included.
-   From CPython 3.12 on a tracer (pdb that is still stepping) is told of errors in frames that nobody can
+   From CPython 3.12 on a tracer or debugger (pdb that is still stepping) is told of errors in frames that nobody can
    see, too; where there is none below that can be seen, that fails. So what calls the program's code leaves
    no tracer behind (`_Call`), and functions that run at the exit get it back.
 4. `__main__` is a new module. The interpreter's own would do, but the traceback of 2 keeps the frame of
@@ -31,7 +31,7 @@ from posix import execv
 from sys import getprofile, gettrace, setprofile, settrace
 
 from ao_lsp.taint import hook, scope
-from ao_lsp.taint.frames import COUNTS_NO_RETURNS, HIDES, unseen, unwatched
+from ao_lsp.taint.frames import COUNTS_NO_RETURNS, HIDES, hear_debugger, silence_debugger, unseen, unwatched
 from ao_lsp.taint.kinds import ModuleType
 
 TYPE_CHECKING = False
@@ -106,11 +106,10 @@ def _start(options: Options) -> None:
         sys.argv[:] = ["-c", *arguments]
         _set_original(options, "-c", options.program)
         _first_on_path("")
-        if sys.version_info >= (3, 13):  # whose tracebacks show the lines of a command
-            from linecache import _register_code
-
-            _register_code("<string>", options.program, "<string>")
-        _of_program(exec, compile(options.program, "<string>", "exec", dont_inherit=True), _new_main())
+        code = compile(options.program, "<string>", "exec", dont_inherit=True)
+        if sys.version_info >= (3, 13):
+            _register(code, options.program)
+        _of_program(exec, code, _new_main())
     else:
         sys.argv[:] = [options.program, *arguments]
         _set_original(options, options.program)
@@ -132,6 +131,16 @@ def _start(options: Options) -> None:
         _of_program(exec, code, names)
 
 
+def _register(code: CodeType, command: str) -> None:
+    """Tracebacks show the lines of a command, as the interpreter sees to since 3.13 (`run_mod` in pythonrun.c)."""
+    from linecache import _register_code  # type: ignore[attr-defined]  # what C calls
+
+    try:
+        _register_code(code if sys.version_info >= (3, 14) else "<string>", command, "<string>")
+    except Exception:  # another one's, that we do not know
+        pass
+
+
 def _set_original(options: Options, *named: str) -> None:
     """The command line as it would have been. A child of a recorded program has it as it was."""
     arguments = options.command_line or [*options.flags, *named, *options.arguments]
@@ -151,13 +160,14 @@ class _Call(partial):  # type: ignore[misc]  # of a module that mypy does not kn
 
     @unseen
     def __del__(self, _none: None = None) -> None:
-        _tracers[:] = gettrace(), getprofile()
+        _tracers[:] = gettrace(), getprofile(), 0
         settrace(_none)
         setprofile(_none)
+        _tracers[2] = silence_debugger()
 
 
-_tracers: list[Any] = [None, None]
-"""The program's tracer and profiler, while none of its code runs."""
+_tracers: list[Any] = [None, None, 0]
+"""The program's tracer and profiler, and what a debugger that is neither is told of, while none of its code runs."""
 
 
 @unseen
@@ -174,12 +184,13 @@ def _of_program(function: Callable[..., Any], *args: Any) -> Any:
 def _trace() -> None:
     settrace(_tracers[0])
     setprofile(_tracers[1])
+    hear_debugger(_tracers[2])
 
 
 @unseen
 def _trace_from_exit() -> None:
     """Functions that run at the exit are the program's again."""
-    if _tracers != [None, None]:
+    if _tracers != [None, None, 0]:
         import atexit
 
         atexit.register(_trace)

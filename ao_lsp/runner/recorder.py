@@ -59,7 +59,7 @@ class Recorder:
     @classmethod
     def start(cls, options: Options) -> Recorder:
         """Begin to record the run that `options` describe: install the hooks, tell the daemon."""
-        from ao_lsp.taint.frames import HIDES
+        from ao_lsp.taint.frames import HIDES, WHY_NOT
 
         plan_file = _opened_plan() if options.gateway else None
         plan = _plan(options)
@@ -96,7 +96,7 @@ class Recorder:
         recorder._reach_gateway(plan_file)
         recorder._offer()
         if untracked:
-            recorder.note("Python 3.10 cannot hide the helpers that tracking needs: calls are recorded without edges")
+            recorder.note(f"{WHY_NOT}: calls are recorded without edges")
         return recorder
 
     def _reach_gateway(self, plan_file: int | None) -> None:

@@ -58,6 +58,7 @@ def handed(value: Any) -> Any:
     if escrow is None or escrow.asked > _MAX_ASKED:
         return value
     try:
+        value = [value].pop()  # from 3.14 on what the user's code passes on does not count as held here, but this does
         arrival = Arrival(escrow, _getframe(1))
         if type(value) in VALUE_TYPES:
             alone = unshared(value, _IN_VARIABLE)
@@ -97,20 +98,8 @@ def given_back(value: Any) -> Any:
     return value
 
 
-def _held(value: object) -> int:
-    # As `handed` asks for an argument that a variable of the user's function holds.
-    for holders in range(1, 8):
-        if unshared(value, holders):
-            return holders
-    return 0
-
-
-def _in_variable() -> int:
-    value = float("1.5") * 2
-    return _held(value)
-
-
-_IN_VARIABLE = _in_variable()
+_IN_VARIABLE = 2
+"""The holders of an argument that nobody but a variable of the user's function has: that one, and `handed`'s."""
 
 
 @unseen_methods

@@ -470,7 +470,7 @@ _METHODS_BY_MODULE: dict[str, dict[str, models.Model]] = {
     "sqlite3": databases.METHODS,
     "socket": processes.SOCKET_METHODS,
     "_csv": dict.fromkeys(("writerow", "writerows"), csv_models.write_rows),
-    **dict.fromkeys(("zlib", "_bz2", "_lzma"), _COMPRESSING),
+    **dict.fromkeys(("zlib", "_bz2", "_lzma", "compression.zstd"), _COMPRESSING),
 }
 """Of compiled types that are not loaded before a program loads them."""
 
@@ -527,7 +527,7 @@ _NAMED_COMPILED: dict[tuple[str, str], models.Model] = {
 _STEPS = {"__anext__": partial(next_async, anext), "__next__": partial(flow.next_of, next)}
 
 # Modules whose classes hand through by identity, or look at their caller's frame (TypeVar does).
-_DIRECT = frozenset({"collections", "itertools", "typing"})
+_DIRECT = frozenset({"collections", "itertools", "string.templatelib", "typing"})
 
 
 def record_draws(chance: ModuleType) -> None:

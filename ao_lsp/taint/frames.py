@@ -17,7 +17,8 @@ of those. So this package is loaded hidden altogether (hiding.py). What may run 
 (`is_counted`) stays visible, but as files that nobody looks for.
 
 Python 3.10 has no RESUME; there the helpers stay visible, and `ao-record` does not rewrite (to be
-seen by the program is worse than not to know where a value came from; docs/fidelity.md).
+seen by the program is worse than not to know where a value came from; docs/fidelity.md). Nor does it where
+it was never tried: in a Python newer than those that we know, and in one without the GIL.
 """
 
 from __future__ import annotations
@@ -46,13 +47,32 @@ def _specimen() -> None:
 # fmt: on
 
 
-HIDES = sys.version_info >= (3, 11)
+NEWEST = (3, 14)
+"""The newest Python whose frames are known to be hidden by this, and whose references to be counted as below."""
+
+HAS_GIL = "t" not in getattr(sys, "abiflags", "")
+HIDES = (3, 11) <= sys.version_info[:2] <= NEWEST and HAS_GIL
+"""Whether the user's modules are rewritten: what they would call is seen by nobody."""
+
+WHY_NOT = "Python {}.{} {}".format(
+    *sys.version_info[:2],
+    "without the GIL is not known well enough to track values"
+    if not HAS_GIL
+    else "is newer than this ao-record, which does not know how to track values there"
+    if sys.version_info[:2] > NEWEST
+    else "cannot hide the helpers that tracking needs",
+)
+"""Where it is not so."""
+
+BORROWS = sys.version_info >= (3, 14)
+"""Whether a variable that is passed on is not counted as held once more (`owned`)."""
+
 # The compiler itself tells the numbers (RESUME, then NOP for the line of the first `pass`), because
 # importing `opcode` would cost a warm start 2 ms. tests/taint/test_frames.py compares the two.
 RESUME, NOP = _specimen.__code__.co_code[0], _specimen.__code__.co_code[2]
 
 
-COUNTS_NO_RETURNS = sys.version_info >= (3, 12)
+COUNTS_NO_RETURNS = HIDES and sys.version_info >= (3, 12)
 """Whether hidden frames may return under a tracer or profiler."""
 RUNS_IN_PIECES = 0x20 | 0x80 | 0x200  # generators, coroutines, asynchronous generators: inspect.CO_*
 
@@ -69,6 +89,32 @@ def without_resume(instructions: bytes) -> bytes:
         if instructions[index] == RESUME:
             return b"%b%c\0%b" % (instructions[:index], NOP, instructions[index + 2 :])
     return instructions
+
+
+def owned(instructions: bytes) -> bytes:
+    """Bytecode whose variables hold a reference of their own to what they are passed on to, as all do before CPython
+    3.14 (LOAD_FAST_BORROW). Our own modules count who holds a value (table.py), and one that a variable of ours
+    borrows from another's would look like one that nobody else has."""
+    if not BORROWS:
+        return instructions
+    changed = bytearray(instructions)
+    changed[::2] = changed[::2].translate(_owning())
+    return bytes(changed)
+
+
+def _owning() -> bytes:
+    if not _owning_table:
+        from opcode import opmap  # takes 2 ms, once: what is changed is kept (hiding.py)
+
+        table = bytearray(range(256))
+        for name, number in opmap.items():
+            if number < 256 and "BORROW" in name:
+                table[number] = opmap[name.replace("_BORROW", "")]
+        _owning_table.append(bytes(table))
+    return _owning_table[0]
+
+
+_owning_table: list[bytes] = []
 
 
 def shown(code: CodeType, file: str) -> CodeType:
@@ -124,18 +170,45 @@ def unwatched(function: Callable[..., Any]) -> Callable[..., Any]:
     @unseen
     def quiet(*args: Any) -> Any:
         tracer = gettrace()
-        if tracer is None or not callable(tracer):
+        traced = tracer is not None and callable(tracer)
+        if traced:
+            settrace(None)  # not as `sys` has it: a debugger puts a warning there
+        events = silence_debugger() if sys.version_info >= (3, 12) else 0
+        if not traced and not events:
             return function(*args)
-        settrace(None)  # not as `sys` has it: a debugger puts a warning there
         try:
             return function(*args)
         finally:
-            settrace(tracer)
+            if events:
+                hear_debugger(events)
+            if traced:
+                settrace(tracer)
 
     return quiet
 
 
-_PROFILER = 2  # the number of such tools in sys.monitoring
+_DEBUGGER = 0  # the number of debuggers in sys.monitoring
+
+
+def silence_debugger() -> int:
+    """From now on a debugger that is no tracer (pdb from 3.14 on, debugpy) is told of nothing, but of what it has asked
+    for in single functions. Returns what it was told of, for `hear_debugger`. It looks for the frame of each error,
+    and fails where none can be seen."""
+    if sys.version_info >= (3, 12) and sys.monitoring.get_tool(_DEBUGGER) is not None:
+        events = sys.monitoring.get_events(_DEBUGGER)
+        if events:
+            sys.monitoring.set_events(_DEBUGGER, 0)
+        return events
+    return 0
+
+
+def hear_debugger(events: int) -> None:
+    """A debugger is told of `events` again."""
+    if sys.version_info >= (3, 12) and events and sys.monitoring.get_tool(_DEBUGGER) is not None:
+        sys.monitoring.set_events(_DEBUGGER, events)
+
+
+_COUNTING = (1, 2)  # the numbers of coverage tools and profilers in sys.monitoring
 
 
 def is_counted() -> bool:
@@ -149,4 +222,8 @@ def is_counted() -> bool:
             return True
     if getprofile() is not None:
         return True
-    return sys.version_info >= (3, 12) and sys.monitoring.get_tool(_PROFILER) is not None
+    if sys.version_info >= (3, 12):
+        for tool in _COUNTING:
+            if sys.monitoring.get_tool(tool) is not None:
+                return True
+    return False

@@ -4,6 +4,8 @@ Hidden code has no visible frames (frames.py). Code that is set aside has, but i
 `<ao_lsp.…>`: tools that report on the files of a program (coverage) leave such out. That is for what an
 error of a library may pass, and, on Python 3.11, for what runs while the program imports.
 
+Either counts who holds a value, so that its code has all its references to itself (`frames.owned`).
+
 Changing a module's code takes a tenth of a millisecond, so the changed code is kept beside the bytecode
 that Python keeps, where that can be written.
 """
@@ -17,7 +19,7 @@ from marshal import dumps, loads
 from posix import stat
 
 from ao_lsp.taint import frames
-from ao_lsp.taint.frames import HIDES, hidden, without_resume
+from ao_lsp.taint.frames import HIDES, hidden, owned, without_resume
 from ao_lsp.taint.kept import keep
 
 TYPE_CHECKING = False
@@ -33,7 +35,7 @@ else:
 
 keep(__name__)
 
-VERSION = 1
+VERSION = 2
 """To be raised with every change of how code is changed."""
 
 
@@ -41,13 +43,18 @@ def _hidden(code: CodeType) -> CodeType:
     """The code of a module, and of every function and class body in it."""
     constants = tuple([_hidden(part) if type(part) is _Code else part for part in code.co_consts])
     if code.co_flags & frames.RUNS_IN_PIECES:
-        return code.replace(co_consts=constants)
-    return code.replace(co_code=without_resume(code.co_code), co_consts=constants)
+        return code.replace(co_code=owned(code.co_code), co_consts=constants)
+    return code.replace(co_code=owned(without_resume(code.co_code)), co_consts=constants)
 
 
 def _set_aside(code: CodeType, name: str) -> CodeType:
     constants = tuple([_set_aside(part, name) if type(part) is _Code else part for part in code.co_consts])
-    return code.replace(co_consts=constants, co_filename=name)
+    return code.replace(co_code=owned(code.co_code), co_consts=constants, co_filename=name)
+
+
+def _shown(code: CodeType) -> CodeType:
+    constants = tuple([_shown(part) if type(part) is _Code else part for part in code.co_consts])
+    return code.replace(co_code=owned(code.co_code), co_consts=constants)
 
 
 _Code = type(hidden.__code__)
@@ -97,6 +104,13 @@ class _Hiding(_SettingAside):
         return _hidden(code)
 
 
+class _Showing(_SettingAside):
+    tag = "shown"
+
+    def change(self, code: CodeType) -> CodeType:
+        return _shown(code)
+
+
 def hide_modules(folder: str) -> None:
     """From now on modules in `folder` are loaded hidden. With `AO_SHOW_FRAMES=1` they are not, and
     tracebacks show what goes on in them."""
@@ -109,19 +123,23 @@ def set_modules_aside(folder: str) -> None:
 
 
 def _load_by(loader: type[SourceFileLoader], folder: str) -> None:
-    if HIDES and os.environ.get("AO_SHOW_FRAMES") != "1":
+    if os.environ.get("AO_SHOW_FRAMES") == "1":
+        loader = _Showing
+    if HIDES:
         sys.path_importer_cache[folder] = FileFinder(folder, (loader, [".py"]))
 
 
 def _change_this() -> None:
     """What is loaded already, the same."""
     plain = [hidden, without_resume, frames.unseen, frames.unseen_methods, frames.is_counted, _hidden, _set_aside]
+    plain += [frames.owned, frames._owning, frames.silence_debugger, frames.hear_debugger, _shown]
     plain += [frames.shown, frames.show_patches]
-    for cls in (_SettingAside, _Hiding):
+    for cls in (_SettingAside, _Hiding, _Showing):
         plain += [value for value in vars(cls).values() if type(value) is type(hidden)]
     for function in plain:
         code = function.__code__
-        function.__code__ = _hidden(code) if frames.COUNTS_NO_RETURNS else _set_aside(code, f"<{__name__}>")
+        # They count nothing: no need to know the instructions that `owned` changes, at every start.
+        function.__code__ = hidden(code) if frames.COUNTS_NO_RETURNS else _set_aside(code, f"<{__name__}>")
 
 
 if HIDES:

@@ -37,7 +37,7 @@ else:
 
 keep(__name__)
 
-VERSION = 7
+VERSION = 8
 """Of the code that `rewrite` makes; `rewrite.VERSION` is the same number, held so by a test: this
 file must not import `ast`."""
 

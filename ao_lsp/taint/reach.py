@@ -159,8 +159,18 @@ def parts_of(value: object) -> Collection[Any] | None:
         return [*_ARGS(value), *(fields_of(value) or {}).values()]
     if is_data(cls):
         return [*(fields_of(value) or {}).values(), *slots_of(value)]
+    if module_of(cls) == "string.templatelib":
+        return _parts_of_template(value)
     _whole_classes[id(cls)] = _ref(cls)
     return None
+
+
+def _parts_of_template(value: Any) -> Collection[Any] | None:
+    """What was written into a template string, which has the values themselves, and how. Its texts are constants."""
+    cls = name_of(type(value))
+    if cls == "Template":
+        return [part for each in value.interpolations for part in (each.value, each.format_spec)]
+    return (value.value, value.format_spec) if cls == "Interpolation" else None
 
 
 def walk(values: Collection[Any]) -> list[Any]:

@@ -7,6 +7,7 @@
     o[key]           item(o)[key]
     o.name += y      target(o).name += y
     f"{a!r:>9} b"    text(formatted(a, 114, ">9"), " b")
+    t"{a!r:>{w}}"    t"{a!r:{text('>', formatted(w))}}"
     for x in y       for x in iterate(y)                also comprehensions, yield from y
     a, b = y         a, b = spread(y)                   also *y
     await x          await awaited(x)
@@ -34,7 +35,7 @@ from typing import Any, TypeVar
 from ao_lsp.taint.names import HELPER, INSIDE_LIBRARY, TAINTED, WATCHED
 from ao_lsp.taint.percent import pieces_of
 
-VERSION = 7
+VERSION = 8
 """To be raised with every change of what is generated."""
 
 Node = TypeVar("Node", bound="ast.expr | ast.stmt")
@@ -536,6 +537,14 @@ class _Rewriter(ast.NodeTransformer):
         pieces = [self._piece(piece) for piece in node.values if getattr(piece, "value", None) != ""]
         helped = pieces[0] if len(pieces) == 1 else _help("text", pieces, node)
         return _guarded(TAINTED, helped, node) if simple else helped
+
+    def visit_Interpolation(self, node: Any) -> Any:
+        """One `{value!conversion:spec}` of a template string, which has the value itself (3.14 and newer)."""
+        node.value = self.visit(node.value)
+        if node.format_spec is not None and _values_in(node.format_spec):
+            spec = _at(ast.FormattedValue(self._spec(node.format_spec), -1), node)
+            node.format_spec = _at(ast.JoinedStr([spec]), node)
+        return node
 
     def _piece(self, piece: ast.expr) -> ast.expr:
         if not isinstance(piece, ast.FormattedValue):

@@ -11,6 +11,7 @@ has no private copy (None, True, "", b"", containers, instances of subclasses) i
 
 from __future__ import annotations
 
+import sys
 from _weakref import ref as _ref
 from marshal import loads as _unmarshal
 from sys import getrefcount
@@ -52,7 +53,11 @@ def _copy_int(value: int) -> int:
     copied = -negative
     if copied is not value:
         return copied
-    # marshal's "long" form is the one way in the standard library to a small int of its own.
+    # marshal's "long" form is the one way in the standard library to a small int of its own, before Python 3.14.
+    if sys.version_info >= (3, 14):
+        from ao_lsp.taint.small_ints import copied as copied_small
+
+        return copied_small(value)
     if 0 < value < 1 << 15:
         small: int = _unmarshal(b"l\1\0\0\0" + value.to_bytes(2, "little"))
         return small
@@ -207,6 +212,14 @@ _PINNABLE = frozenset(
         ("pathlib", "PurePosixPath"),
         ("pathlib._local", "PosixPath"),
         ("pathlib._local", "PurePosixPath"),
+        # These have a part since 3.14: their own type.
+        ("zlib", "Compress"),
+        ("zlib", "Decompress"),
+        ("compression.zstd", "ZstdCompressor"),
+        ("compression.zstd", "ZstdDecompressor"),
+        ("_hmac", "HMAC"),
+        *[("_blake2", name) for name in ("blake2b", "blake2s")],
+        *[("_sha3", name) for name in ("sha3_224", "sha3_256", "sha3_384", "sha3_512", "shake_128", "shake_256")],
     }
 )
 

@@ -117,15 +117,20 @@ def _p(source: str, **env: str) -> Program:
 
 
 ENDS: dict[str, Program] = {
+    "operands of operators end as they do": _p(
+        """
+        def step(text): print('--', text)
+        step('sum'); D('a') + D('b')
+        step('nested'); (D('a') + D('b')) + (D('c') + D('d'))
+        """
+    ),
     "temporaries end as they do": _p(
         """
         def step(text): print('--', text)
         def f(*args, **kwargs): print('in f'); return args[-1]
         t, i = tag('text'), tag(7)
         step('expression'); D('a')
-        step('sum'); D('a') + D('b')
         step('sum with text'); D('a') + t; D('a') + i
-        step('nested'); (D('a') + D('b')) + (D('c') + D('d'))
         step('item'); D('a')[D('k')]; D('a')[t]
         step('method'); D('a').m(D('b'), t).m(D('c'))
         step('property'); D('a').p.p.name

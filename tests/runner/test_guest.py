@@ -14,6 +14,7 @@ import pytest
 from model_server import ModelServer
 
 from tests.daemons import LONG_S, ask, daemons_of, gone, kill, start, until
+from tests.runner.beside_python import notes
 from tests.runner.recorded import RECORD, Programs, column, edges, graph
 
 CHAIN = """
@@ -319,3 +320,44 @@ def test_the_daemon_is_no_child_of_the_program(programs: Programs, home: str) ->
     assert out == "none\n"
     until(lambda: daemons_of(home), "no daemon was started")
     assert not gone(daemons_of(home)[0])
+
+
+# -- Pythons that we do not know
+
+PRETENDED = {
+    "newer": ("version_info", "Version((3, 99, 0, 'final', 0))", "Python 3.99 is newer than this ao-record"),
+    "without the GIL": ("abiflags", "'t'", "without the GIL is not known well enough"),
+}
+
+
+@pytest.mark.parametrize("what", PRETENDED)
+def test_a_python_that_nobody_has_tried_has_its_calls_recorded_without_edges(
+    what: str, programs: Programs, model_server: ModelServer, home: str, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    name, value, why = PRETENDED[what]
+    site = tmp_path_factory.mktemp("site")
+    # Of the tracking alone: what else asks for the version means the one that it is.
+    (site / "sitecustomize.py").write_text(
+        f"""
+import sys
+class Version(tuple):
+    major, minor, micro = 3, 99, 0
+class Pretending:
+    def find_spec(self, name, path=None, target=None):
+        if name == "ao_lsp.taint.frames":
+            real.append((sys.{name}, setattr(sys, {name!r}, {value})))
+        elif name == "ao_lsp.taint.names" and real:
+            sys.{name} = real.pop()[0]
+real = []
+sys.meta_path.insert(0, Pretending())
+"""
+    )
+    source = CHAIN.replace("sys.stdin.readline()", "pass") + "    1 / 0\n"
+    out, err = programs.record(source, env={**model_server.env, "PYTHONPATH": str(site)}, code=1)
+    assert out == "between\nTrue\n"
+    assert err.splitlines()[-1] == "ZeroDivisionError: division by zero"
+    assert "ao_lsp" not in err
+    found = ask("ao.graph", run="last", evidence="tracked")
+    assert column(found, "status") == ["ok"] * 3
+    assert edges(found) == set()
+    assert any(why in note for note in notes(home))

@@ -64,8 +64,8 @@ def outcome(argv: list[str], program: Program, env: dict[str, str], cwd: Path) -
 
 
 def comparable(output: bytes) -> bytes:
-    """Output without what differs between two runs of the same process: addresses and thread ids."""
-    return re.sub(rb"0x[0-9a-f]{8,}|\b\d{12,}\b", b"<id>", output)
+    """Output without what differs between two runs of the same process: addresses, thread ids, names of `tempfile`."""
+    return re.sub(rb"0x[0-9a-f]{8,}|\b\d{12,}\b|\btmp[a-z0-9_]{8}\b", b"<id>", output)
 
 
 def write(program: Program, folder: Path) -> list[str]:
@@ -99,6 +99,10 @@ SEEN_ON_3_10 = {
 # Python 3.11 tells a profiler of the returns of hidden frames (docs/fidelity.md).
 SEEN_ON_3_11 = {("profiling", "live")}
 
+# What python 3.14 words by the folder that it was started with, and the order in which it drops two operands
+# (docs/fidelity.md).
+SEEN_ON_3_14 = {"a circular import", "circular imports", "operands of operators end as they do"}
+
 
 @pytest.mark.parametrize("state", STATES)
 @pytest.mark.parametrize("name", PROGRAMS)
@@ -109,6 +113,8 @@ def test_a_program_behaves_as_under_python(
         pytest.skip("Python 3.10 cannot hide a frame")
     if (name, state) in SEEN_ON_3_11 and version(python) == "3.11":
         pytest.skip("Python 3.11 tells a profiler of the returns of hidden frames")
+    if name in SEEN_ON_3_14 and version(python) == "3.14":
+        pytest.skip("Python 3.14 words circular imports, and drops the operands of an operator, in another way")
     program = PROGRAMS[name]
     folder = tmp_path / "work"
     folder.mkdir()

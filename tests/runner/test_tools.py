@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 import re
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +35,7 @@ COVERAGE = {
     "branches": ["-m", "coverage", "run", "--branch", "program.py"],
     "a module": ["-m", "coverage", "run", "--branch", "-m", "program"],
     "by the program": ["covering.py"],
+    "by sys.monitoring": ["-m", "coverage", "run", "program.py"],
     "of tests": [
         "-m",
         "coverage",
@@ -55,6 +57,10 @@ def test_coverage_counts_what_it_counts_under_python(what: str, env: dict[str, s
     Path("covering.py").write_text(
         "import coverage\nc = coverage.Coverage(branch=True)\nc.start()\nimport program\nc.stop()\nc.save()\n"
     )
+    if what == "by sys.monitoring":
+        if sys.version_info < (3, 12):
+            pytest.skip("sys.monitoring is of Python 3.12")
+        env = {**env, "COVERAGE_CORE": "sysmon"}
     if what == "of tests":
         Path("test_helper.py").write_text(TESTS["passing"])
     plain, recorded = (covered(launcher, *COVERAGE[what], env=env) for launcher in BOTH)

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from ao_lsp.taint import frames
+from ao_lsp.taint import frames, table
 
 pytestmark = pytest.mark.skipif(not frames.HIDES, reason="Python 3.10 has no instruction to do without")
 
@@ -30,6 +30,13 @@ def helper(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
 def test_the_numbers_of_the_instructions_are_the_interpreters() -> None:
     assert opcode.opname[frames.RESUME] == "RESUME"
     assert opcode.opname[frames.NOP] == "NOP"
+
+
+@pytest.mark.skipif(not frames.BORROWS, reason="before Python 3.14 every variable holds what it has")
+def test_our_code_counts_what_its_variables_hold() -> None:
+    instructions = {opcode.opname[number] for number in table.mark.__code__.co_code[::2]}
+    assert "LOAD_FAST" in instructions
+    assert not [name for name in instructions if "BORROW" in name]
 
 
 def test_what_a_helper_calls_sees_the_helpers_caller() -> None:
