@@ -414,6 +414,7 @@ async def test_what_generators_of_pygls_yield_is_run(client: Client) -> None:
     def at_once(params: Any) -> None:
         ran.append(params.value)
 
+    del client.editor.protocol.fm.features["initialized"]  # ours, in place of which this one is
     client.feature("initialized", later)
     client.feature("$/setTrace", at_once)
     await client.begin()
