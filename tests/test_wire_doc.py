@@ -14,7 +14,7 @@ import pytest
 from model_server import ModelServer
 
 from ao_lsp import connect, paths, protocol
-from ao_lsp.server import graph
+from ao_lsp.server import graph, model
 from ao_lsp.server.plan import Action
 from tests.daemons import ask, own_home
 
@@ -116,3 +116,10 @@ def test_every_action_of_a_plan_is_on_the_page() -> None:
     row = rows("Replay plans")["action"]
     for action in Action.__args__:  # type: ignore[attr-defined]  # a Literal
         assert f"`{action}`" in row
+
+
+def test_every_kind_of_change_is_on_the_page() -> None:
+    described = PAGE[PAGE.index("### Changes") : PAGE.index("## Vital signs")]
+    kinds = set(re.findall(r"\b(?:run|subrun|call|edges|edit)\.[a-z]+", model.Change.__doc__ or ""))
+    assert {"run.started", "call.ended", "edit.removed"} <= kinds
+    assert kinds == set(re.findall(r"`((?:run|subrun|call|edges|edit)\.[a-z]+)`", described))
