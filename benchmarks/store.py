@@ -4,8 +4,9 @@
 
 Records so many runs of so many calls (requests of 1 to 2 kB whose system prompt is shared, answers of half a page,
 a chain of edges) and asks as the command line does, without the connection: the list of runs, the counts of the
-status, the graph of one run, an event that is committed by itself, a search, a start. Prints medians in milliseconds,
-and the worst. With `--home`, what is there already is not recorded again.
+status, the graph of one run, an event that is committed by itself, a search, a start. Prints medians: the time, and
+the CPU time of this process, which is what one would wait for on a machine that does nothing else (but for a server's).
+With `--home`, what is there already is not recorded again.
 """
 
 from __future__ import annotations
@@ -31,8 +32,12 @@ PATH = "/v1/chat/completions"
 CHANCE = random.Random(1)  # the same database every time
 
 
+LONG = CHANCE.choices(WORDS, cum_weights=FREQUENCIES, k=200_000)
+
+
 def text(words: int) -> str:
-    return " ".join(CHANCE.choices(WORDS, cum_weights=FREQUENCIES, k=words))
+    at = CHANCE.randrange(len(LONG) - words)
+    return " ".join(LONG[at : at + words])
 
 
 SYSTEM = text(60)
@@ -110,25 +115,27 @@ async def record(core: Any, run: Run, frames: Any) -> None:
 async def fill(core: Any, runs: int, calls: int) -> None:
     """Record what is not there yet."""
     there, _ = await core.store.counts()
+    CHANCE.seed(there)
     for number in range(there, runs):
-        run = Run(f"{CHANCE.getrandbits(40):010x}")
+        run = Run(f"{CHANCE.getrandbits(24):06x}{number:05x}")
         await record(core, run, b"".join(run.whole(calls)))
         if sys.stderr.isatty() and number % 100 == 0:
             print(f"\r{number} runs", end="", file=sys.stderr)
 
 
-async def timed(what: Callable[[], Awaitable[Any]], rounds: int) -> list[float]:
+async def timed(what: Callable[[], Awaitable[Any]], rounds: int) -> list[tuple[float, float]]:
+    """Milliseconds of each round, and those of CPU time of this process."""
     times = []
     for _ in range(rounds):
-        began = time.perf_counter()
+        began, used = time.perf_counter(), time.process_time()
         await what()
-        times.append((time.perf_counter() - began) * 1000)
+        times.append(((time.perf_counter() - began) * 1000, (time.process_time() - used) * 1000))
     return times
 
 
-def row(database: str, what: str, times: list[float]) -> None:
-    middle, worst = statistics.median(times), max(times)
-    print(f"| {database} | {what} | {middle:.2f} ms | {worst:.1f} ms | {len(times)} |", flush=True)
+def row(database: str, what: str, times: list[tuple[float, float]]) -> None:
+    took, used = (statistics.median(some) for some in zip(*times, strict=True))
+    print(f"| {database} | {what} | {took:.2f} ms | {used:.2f} ms | {len(times)} |", flush=True)
 
 
 async def measure(options: argparse.Namespace) -> None:
@@ -152,36 +159,40 @@ async def measure_core(core: Any, options: argparse.Namespace, name: str) -> Non
     from ao_lsp.server.commands import execute
     from ao_lsp.server.search import read_all
 
-    began = time.perf_counter()
+    began, used = time.perf_counter(), time.process_time()
     there, _ = await core.store.counts()
     await fill(core, options.runs, options.calls)
-    took = time.perf_counter() - began
+    took, used = time.perf_counter() - began, time.process_time() - used
     ids = [run for run, _ in await core.store.run_names()]
 
     async def do(command: str, **params: Any) -> Any:
         return await execute(core, Caller(), command, params)
 
     if there < options.runs:
-        row(name, "one run recorded, all at once", [took * 1000 / (options.runs - there)])
+        made = (options.runs - there) / 1000
+        row(name, "one run recorded, all at once", [(took / made, used / made)])
     row(name, "`ao.runs`, 20 of them", await timed(lambda: do("ao.runs"), options.rounds))
     row(name, "the names of all runs", await timed(core.store.run_names, options.rounds))
     begins = itertools.cycle(CHANCE.choices(ids, k=20))
-    row(name, "`ao.runs` by a name", await timed(lambda: do("ao.runs", name="agent3"), 3))
+    row(name, "the runs of a file", await timed(lambda: core.store.runs_in_files(["/p/agent.py"], 20), options.rounds))
+    row(name, "the runs of no file", await timed(lambda: core.store.runs_in_files(["/p/no.py"], 20), options.rounds))
     row(name, "`ao-server status`", await timed(core.store.counts, options.rounds))
     row(name, "the graph of a run, the first time", await timed(lambda: do("ao.graph", run=next(begins)[:9]), 20))
     row(name, "the graph of a run, again", await timed(lambda: do("ao.graph", run=next(begins)[:9]), options.rounds))
-    run = Run(f"{CHANCE.getrandbits(40):010x}")
+    run = Run(f"{time.time_ns():x}")
     frames = run.whole(options.rounds * 2)
     row(name, "an event committed", await timed(lambda: record(core, run, next(frames)), options.rounds * 4))
     await record(core, run, b"".join(frames))
     if options.search:
-        began = time.perf_counter()
+        began, used = time.perf_counter(), time.process_time()
         count = 0
         while calls := await core.store.unindexed(100):
             await core.store.put_texts(await asyncio.to_thread(read_all, calls))
             count += len(calls)
         if count:
-            row(name, "a call indexed", [(time.perf_counter() - began) * 1000 / count])
+            each = 1000 / count
+            took, used = time.perf_counter() - began, time.process_time() - used
+            row(name, "a call indexed", [(took * each, used * each)])
         rare = f"{WORDS[-1]} {WORDS[-2]}"
         for what, needle in (("two rare words", rare), ("a frequent word", WORDS[0]), ("two letters", "zz")):
             row(name, f"`ao runs --grep`: {what}", await timed(partial(do, "ao.runs", grep=needle), 3))

@@ -54,3 +54,9 @@ def test_tainted_strings_that_are_gone_leave_nothing_and_live_ones_cost_200_byte
     gone, live = rows("memory.py", "--strings=30000", "--megabytes=1")
     assert gone[2] == "0 entries left"
     assert int(live[3].removesuffix(" bytes each")) <= 200
+
+
+def test_the_store_is_measured_with_what_was_recorded_and_found() -> None:
+    measured = rows("store.py", "--runs=3", "--calls=4", "--rounds=2")
+    assert [row[0] for row in measured] == ["SQLite"] * 14
+    assert all(row[2].endswith(" ms") for row in measured)

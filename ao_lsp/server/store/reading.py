@@ -27,17 +27,21 @@ _SUMMARY = f"""{TREE} SELECT runs.*,
 _SPENT = f"""SELECT run, status, {rows.SPENT_COLUMNS} FROM calls
     WHERE run IN (SELECT value FROM each(?)) AND started IS NOT NULL"""  # noqa: S608 - constants
 
+# From the newest run on, one by one: calls of one file may be a million.
+_RUNS_OF_FILES = """SELECT id, started, rowid FROM runs AS program WHERE started IS NOT NULL AND subrun_of IS NULL AND (
+        EXISTS (SELECT 1 FROM calls WHERE file IN (SELECT value FROM each(?)) AND run = program.id
+            AND calls.started IS NOT NULL)
+        OR EXISTS (SELECT 1 FROM runs JOIN calls ON calls.run = runs.id WHERE runs.root = program.id
+            AND file IN (SELECT value FROM each(?)) AND calls.started IS NOT NULL)
+    ) ORDER BY started DESC, rowid DESC LIMIT ?"""
+
 # A stack names files as JSON does. There is no index on that, so only the last runs are searched.
-_RUNS_IN_FILES = """SELECT id FROM runs WHERE started IS NOT NULL AND id IN (
-    SELECT coalesce(runs.root, runs.id) FROM runs JOIN calls ON calls.run = runs.id
-    WHERE calls.started IS NOT NULL AND file IN (SELECT value FROM each(?))
-    UNION
-    SELECT coalesce(runs.root, runs.id) FROM runs JOIN calls ON calls.run = runs.id, each(?)
-    WHERE coalesce(runs.root, runs.id) IN (
-        SELECT id FROM runs WHERE started IS NOT NULL AND subrun_of IS NULL ORDER BY started DESC, rowid DESC LIMIT 10
-    )
-    AND instr(calls.stack, value) > 0)
-    ORDER BY started DESC, rowid DESC LIMIT ?"""
+_LAST = """SELECT id, started, rowid FROM runs WHERE started IS NOT NULL AND subrun_of IS NULL
+    ORDER BY started DESC, rowid DESC LIMIT 10"""
+_IN_STACKS = """SELECT DISTINCT coalesce(runs.root, runs.id) AS id FROM runs JOIN calls ON calls.run = runs.id, each(?)
+    WHERE runs.id IN (
+        SELECT value FROM each(?) UNION SELECT runs.id FROM runs WHERE root IN (SELECT value FROM each(?))
+    ) AND calls.started IS NOT NULL AND instr(calls.stack, value) > 0"""
 
 EDITS = f"""{TREE} SELECT edits.*, bodies.codec, bodies.data FROM edits
     JOIN bodies ON bodies.hash = edits.body WHERE run IN (SELECT id FROM tree) AND version =
@@ -102,8 +106,11 @@ async def running(db: Transaction, host: str | None) -> list[tuple[str, Process 
 
 async def runs_in_files(db: Transaction, files: Sequence[str], most: int) -> list[str]:
     """The newest runs that made a call from one of `files`."""
-    found = await db.fetch(_RUNS_IN_FILES, list(files), [dump(file) for file in files], most)
-    return [row["id"] for row in found]
+    found = {row["id"]: row for row in await db.fetch(_RUNS_OF_FILES, list(files), list(files), most)}
+    last = {row["id"]: row for row in await db.fetch(_LAST)}
+    for row in await db.fetch(_IN_STACKS, [dump(file) for file in files], list(last), list(last)):
+        found[row["id"]] = last[row["id"]]
+    return sorted(found, key=lambda run: (found[run]["started"], found[run]["rowid"]), reverse=True)[:most]
 
 
 async def graph(db: Transaction, run: str) -> Graph | None:

@@ -205,6 +205,11 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         ) WITHOUT ROWID""",
         "INSERT INTO unindexed (run, call, events) SELECT run, id, 1 FROM calls",
     ),
+    (
+        # Whether a run has calls in a file is asked run by run.
+        "DROP INDEX calls_by_file",
+        "CREATE INDEX calls_by_file ON calls (file, run)",
+    ),
 )
 
 
