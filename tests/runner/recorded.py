@@ -14,6 +14,17 @@ from tests.daemons import LONG_S, ask
 RECORD = str(Path(sys.executable).with_name("ao-record"))
 AO = str(Path(sys.executable).with_name("ao"))
 
+# What asks a model without an SDK: for programs that have no packages.
+ASK = """
+import json, os, urllib.request
+def ask(text):
+    body = json.dumps({"model": "gpt-5.4", "messages": [{"role": "user", "content": text}]}).encode()
+    request = urllib.request.Request(os.environ["OPENAI_BASE_URL"] + "/chat/completions", body,
+        {"content-type": "application/json", "authorization": "Bearer key"})
+    with urllib.request.urlopen(request) as response:
+        return json.load(response)["choices"][0]["message"]["content"]
+"""
+
 Graph = dict[str, Any]
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from model_server import ModelServer
 
-from tests.runner.recorded import Programs, edges, graph
+from tests.runner.recorded import ASK, Programs, edges, graph
 from tests.runner.test_like_python import interpreters, version
 
 TOOL = Path(__file__).parents[2] / ".cache" / "tool" / "bin" / "ao-record"
@@ -20,18 +20,15 @@ TOOL = Path(__file__).parents[2] / ".cache" / "tool" / "bin" / "ao-record"
 pytestmark = pytest.mark.skipif(not TOOL.exists(), reason="scripts/make-tool has not installed it (no network?)")
 
 # Two calls, the second of what the first one said; a package that only the project's environment has.
-PROGRAM = """
-import json, os, sys, urllib.request
+PROGRAM = (
+    ASK
+    + """
+import sys
 import projects_own
-def ask(text):
-    body = json.dumps({"model": "gpt-5.4", "messages": [{"role": "user", "content": text}]}).encode()
-    request = urllib.request.Request(os.environ["OPENAI_BASE_URL"] + "/chat/completions", body,
-        {"content-type": "application/json", "authorization": "Bearer key"})
-    with urllib.request.urlopen(request) as response:
-        return json.load(response)["choices"][0]["message"]["content"]
 print("%d.%d" % sys.version_info[:2], projects_own.NAME, sys.prefix)
 ask("improve: " + ask("write"))
 """
+)
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 

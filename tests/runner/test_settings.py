@@ -12,18 +12,9 @@ from pathlib import Path
 import pytest
 from model_server import ModelServer
 
-from tests.runner.recorded import AO, Programs, graph
+from tests.runner.recorded import AO, ASK, Programs, graph
 
-CALLS = """
-import json, os, urllib.request
-def ask(text):
-    body = json.dumps({"model": "gpt-5.4", "messages": [{"role": "user", "content": text}]}).encode()
-    request = urllib.request.Request(os.environ["OPENAI_BASE_URL"] + "/chat/completions", body,
-        {"content-type": "application/json", "authorization": "Bearer key"})
-    with urllib.request.urlopen(request) as response:
-        return json.load(response)["choices"][0]["message"]["content"]
-ask("improve: " + ask("write"))
-"""
+CALLS = ASK + 'ask("improve: " + ask("write"))\n'
 
 
 Record = Callable[..., str]
