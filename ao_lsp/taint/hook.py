@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
     from types import CodeType, ModuleType
+    from typing import Any
 
 else:
     # What `importlib.machinery` would re-export, without importing it.
@@ -167,7 +168,7 @@ def _without_warnings(action: str, file: str, make: Callable[[bytes, str], CodeT
     """`make(source, file)`, with something else done about the compiler's warnings than to show them. Nobody else
     notices: the filter is for what the compiler takes for the module's name, and changing the list itself, unlike
     `warnings.catch_warnings`, does not make Python forget which warnings it has shown."""
-    filters = sys.modules.get("warnings", _warnings).filters
+    filters = _first_filters()
     ours = (action, None, Warning, file[:-3] if file.endswith(".py") else file, 0)
     filters.insert(0, ours)
     try:
@@ -175,6 +176,18 @@ def _without_warnings(action: str, file: str, make: Callable[[bytes, str], CodeT
     finally:
         if ours in filters:
             filters.remove(ours)
+
+
+def _first_filters() -> list[Any]:
+    """The filters that the compiler asks first: with `-X context_aware_warnings` (3.14) those of a `catch_warnings`
+    around the import are no longer those of the module."""
+    if getattr(sys.flags, "context_aware_warnings", False):
+        context = _warnings._warnings_context.get(None)  # type: ignore[attr-defined]  # of 3.14
+        if context is not None:
+            found: list[Any] = context._filters
+            return found
+    filters: list[Any] = sys.modules.get("warnings", _warnings).filters
+    return filters
 
 
 def rewritten(source: bytes, file: str) -> CodeType:

@@ -808,6 +808,15 @@ FRAMES: dict[str, Program] = {
             "sys.path.insert(0, 'app.pyz')\nimport runpy\nrunpy.run_path('app.pyz', run_name='__main__')\n"
         },
     ),
+    "warnings of the context": Program(  # of Python 3.14: before, an option that says nothing
+        argv=("-X", "context_aware_warnings=1", "-W", "error::ImportWarning", "program.py"),
+        files={
+            "program.py": "import warnings\nwith warnings.catch_warnings(record=True) as seen:\n"
+            "    warnings.simplefilter('always')\n    import helper\n"
+            "print([(str(w.message), w.lineno) for w in seen], helper.x + 1)\n",
+            "helper.py": "x = 1\nx is 1\n",
+        },
+    ),
     "template strings": _p(  # of Python 3.14: before, a syntax error
         """
         from string.templatelib import Interpolation, Template, convert
