@@ -107,10 +107,12 @@ def test_the_work_of_a_pool_of_threads_belongs_to_the_subrun_in_which_it_is_hand
 
 def test_a_program_sees_of_all_that_what_it_sees_under_python(programs: Programs) -> None:
     source = """
-        import inspect
+        import inspect, multiprocessing
         from concurrent.futures import ProcessPoolExecutor
         from multiprocessing.pool import Pool, ThreadPool
         import ao_lsp
+
+        multiprocessing.set_start_method("fork")  # as before Python 3.14: this is a script without a guard
 
         def show(*args, **kwargs):
             return args, kwargs, type(kwargs).__name__
