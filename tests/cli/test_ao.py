@@ -8,10 +8,12 @@ import os
 import pty
 import re
 import select
+import sqlite3
 import struct
 import subprocess
 import sys
 import termios
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -465,9 +467,10 @@ def test_a_wrong_command_line_ends_with_2_and_asks_no_daemon(home: str, argument
 
 def test_a_daemon_that_cannot_start_is_an_error_with_the_reason() -> None:
     os.makedirs(paths.data_dir())
-    Path(paths.database()).write_bytes(b"no database at all" * 100)
-    assert "is no database" in ao("runs", code=1).stderr
-    assert "is no database" in ao_json("runs", code=1)["error"]["message"]
+    with closing(sqlite3.connect(paths.database())) as made:
+        made.execute("PRAGMA user_version = 1000")
+    assert "was made by a newer ao-lsp" in ao("runs", code=1).stderr
+    assert "was made by a newer ao-lsp" in ao_json("runs", code=1)["error"]["message"]
 
 
 def test_a_reader_that_has_seen_enough_ends_it_quietly() -> None:
