@@ -92,7 +92,11 @@ def everything_in(home: str) -> dict[str, bytes]:
         for codec, data in db.execute("SELECT codec, data FROM bodies"):
             unpacked = data if codec == "raw" else zlib.decompress(data)
             found["bodies"] = found.get("bodies", b"") + unpacked
-        found["the database as text"] = "\n".join(db.iterdump()).encode()
+        # Of the index of texts, the tables in which it is kept: it cannot be listed itself.
+        tables = db.execute("SELECT name FROM sqlite_master WHERE type = 'table' AND sql NOT LIKE 'CREATE VIRTUAL%'")
+        for (table,) in tables.fetchall():
+            rows = db.execute(f'SELECT * FROM "{table}"').fetchall()
+            found[f"the table {table}"] = "\n".join(map(repr, rows)).encode()
     return found
 
 

@@ -124,9 +124,7 @@ class Worker:
         finally:
             reading.cancel()
         if not line.endswith(b"\n"):
-            with suppress(ProcessLookupError):
-                self._process.kill()  # where it has only closed its output
-            code = await self._process.wait()
+            code = await self._ended()  # if it has not only closed its output
             raise WorkerError(f"died of signal {-code}" if code < 0 else f"ended with code {code}")
         try:
             said = json.loads(line)
@@ -140,6 +138,11 @@ class Worker:
         """End the process: by the end of its input, else by force."""
         if self._process.stdin is not None:
             self._process.stdin.close()
+        await self._ended()
+
+    async def _ended(self) -> int:
+        """Wait for the end of the process, for a moment; then by force. Its exit code. Not by force at once: of a
+        process that is ending, asyncio does not learn the code if it is told to send a signal to it."""
         ending = asyncio.ensure_future(self._process.wait())
         try:
             await asyncio.wait({ending}, timeout=_END_TIMEOUT_S)
@@ -147,7 +150,7 @@ class Worker:
             if not ending.done():
                 with suppress(ProcessLookupError):
                     self._process.kill()
-        await ending
+        return await ending
 
 
 def _environment() -> dict[str, str]:
