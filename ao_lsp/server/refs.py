@@ -18,7 +18,7 @@ async def find_run(store: Store, wanted: str) -> str:
     Raises:
         CommandError: there is none, or more than one.
     """
-    runs = await store.run_names()
+    runs = await store.run_names(1 if wanted == "last" else None)
     if not runs:
         raise CommandError("not_found", "nothing has been recorded yet", "record a program: ao-record script.py")
     if wanted == "last":

@@ -85,12 +85,16 @@ async def _listed(
         inside = list(subruns.listed([run], await core.store.summaries([run])))[1:]
         chosen = [one for one in inside if wanted.search(one.run.name) and (among is None or one.run.id in among)]
         return chosen[: params.limit], len(chosen)
+    if params.name is None and among is None:
+        newest = [run for run, _ in await core.store.run_names(params.limit)]
+        total, _ = await core.store.counts()
+        return list(subruns.listed(newest, await core.store.summaries(newest))), total
     names = await core.store.run_names()
-    if params.name is None:
-        found = [run for run, _ in names if among is None or run in among]
+    if params.name is None and among is not None:
+        found = [run for run, _ in names if run in among]
         shown = found[: params.limit]
         summaries = list(subruns.listed(shown, await core.store.summaries(shown)))
-        return [one for one in summaries if among is None or one.run.id in shown], len(found)
+        return [one for one in summaries if one.run.id in shown], len(found)
     names += await core.store.subrun_names()
     matching = {run for run, name in names if wanted.search(name) and (among is None or run in among)}
     summaries = [one for one in await core.store.summaries(list(matching)) if one.run.id in matching]

@@ -137,8 +137,8 @@ class Store(Protocol):
 
     async def run(self, run: str) -> Run | None: ...
 
-    async def run_names(self) -> list[tuple[str, str]]:
-        """Id and name of every run that is no subrun, newest first."""
+    async def run_names(self, most: int | None = None) -> list[tuple[str, str]]:
+        """Id and name of every run that is no subrun, newest first, or of the `most` newest ones."""
 
     async def subrun_names(self) -> list[tuple[str, str]]:
         """The same of every subrun."""

@@ -135,12 +135,11 @@ class SqlStore:
             row = await db.first("SELECT * FROM runs WHERE id = ? AND started IS NOT NULL", run)
         return rows.run_of(row) if row else None
 
-    async def run_names(self) -> list[tuple[str, str]]:
+    async def run_names(self, most: int | None = None) -> list[tuple[str, str]]:
+        statement = """SELECT id, name FROM runs WHERE started IS NOT NULL AND subrun_of IS NULL
+            ORDER BY started DESC, rowid DESC"""
         async with self._driver.read() as db:
-            found = await db.fetch(
-                """SELECT id, name FROM runs WHERE started IS NOT NULL AND subrun_of IS NULL
-                ORDER BY started DESC, rowid DESC"""
-            )
+            found = await (db.fetch(statement) if most is None else db.fetch(f"{statement} LIMIT ?", most))
         return [(row["id"], row["name"]) for row in found]
 
     async def subrun_names(self) -> list[tuple[str, str]]:
