@@ -175,7 +175,7 @@ def start_without_waiting() -> None:
             if sock is not None:
                 sock.close()
                 return
-            if not _is_locked(paths.lock_path()):
+            if not is_locked(paths.lock_path()):
                 _spawn(lock, None)
         finally:
             os.close(lock)
@@ -199,7 +199,7 @@ def open_session(role: str, timeout: float = START_TIMEOUT_S, **more: Any) -> tu
             waiting_since = None
         elif waiting_since is None:
             waiting_since = time.monotonic()
-        elif time.monotonic() - waiting_since > LEAVE_S and not _is_locked(paths.start_lock_path()):
+        elif time.monotonic() - waiting_since > LEAVE_S and not is_locked(paths.start_lock_path()):
             raise DaemonUnavailable(_held())
         if session == "RETIRING" and started:
             raise DaemonUnavailable(
@@ -278,7 +278,7 @@ def _reply(sock: _socket.socket) -> bytes:
 
 def lock_holder() -> int | None:
     """The process that is the daemon, or is about to be or to leave; 0 where it is not known which. None: nobody."""
-    if not _is_locked(paths.lock_path()):
+    if not is_locked(paths.lock_path()):
         return None
     try:
         with open(paths.lock_path(), "rb") as lock:
@@ -302,11 +302,12 @@ def lock_holder() -> int | None:
     return 0
 
 
-def _is_locked(path: str) -> bool:
+def is_locked(path: str) -> bool:
+    """Whether a process holds the lock file `path`. Looking takes it, shared, for a moment."""
     from fcntl import LOCK_NB, LOCK_SH, flock
 
     try:
-        lock = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        lock = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
     except OSError:
         return False
     try:
@@ -355,7 +356,7 @@ def _start_and_wait(deadline: float) -> bool:
             return False
         if sock is not None:  # somebody listens who is no daemon
             sock.close()
-        elif _is_locked(paths.lock_path()):  # a daemon leaves, or somebody else holds it: not a thing to start one for
+        elif is_locked(paths.lock_path()):  # a daemon leaves, or somebody else holds it: not a thing to start one for
             time.sleep(0.02)
             return False
         ready, report = os.pipe()

@@ -11,7 +11,7 @@ from typing import Any, NoReturn
 
 from ao_lsp import __version__
 from ao_lsp.cli import client, events, show, show_code, show_diff, show_output, terminal
-from ao_lsp.cli.client import Client, CommandError
+from ao_lsp.cli.client import CommandError
 from ao_lsp.connect import environment
 
 
@@ -21,17 +21,13 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     client.run("ao", options.json, lambda: options.command(options))
 
 
-def _connected(**more: Any) -> Client:
-    return client.connected(**more)
-
-
 def _runs(options: argparse.Namespace) -> None:
     params = {"limit": options.limit, **({"name": options.name} if options.name else {})}
     if options.within:
         params["within"] = options.within
     if options.grep is not None:
         params["grep"] = options.grep
-    result = _connected().request("ao.runs", params)
+    result = client.connected().request("ao.runs", params)
     client.print_json(result) if options.json else show.runs(result)
 
 
@@ -41,7 +37,7 @@ def _graph(options: argparse.Namespace) -> None:
     params["subruns"] = options.subruns
     if form == "text":
         params |= {"color": terminal.colored(sys.stdout), "width": terminal.width()}
-    result = _connected().request("ao.graph", params)
+    result = client.connected().request("ao.graph", params)
     if form == "json":
         client.print_json(result)
     else:
@@ -50,7 +46,7 @@ def _graph(options: argparse.Namespace) -> None:
 
 def _call(options: argparse.Namespace) -> None:
     params = {"run": options.run, "call": options.call, "raw": options.raw}
-    result = _connected().request("ao.call", params)
+    result = client.connected().request("ao.call", params)
     part = "request" if options.request else "response"
     if options.json:
         client.print_json(result)
@@ -64,7 +60,9 @@ def _call(options: argparse.Namespace) -> None:
 
 def _why(options: argparse.Namespace) -> None:
     start, end = options.part
-    result = _connected().request("ao.why", {"run": options.run, "call": options.call, "start": start, "end": end})
+    result = client.connected().request(
+        "ao.why", {"run": options.run, "call": options.call, "start": start, "end": end}
+    )
     client.print_json(result) if options.json else show.why(result)
 
 
@@ -80,7 +78,7 @@ def _edit(options: argparse.Namespace) -> None:
     field = "output" if options.output is not None else "input"
     content = _content(options.output if options.output is not None else options.input)
     params = {"run": options.run, "call": options.call, "field": field, "content": content}
-    result = _connected().request("ao.edit", params)
+    result = client.connected().request("ao.edit", params)
     if options.json:
         client.print_json(result)
     else:
@@ -104,7 +102,7 @@ def _content(path: str) -> str:
 
 def _unedit(options: argparse.Namespace) -> None:
     params = {"run": options.run, "call": options.call, **({"field": options.field} if options.field else {})}
-    result = _connected().request("ao.unedit", {**params, "all": options.all})
+    result = client.connected().request("ao.unedit", {**params, "all": options.all})
     if options.json:
         client.print_json(result)
     else:
@@ -117,12 +115,14 @@ def _rerun(options: argparse.Namespace) -> None:
     params |= {"python": _interpreter(options.python)} if options.python else {}
     params |= {"at_version": True} if options.at_version else {}
     if options.dry_run:
-        result = _connected(**environment()).request("ao.plan", {**params, "policy": options.policy, "dry_run": True})
+        result = client.connected(**environment()).request(
+            "ao.plan", {**params, "policy": options.policy, "dry_run": True}
+        )
         client.print_json(result) if options.json else show.plan(result)
     elif options.json:
         _rerun_behind({**params, "policy": options.policy})
     else:
-        connection = _connected(**environment())
+        connection = client.connected(**environment())
         plan = connection.request("ao.plan", {**params, "policy": options.policy})
         connection.close()
         _become(plan)
@@ -159,7 +159,7 @@ def _become(plan: dict[str, Any]) -> NoReturn:
 
 
 def _output(options: argparse.Namespace) -> None:
-    connection = _connected()
+    connection = client.connected()
     show_output.output(connection, options.run, follow=options.follow, as_json=options.json)
 
 
@@ -171,7 +171,7 @@ def _events(options: argparse.Namespace) -> None:
 
 
 def _stop(options: argparse.Namespace) -> None:
-    result = _connected().request("ao.stop", {"run": options.run})
+    result = client.connected().request("ao.stop", {"run": options.run})
     if options.json:
         client.print_json(result)
     elif result["subrun"] is None:
@@ -182,16 +182,16 @@ def _stop(options: argparse.Namespace) -> None:
 
 def _diff(options: argparse.Namespace) -> None:
     if options.code:
-        result = _connected().request("ao.diff_code", {"a": options.a, "b": options.b})
+        result = client.connected().request("ao.diff_code", {"a": options.a, "b": options.b})
         client.print_json(result) if options.json else show_code.diff(result)
         return
-    result = _connected().request("ao.diff", {"a": options.a, "b": options.b or "last"})
+    result = client.connected().request("ao.diff", {"a": options.a, "b": options.b or "last"})
     client.print_json(result) if options.json else show_diff.diff(result)
 
 
 def _versions(options: argparse.Namespace) -> None:
     project = {"project": os.path.abspath(options.project)} if options.project else {}
-    result = _connected().request("ao.versions", {"limit": options.limit, **project})
+    result = client.connected().request("ao.versions", {"limit": options.limit, **project})
     client.print_json(result) if options.json else show_code.versions(result)
 
 
@@ -199,7 +199,7 @@ def _show(options: argparse.Namespace) -> None:
     # A path that is one from here is meant so; any other is one in the project.
     here = options.file and os.path.lexists(options.file)
     file = os.path.abspath(options.file) if here else options.file
-    result = _connected().request("ao.show", {"version": options.version, "file": file})
+    result = client.connected().request("ao.show", {"version": options.version, "file": file})
     if options.json:
         client.print_json(result)
     elif options.file is None:
@@ -210,7 +210,7 @@ def _show(options: argparse.Namespace) -> None:
 
 def _checkout(options: argparse.Namespace) -> None:
     params = {"version": options.version, "folder": os.path.abspath(options.folder), "force": options.force}
-    result = _connected().request("ao.checkout", params)
+    result = client.connected().request("ao.checkout", params)
     if options.json:
         client.print_json(result)
     else:
@@ -222,7 +222,7 @@ def _checkout(options: argparse.Namespace) -> None:
 
 
 def _export(options: argparse.Namespace) -> None:
-    result = _connected().request("ao.export", {"run": options.run, "format": options.format}, show.progress)
+    result = client.connected().request("ao.export", {"run": options.run, "format": options.format}, show.progress)
     show.progress_done()
     data = result["text"].encode("utf-8")
     if options.file in (None, "-"):
@@ -241,7 +241,7 @@ def _export(options: argparse.Namespace) -> None:
 
 
 def _rm(options: argparse.Namespace) -> None:
-    connection = _connected()
+    connection = client.connected()
     if not options.yes and not options.json and sys.stdin.isatty():
         client.confirm(f"Delete {', '.join(options.runs)}?")
     result = connection.request("ao.rm", {"runs": options.runs})

@@ -16,6 +16,7 @@ from contextlib import suppress
 from glob import escape, glob
 
 from ao_lsp import __version__, paths
+from ao_lsp.connect import is_locked
 
 _BACKLOG = 128
 
@@ -29,17 +30,7 @@ class DaemonBusyError(Exception):
 
 def daemon_runs() -> bool:
     """Whether another process is the daemon."""
-    try:
-        lock = os.open(paths.lock_path(), os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
-    except OSError:
-        return False
-    try:
-        fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except OSError:
-        return True
-    finally:
-        os.close(lock)
-    return False
+    return is_locked(paths.lock_path())
 
 
 def _tidy() -> None:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import os
-
 from ao_lsp import paths
+from ao_lsp.server.configuration import of_daemon
 from ao_lsp.server.store import Store, StoreError
 
 
@@ -14,7 +13,7 @@ async def open_store() -> Store:
     Raises:
         StoreError: it names nothing that we know, or that cannot be opened.
     """
-    address = os.environ.get("AO_DATABASE", "").strip()
+    address = of_daemon("database", "").strip()
     if not address:
         from ao_lsp.server.store import sqlite
 
