@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import subprocess
@@ -13,8 +12,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).parents[2]
-PLUGIN = ROOT / "clients" / "neovim"
+from tests.clients import installed
+
+PLUGIN = installed.ROOT / "clients" / "neovim"
 
 PRELUDE = """
 local function client()
@@ -134,23 +134,5 @@ def _wait_for(socket: Path, process: subprocess.Popen[bytes]) -> None:
 
 
 def find() -> tuple[Path | None, str]:
-    """The Neovim to test with, or None and the reason why there is none.
-
-    `$AO_TEST_NVIM` names one; else scripts/get-neovim puts one into `$AO_TEST_CACHE`, which is
-    `.cache/neovim` of the repository unless it is set.
-    """
-    if named := os.environ.get("AO_TEST_NVIM"):
-        return Path(named), ""
-    cache = Path(os.environ.get("AO_TEST_CACHE") or ROOT / ".cache" / "neovim")
-    cache.mkdir(parents=True, exist_ok=True)
-    with open(cache / "lock", "w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)  # the workers of pytest-xdist download it once
-        try:
-            subprocess.run(
-                [ROOT / "scripts" / "get-neovim", cache], capture_output=True, text=True, timeout=300, check=True
-            )
-        except subprocess.CalledProcessError as error:
-            return None, f"scripts/get-neovim failed: {error.stderr.strip()}"
-        except subprocess.TimeoutExpired:
-            return None, "scripts/get-neovim took more than 300 seconds"
-    return cache / "bin" / "nvim", ""
+    """The Neovim to test with, or None and the reason why there is none."""
+    return installed.find("nvim-0.11")

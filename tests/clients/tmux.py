@@ -18,19 +18,28 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from tests.clients import installed
+
 _LOOK_S = 0.05  # between two looks at the screen
 _BOUND_S = 30.0
 
 
 def missing() -> str:
     """Why there is no tmux to test with; empty where there is one."""
-    return "" if shutil.which("tmux") else "tmux is not installed (Debian and Ubuntu: apt-get install tmux)"
+    return _program()[1]
+
+
+def _program() -> tuple[Path | None, str]:
+    """That of this machine, or one that is fetched."""
+    found = shutil.which("tmux")
+    return (Path(found), "") if found is not None else installed.find("tmux")
 
 
 class Terminal:
     """One terminal with one program in it; `terminal` makes it."""
 
-    def __init__(self, socket: Path) -> None:
+    def __init__(self, program: Path, socket: Path) -> None:
+        self._program = program
         self._socket = socket
 
     def send(self, *keys: str) -> None:
@@ -77,7 +86,7 @@ class Terminal:
         Raises:
             AssertionError: it failed: mostly, the program has ended.
         """
-        command = ["tmux", "-u", "-S", str(self._socket), *arguments]
+        command: list[str | Path] = [self._program, "-u", "-S", str(self._socket), *arguments]
         done = subprocess.run(command, capture_output=True, encoding="utf-8", timeout=30, check=False)
         assert done.returncode == 0, f"tmux {arguments[0]} failed: {done.stderr}"
         return done.stdout
@@ -94,9 +103,11 @@ def terminal(
 ) -> Iterator[Terminal]:
     """A terminal in which `command` runs, until the block is left. When it ends before, the screen stays,
     and says with which code. `env` is the whole environment (None: that of this process)."""
+    program, reason = _program()
+    assert program is not None, reason
     # A server of its own, and not pytest's folder: the path of a socket has to be short.
     with tempfile.TemporaryDirectory(prefix="tmux") as folder:
-        shown = Terminal(Path(folder) / "socket")
+        shown = Terminal(program, Path(folder) / "socket")
         variables = {**(os.environ if env is None else env), "LC_ALL": "C.UTF-8", "COLORTERM": "truecolor"}
         variables.pop("TMUX", None)
         config = Path(folder) / "tmux.conf"
@@ -107,7 +118,7 @@ def terminal(
         )
         line = "exec " + shlex.join(map(str, command))
         size = ["-x", str(columns), "-y", str(lines)]
-        start = ["tmux", "-u", "-S", str(Path(folder) / "socket"), "-f", str(config), "new-session", "-d", *size, line]
+        start: list[str | Path] = [program, "-u", "-S", str(Path(folder) / "socket"), "-f", str(config), "new-session", "-d", *size, line]
         subprocess.run(start, cwd=cwd, env=variables, check=True, timeout=30)
         try:
             yield shown
