@@ -118,7 +118,18 @@ def terminal(
         )
         line = "exec " + shlex.join(map(str, command))
         size = ["-x", str(columns), "-y", str(lines)]
-        start: list[str | Path] = [program, "-u", "-S", str(Path(folder) / "socket"), "-f", str(config), "new-session", "-d", *size, line]
+        start: list[str | Path] = [
+            program,
+            "-u",
+            "-S",
+            str(Path(folder) / "socket"),
+            "-f",
+            str(config),
+            "new-session",
+            "-d",
+            *size,
+            line,
+        ]
         subprocess.run(start, cwd=cwd, env=variables, check=True, timeout=30)
         try:
             yield shown
