@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from ao_lsp.server.model import Call, CallStatus, Edge, Graph, Origin, Run, RunStatus, RunSummary
@@ -42,17 +42,21 @@ def of(graph: Graph, run: str) -> set[str]:
     return found
 
 
-def folded(graph: Graph) -> Graph:
+def folded(graph: Graph, unfolded: Collection[str] = ()) -> Graph:
     """`graph` with one node for each subrun right below its run, in place of all calls in there. Such a node has
-    the kind `subrun`, the subrun's id, its name as preview, and the number of its first call (0: it has none)."""
+    the kind `subrun`, the subrun's id, its name as preview, and the number of its first call (0: it has none).
+    Of the `unfolded` subruns (ids) the calls stay, and what is right below them is folded in their place."""
     outermost: dict[str, str] = {}
-    for run in graph.subruns:
-        outermost[run.id] = outermost.get(run.subrun_of or "", run.id)
+    for run in graph.subruns:  # in order of start, so that the one around it comes first
+        if run.subrun_of in outermost:
+            outermost[run.id] = outermost[run.subrun_of]
+        elif run.id not in unfolded:
+            outermost[run.id] = run.id
     inside: dict[str, list[Call]] = {}
     for call in graph.calls:
         if call.run in outermost:
             inside.setdefault(outermost[call.run], []).append(call)
-    made = [_node(run, inside.get(run.id, [])) for run in graph.subruns if outermost[run.id] == run.id]
+    made = [_node(run, inside.get(run.id, [])) for run in graph.subruns if outermost.get(run.id) == run.id]
     own = [call for call in graph.calls if call.run not in outermost]
     calls = tuple(sorted([*own, *made], key=lambda call: call.started))
     node = {call.id: outermost.get(call.run, call.id) for call in graph.calls}

@@ -139,11 +139,29 @@ def edge_json(edge: Edge) -> Json:
 def graph_json(graph: Graph) -> Json:
     names = subruns.names(graph)
     return {
-        "run": {**run_json(graph.run), **cost_json(pricing.total(call.spent for call in graph.calls))},
+        "run": _run_with_cost(graph),
         "subruns": [run_json(run) for run in graph.subruns],
         "nodes": [{**node_json(call, graph.run), "subrun": names.get(call.run)} for call in graph.calls],
         "edges": [edge_json(edge) for edge in graph.edges],
         "outside": [outside_json(edge, call) for edge, call in graph.outside],
+    }
+
+
+def _run_with_cost(graph: Graph) -> Json:
+    return {**run_json(graph.run), **cost_json(pricing.total(call.spent for call in graph.calls))}
+
+
+def drawn_json(graph: Graph, first: int) -> Json:
+    """What the text of a drawn graph is of: its run, and of each line with a call that call. `first` is the line of
+    the first one, from 0."""
+    names, whole = subruns.names(graph), graph.whole or graph
+    return {
+        "details": _run_with_cost(whole),
+        "subruns": [run_json(run) for run in graph.subruns],
+        "rows": [
+            {"row": first + index, "node": {**node_json(call, graph.run), "subrun": names.get(call.run)}}
+            for index, call in enumerate(graph.calls)
+        ],
     }
 
 

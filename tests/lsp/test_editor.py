@@ -188,7 +188,7 @@ async def test_a_client_that_did_not_ask_for_it_gets_no_notification_of_ours(age
         await other.until(lambda: other.graph_changes)
         assert user.graph_changes == []
         assert user.capabilities.experimental is None
-        methods = ["ao/graph", "ao/runs", "ao/call", "ao/events"]
+        methods = ["ao/graph", "ao/runs", "ao/call", "ao/events", "ao/locate"]
         assert other.capabilities.experimental == {"ao": {"version": 1, "methods": methods}}
 
 
@@ -324,6 +324,25 @@ async def test_the_panel_gets_what_the_commands_give_and_a_revision(agent: Path)
         assert (await user.request("ao/call", run="run1", call="c1"))["call"]["number"] == 1
         with pytest.raises(JsonRpcException, match="there is no run nope"):
             await user.request("ao/graph", run="nope")
+
+
+async def test_a_call_is_located_in_the_buffer_as_it_is_now(agent: Path) -> None:
+    record(agent)
+    async with editor("vscode", ao=True) as user:
+        where = {"uri": agent.as_uri(), "line": SEARCH, "end_line": SEARCH + 3, "moved": False, "found": True}
+        assert await user.request("ao/locate", run="run1", call=2) == where, "of the file, as nothing has it open"
+        uri = await user.open(agent)
+        user.insert(uri, 0, 0, "# a comment\n\n")
+        assert await user.request("ao/locate", run="run1", call=2) == {
+            **where, "line": SEARCH + 2, "end_line": SEARCH + 5, "moved": True,
+        }  # fmt: skip
+        user.replace(uri, "# nothing is left\n")
+        assert await user.request("ao/locate", run="run1", call=2) == {**where, "found": False}
+        with pytest.raises(JsonRpcException, match="has no call 9"):
+            await user.request("ao/locate", run="run1", call=9)
+    agent.unlink()
+    async with editor("vscode", ao=True) as user:
+        assert await user.request("ao/locate", run="run1", call=2) == {**where, "found": False}
 
 
 async def test_nothing_is_advertised_that_belongs_to_others() -> None:

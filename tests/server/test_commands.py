@@ -237,6 +237,17 @@ async def test_a_graph_can_be_had_as_a_drawing(core: Core, form: str, start: str
     assert found["text"].startswith(start)
 
 
+async def test_a_drawing_in_text_says_whose_its_lines_are(core: Core) -> None:
+    await record(core)
+    await do(core, "ao.edit", call=2, content="better")
+    found = await do(core, "ao.graph", format="text")
+    whole = await do(core, "ao.graph")
+    assert [row["node"] for row in found["rows"]] == whole["nodes"]
+    lines = found["text"].splitlines()
+    assert [lines[row["row"]].split()[0] for row in found["rows"]] == ["1", "2", "3"]
+    assert (found["details"], found["subruns"]) == (whole["run"], [])
+
+
 async def test_what_the_recorder_could_not_do_stands_below_the_drawing(core: Core) -> None:
     recorder = Recorder()
     recorder.start()

@@ -56,11 +56,11 @@ def test_a_graph_in_a_terminal() -> None:
             """
         agent.py · finished · 5 calls · 12.7k→80 tokens · $0.02 + 1 unknown · 10.0 s
 
-        1  ●      plan       agent.py:12  gpt-5    100→20    0.50 s
-        2  ├▶○    search     agent.py:20  gpt-5    100→20    0.50 s  ← 1
-        3  ├▶◆    search     agent.py:20  gpt-5    100→20    0.50 s  ← 1
-        4  ╰─│▶✗  search     agent.py:20  gpt-5    100→?     0.50 s  ← 1
-        5  ●◀╯    summarise  agent.py:31  gpt-5  12.3k→20  1 m 15 s  ← 2, 3, ~1
+        1  ●      plan       agent.py:12  gpt-5    100→20  $0.00032    0.50 s
+        2  ├▶○    search     agent.py:20  gpt-5    100→20              0.50 s  ← 1
+        3  ├▶◆    search     agent.py:20  gpt-5    100→20              0.50 s  ← 1
+        4  ╰─│▶✗  search     agent.py:20  gpt-5    100→?               0.50 s  ← 1
+        5  ●◀╯    summarise  agent.py:31  gpt-5  12.3k→20     $0.02  1 m 15 s  ← 2, 3, ~1
 
         ● live   ○ replayed   ◆ edited   ✗ failed   ~ matched by text
         """

@@ -66,6 +66,24 @@ def nested() -> Recorder:
     return recorder
 
 
+async def test_one_subrun_can_be_unfolded_in_a_drawing_and_those_in_it_stay_folded(core: Core) -> None:
+    await take(core, nested())
+
+    async def rows(*unfolded: str) -> list[tuple[str, str]]:
+        found = await do(core, "ao.graph", run="run1", format="text", unfolded=list(unfolded))
+        lines = found["text"].splitlines()
+        for row in found["rows"]:
+            number = str(row["node"]["number"]) + ("+" if row["node"]["kind"] == "subrun" else "")
+            assert lines[row["row"]].split()[0] == number
+        return [(row["node"]["kind"], row["node"]["id"]) for row in found["rows"]]
+
+    assert await rows() == [("llm", "c1"), ("subrun", "outer"), ("llm", "c4")]
+    inner = [("llm", "c1"), ("llm", "c2"), ("subrun", "inner"), ("llm", "c4")]
+    assert await rows("outer") == inner
+    assert await rows("outer", "inner") == [("llm", f"c{number}") for number in (1, 2, 3, 4)]
+    assert await rows("inner") == await rows(), "what is around it is folded"
+
+
 async def test_each_run_has_the_calls_in_it_and_the_way_in_from_outside(core: Core) -> None:
     await take(core, nested())
     seen: dict[str, list[Any]] = {}

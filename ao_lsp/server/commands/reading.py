@@ -31,6 +31,7 @@ class GraphParams:
     evidence: Literal["tracked", "all"] = param("only edges that were tracked, or also those matched by text", "all")
     format: Literal["json", "text", "mermaid", "dot", "svg"] = param("json: run, nodes, edges; else a drawing", "json")
     subruns: bool = param("draw each call of subruns, not one node for each subrun (json has each call)", False)
+    unfolded: list[str] | None = param("draw each call of these subruns (ids; format text)", None)  # noqa: RUF009 - a field
     color: bool = param("with terminal colours (format text)", False)
     width: int | None = param("columns of the terminal (format text)", None)
 
@@ -106,12 +107,14 @@ async def _graph(core: Core, _: Caller, params: GraphParams) -> Json:
     if params.format == "json":
         return await asyncio.to_thread(views.graph_json, graph)
     if not params.subruns:
-        graph = subruns.folded(graph)
+        graph = subruns.folded(graph, params.unfolded or ())
     style = render.Style(color=params.color, width=params.width)
     text = await asyncio.to_thread(render.drawn, graph, params.format, style)
     if params.format == "text":
         notes = {message for _, _, message in await core.store.notes(graph.run.id)}
         text += "".join(f"! {render.clean(note)}\n" for note in sorted(notes)[:_NOTES])
+        of_rows = await asyncio.to_thread(views.drawn_json, graph, render.first_line(graph))
+        return {"run": graph.run.id, "format": "text", "text": text, **of_rows}
     return {"run": graph.run.id, "format": params.format, "text": text}
 
 

@@ -10,7 +10,7 @@ import asyncio
 import os
 import shlex
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
 
 from ao_lsp.server import command, editor_files, refs
@@ -90,7 +90,7 @@ async def _edit_input(editor: Editor, params: CallParams) -> Json:
 
 
 async def _graph(editor: Editor, params: GraphParams) -> Json:
-    shared = {name: getattr(params, name) for name in ("run", "evidence", "format", "color", "width")}
+    shared = {entry.name: getattr(params, entry.name) for entry in fields(reading.GraphParams)}
     result = await execute_shared(editor.core, editor.caller, "ao.graph", shared)
     if params.open and params.format != "json":
         ending = {"text": "txt", "mermaid": "mmd"}.get(params.format, params.format)

@@ -52,7 +52,7 @@ class Editor(LanguageServer):
         self.client = Client()
         self.units = Units(self.client.encoding)
         self.documents: dict[str, Document] = {}
-        self.recordings, self._sources = Recordings(core), Sources()
+        self.recordings, self.sources = Recordings(core), Sources()
         self.editing = Editing(self)
         self.complained: set[str] = set()
         self.graphs: dict[str, str] = {}
@@ -143,15 +143,15 @@ class Editor(LanguageServer):
         if document is None or document.path is None or not document.path.endswith((".py", ".pyw", ".pyi")):
             return None
         records = await self.recordings.of_file(document.path)
-        unread = self._sources.unread(names_of(document.path), [record.run for record in records])
+        unread = self.sources.unread(names_of(document.path), [record.run for record in records])
         if unread:
-            await asyncio.to_thread(self._sources.read, unread)
+            await asyncio.to_thread(self.sources.read, unread)
         document = self.documents.get(uri)
         if document is None or document.path is None:  # closed meanwhile
             return None
         known = self._places.get(uri)
         if known is None or known[0] is not document or known[1] is not records:
-            found = find_places(document, names_of(document.path), records, self._sources)
+            found = find_places(document, names_of(document.path), records, self.sources)
             known = self._places[uri] = document, records, found
         return document, known[2]
 

@@ -5,11 +5,13 @@ docs/protocol.md describes them; a test holds it to the tables here.
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ao_lsp.server import command, events, refs
 from ao_lsp.server.commands import COMMANDS, execute
+from ao_lsp.server.lsp.locate import locate
 from ao_lsp.server.params import CommandError, param, read
 from ao_lsp.server.sources import keep
 from ao_lsp.server.views import Json
@@ -19,7 +21,7 @@ if TYPE_CHECKING:
 
 VERSION = 1
 
-METHODS = {"ao/graph": "ao.graph", "ao/runs": "ao.runs", "ao/call": "ao.call", "ao/events": None}
+METHODS = {"ao/graph": "ao.graph", "ao/runs": "ao.runs", "ao/call": "ao.call", "ao/events": None, "ao/locate": None}
 """Request → the command that answers it; None: it is answered here."""
 
 GRAPH_DID_CHANGE = "$/ao/graphDidChange"
@@ -33,7 +35,7 @@ async def answer(editor: Editor, method: str, params: Any) -> Json:
     """
     name = METHODS[method]
     if name is None:
-        return await _events(editor, params)
+        return await _OWN[method](editor, params)
     if name != "ao.graph":
         return await execute(editor.core, editor.caller, name, params)
     wanted = read(COMMANDS[name].params, params)
@@ -68,3 +70,7 @@ async def _events(editor: Editor, params: Any) -> Json:
         if "snapshot" in message:
             answer["snapshot"] = message["snapshot"]
     return answer
+
+
+_OWN: Mapping[str, Callable[[Editor, Any], Awaitable[Json]]] = {"ao/events": _events, "ao/locate": locate}
+"""Those that no command answers."""

@@ -7,9 +7,9 @@ from typing import Literal
 from ao_lsp.server.model import Graph
 from ao_lsp.server.render import diagrams, svg, text
 from ao_lsp.server.render.labels import clean
-from ao_lsp.server.render.text import Style
+from ao_lsp.server.render.text import Style, first_line
 
-__all__ = ["Style", "clean", "drawn"]
+__all__ = ["Style", "clean", "drawn", "first_line"]
 
 
 def drawn(graph: Graph, form: Literal["text", "mermaid", "dot", "svg"], style: Style) -> str:

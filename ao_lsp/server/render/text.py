@@ -1,9 +1,9 @@
 """A graph for the terminal: a line a call, in order, with rails that show what feeds what.
 
-    1  ●    plan       agent.py:12  gpt-5        120→45  0.82 s
-    2  ├▶●  search     agent.py:20  gpt-5-mini    80→20  0.41 s  ← 1
-    3  ╰▶●  search     agent.py:20  gpt-5-mini    80→20  0.44 s  ← 1
-    4  ●◀╯  summarise  agent.py:31  gpt-5        300→90   1.2 s  ← 1–3
+    1  ●    plan       agent.py:12  gpt-5        120→45  $0.0006  0.82 s
+    2  ├▶●  search     agent.py:20  gpt-5-mini    80→20  $0.0001  0.41 s  ← 1
+    3  ╰▶●  search     agent.py:20  gpt-5-mini    80→20  $0.0001  0.44 s  ← 1
+    4  ●◀╯  summarise  agent.py:31  gpt-5        300→90  $0.0013   1.2 s  ← 1–3
 
 An arrow is the only thing that says "feeds": it comes from a rail and ends at a call. Edges that
 longer ways imply (reduce.py) have none; the list behind `←` has them all, a `~` before those that
@@ -35,13 +35,15 @@ _GLYPHS = {
 
 _SUBRUN_GLYPH = "▣"
 
-_NUMBER, _RAIL, _SUBRUN, _FUNCTION, _PLACE, _MODEL, _TOKENS, _SECONDS, _SOURCES = range(9)
-_RIGHT = (_NUMBER, _SECONDS)
-_COLORS = {_NUMBER: "2", _SUBRUN: "35", _PLACE: "2", _MODEL: "36", _TOKENS: "2", _SECONDS: "2", _SOURCES: "2"}
+_NUMBER, _RAIL, _SUBRUN, _FUNCTION, _PLACE, _MODEL, _TOKENS, _COST, _SECONDS, _SOURCES = range(10)
+_RIGHT = (_NUMBER, _COST, _SECONDS)
+_COLORS = {
+    _NUMBER: "2", _SUBRUN: "35", _PLACE: "2", _MODEL: "36", _TOKENS: "2", _COST: "2", _SECONDS: "2", _SOURCES: "2",
+}  # fmt: skip
 # Where the terminal is narrow: which column gives way, and down to what, one after the other.
 _GIVE_WAY = (
     (_PLACE, 14), (_FUNCTION, 14), (_MODEL, 12), (_SOURCES, 16),
-    (_SUBRUN, 10), (_PLACE, 0), (_TOKENS, 0), (_SECONDS, 0), (_SOURCES, 6), (_MODEL, 6), (_FUNCTION, 6),
+    (_SUBRUN, 10), (_PLACE, 0), (_TOKENS, 0), (_COST, 0), (_SECONDS, 0), (_SOURCES, 6), (_MODEL, 6), (_FUNCTION, 6),
 )  # fmt: skip
 _GAP = "  "
 
@@ -56,11 +58,7 @@ class Style:
 
 def draw(graph: Graph, style: Style) -> str:
     """The whole drawing: a headline, why the run failed, a line a call, and what the marks mean."""
-    head = _painted(labels.headline(graph), "1", style)
-    if graph.run.error:
-        head += "\n" + _painted(labels.failure(graph.run.error), "31", style)
-    for remark in labels.remarks(graph.run):
-        head += "\n" + _painted(remark, "2", style)
+    head = "\n".join(_painted(line, color, style) for line, color in _head(graph))
     if not graph.calls:
         return f"{head}\n"
     states = [labels.state(call, graph.run) for call in graph.calls]
@@ -83,6 +81,7 @@ def draw(graph: Graph, style: Style) -> str:
             labels.place(call),
             labels.model(call),
             tokens,
+            labels.cost(call),
             labels.seconds(call.duration),
             sources,
         )
@@ -91,6 +90,18 @@ def draw(graph: Graph, style: Style) -> str:
     widths = _fitted([max(map(_columns, column)) for column in zip(*cells, strict=True)], style.width)
     rows = [_row(row, widths, mark, style) for row, mark in zip(cells, marks, strict=True)]
     return "\n".join([head, "", *rows, "", _legend(states, graph, style)]) + "\n"
+
+
+def first_line(graph: Graph) -> int:
+    """In which line of the drawing, from 0, the first call is; each of the others has the next one."""
+    return len(_head(graph)) + 1
+
+
+def _head(graph: Graph) -> list[tuple[str, str]]:
+    """What stands above the calls, each line with its colour."""
+    failed = [(labels.failure(graph.run.error), "31")] if graph.run.error else []
+    remarks = [(remark, "2") for remark in labels.remarks(graph.run)]
+    return [(labels.headline(graph), "1"), *failed, *remarks]
 
 
 def _tokens(graph: Graph) -> list[str]:
