@@ -220,7 +220,7 @@ def test_what_only_looks_like_a_call_of_a_model_is_none(source: str) -> None:
 
 def test_a_call_has_an_extent_a_head_and_a_name() -> None:
     call = one("x = 1", "reply = client.chat.completions.create(model=m)  # ask")
-    assert call == CallSite(1, 8, 1, 47, head_line=1, callee="create", function="<module>")
+    assert call == CallSite(1, 8, 1, 47, head_line=1, head_column=38, callee="create", function="<module>")
 
 
 def test_the_head_of_a_call_over_several_lines_is_where_its_arguments_begin() -> None:
@@ -236,7 +236,7 @@ def test_the_head_of_a_call_over_several_lines_is_where_its_arguments_begin() ->
         "        .choices[0]",
         "    )",
     ]
-    assert one(*lines) == CallSite(2, 8, 7, 9, head_line=5, callee="create", function="work")
+    assert one(*lines) == CallSite(2, 8, 7, 9, head_line=5, head_column=15, callee="create", function="work")
 
 
 def test_columns_count_code_points() -> None:

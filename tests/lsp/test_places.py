@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from ao_lsp.server.lsp.documents import Document
+from ao_lsp.server.lsp.following import Follower
 from ao_lsp.server.lsp.places import Place, find_places
 from ao_lsp.server.lsp.recordings import Record
 from ao_lsp.server.model import Call, Run, Site
@@ -74,7 +75,8 @@ def called(lines: Sequence[str], *records: Record, sources: Sources = UNKNOWN) -
 def _find(
     lines: Sequence[str], *records: Record, sources: Sources = UNKNOWN, names: Collection[str] = (FILE,)
 ) -> tuple[Place, ...]:
-    return find_places(Document.opened(f"file://{FILE}", 1, "\n".join(lines)), names, records, sources)
+    document = Document.opened(f"file://{FILE}", 1, "\n".join(lines))
+    return find_places(Follower(document, sources), names, records)
 
 
 def _text(lines: Sequence[str], place: Place) -> str:
@@ -182,8 +184,15 @@ def test_what_is_called_keeps_its_extent_when_its_line_is_only_indented() -> Non
     assert places(new, run, sources=Told(run1=[line])) == [(2, "ask(1)", [1]), (2, "ask(2)", [2])]
 
 
-def test_what_is_called_on_a_line_that_was_edited_is_the_whole_line() -> None:
+def test_what_is_called_on_a_line_that_was_edited_keeps_its_extent() -> None:
     run = record([at(1, Site(FILE, 1, "<module>", 1, 4, 10))])
+    for line in ("  xyz = ask(1)  ", "  xyz = ask(1, 2) or 5"):
+        call = line.split(" = ")[1].split(")")[0] + ")"
+        assert places([line], run, sources=Told(run1=["x = ask(1)"])) == [(1, call, [1])]
+
+
+def test_what_is_called_where_nobody_knows_the_columns_is_the_whole_line() -> None:
+    run = record([at(1, Site(FILE, 1, "<module>"))])
     assert places(["  xyz = ask(1)  "], run, sources=Told(run1=["x = ask(1)"])) == [(1, "xyz = ask(1)", [1])]
 
 

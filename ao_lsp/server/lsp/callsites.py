@@ -62,8 +62,8 @@ _TRACES = re.compile(
 class CallSite:
     """A call expression. Lines from 0, columns from 0 in code points, the end is exclusive.
 
-    `head_line` is the line of its opening parenthesis, `callee` the name before that, `function` the
-    qualified name of the function that it is in.
+    `head_line` and `head_column` are where its arguments begin, at the parenthesis; `callee` is the name before
+    that, `function` the qualified name of the function that it is in.
     """
 
     line: int
@@ -71,8 +71,13 @@ class CallSite:
     end_line: int
     end_column: int
     head_line: int
+    head_column: int
     callee: str
     function: str
+
+    @property
+    def start(self) -> tuple[int, int]:
+        return self.line, self.column
 
     def moved(self, lines: int) -> CallSite:
         return replace(self, line=self.line + lines, end_line=self.end_line + lines, head_line=self.head_line + lines)
@@ -101,7 +106,8 @@ def still_there(
     taken = {site.head_line for site in found}
     for site in old:
         head = where.get(site.head_line)
-        if head is None or head in taken or not re.search(rf"\b{site.callee}\s*\(", lines[head]):
+        named = re.search(rf"\b{site.callee}\s*\(", lines[head]) if head is not None else None
+        if head is None or head in taken or named is None:
             continue
         moved = site.moved(head - site.head_line)
         if moved.line < 0:  # what it begins with is gone
@@ -109,7 +115,7 @@ def still_there(
         end = (moved.end_line, moved.end_column) if moved.end_line < len(lines) else (head, len(lines[head]))
         if moved.end_line == head:  # what follows the parenthesis is what is being typed
             end = (head, len(lines[head].rstrip()))
-        kept.append(replace(moved, end_line=end[0], end_column=end[1]))
+        kept.append(replace(moved, end_line=end[0], end_column=end[1], head_column=named.end() - 1))
     return tuple(sorted(kept, key=lambda site: (site.line, site.column)))
 
 
@@ -173,14 +179,17 @@ def _imported_names(text: str, package: str) -> Iterator[tuple[str, str]]:
 
 
 def _site(node: SgNode) -> CallSite:
-    extent, function = node.range(), node.field("function")
+    extent, function, arguments = node.range(), node.field("function"), node.field("arguments")
     assert function is not None  # noqa: S101 - every rule matches calls only
+    assert arguments is not None  # noqa: S101 - as above
+    head = arguments.range().start
     return CallSite(
         line=extent.start.line,
         column=extent.start.column,
         end_line=extent.end.line,
         end_column=extent.end.column,
-        head_line=function.range().end.line,
+        head_line=head.line,
+        head_column=head.column,
         callee=re.split(r"[^\w]+", function.text())[-1],
         function=_function(node),
     )

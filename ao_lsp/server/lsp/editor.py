@@ -16,14 +16,15 @@ from ao_lsp import __version__
 from ao_lsp.server.command import Caller
 from ao_lsp.server.core import Core
 from ao_lsp.server.lsp import features, panel
+from ao_lsp.server.lsp.attached import Attached, Attaching
 from ao_lsp.server.lsp.client import Client
 from ao_lsp.server.lsp.commands import EDITOR_COMMANDS, execute
 from ao_lsp.server.lsp.dispatch import AnswerError, Dispatch
 from ao_lsp.server.lsp.documents import Document, Units, file_of
 from ao_lsp.server.lsp.editing import Editing
-from ao_lsp.server.lsp.places import Place, find_places
+from ao_lsp.server.lsp.places import Place
 from ao_lsp.server.lsp.progress import Progress
-from ao_lsp.server.lsp.recordings import Record, Recordings, names_of
+from ao_lsp.server.lsp.recordings import Recordings
 from ao_lsp.server.lsp.refresh import keep_fresh
 from ao_lsp.server.lsp.words import uri_of
 from ao_lsp.server.sources import Sources
@@ -53,12 +54,12 @@ class Editor(LanguageServer):
         self.units = Units(self.client.encoding)
         self.documents: dict[str, Document] = {}
         self.recordings, self.sources = Recordings(core), Sources()
+        self._attaching = Attaching(self.documents, self.recordings, self.sources)
         self.editing = Editing(self)
         self.complained: set[str] = set()
         self.graphs: dict[str, str] = {}
         """The runs whose graphs the client has asked for by `ao/graph`, with their sessions."""
         self.in_progress: dict[int | str, Progress] = {}
-        self._places: dict[str, tuple[Document, Sequence[Record], tuple[Place, ...]]] = {}
         self._folders: list[str] = []
         self._tasks: set[asyncio.Task[None]] = set()
         features.register(self)
@@ -131,7 +132,7 @@ class Editor(LanguageServer):
 
     def closed(self, params: lsp.DidCloseTextDocumentParams) -> None:
         self.documents.pop(params.text_document.uri, None)
-        self._places.pop(params.text_document.uri, None)
+        self._attaching.closed(params.text_document.uri)
 
     async def places(self, uri: str) -> tuple[Document, tuple[Place, ...]] | None:
         """A buffer with its places; None for one that is not open, or no Python.
@@ -139,21 +140,12 @@ class Editor(LanguageServer):
         Raises:
             StoreError: the database fails.
         """
-        document = self.documents.get(uri)
-        if document is None or document.path is None or not document.path.endswith((".py", ".pyw", ".pyi")):
-            return None
-        records = await self.recordings.of_file(document.path)
-        unread = self.sources.unread(names_of(document.path), [record.run for record in records])
-        if unread:
-            await asyncio.to_thread(self.sources.read, unread)
-        document = self.documents.get(uri)
-        if document is None or document.path is None:  # closed meanwhile
-            return None
-        known = self._places.get(uri)
-        if known is None or known[0] is not document or known[1] is not records:
-            found = find_places(document, names_of(document.path), records, self.sources)
-            known = self._places[uri] = document, records, found
-        return document, known[2]
+        found = await self.attached(uri)
+        return None if found is None else (found.document, found.places)
+
+    async def attached(self, uri: str) -> Attached | None:
+        """As `places`, with what it takes to find more than calls."""
+        return await self._attaching.find(uri)
 
     # -- commands
 

@@ -8,35 +8,15 @@ several callers, their lines are places, too, each with its own calls.
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
 
 from ao_lsp.server.lsp.callsites import CallSite
 from ao_lsp.server.lsp.documents import Document
-from ao_lsp.server.lsp.follow import line_map
+from ao_lsp.server.lsp.following import Follower
 from ao_lsp.server.lsp.recordings import Record
+from ao_lsp.server.lsp.trail import Extent, Trail, margin
 from ao_lsp.server.model import Call, Graph, Site
-from ao_lsp.server.sources import Sources
-
-
-@dataclass(frozen=True, slots=True)
-class Extent:
-    """Part of a buffer: lines from 0, columns from 0 in code points, the end exclusive. `head_line` is
-    the last line of what is called."""
-
-    line: int
-    column: int
-    end_line: int
-    end_column: int
-    head_line: int
-
-    @property
-    def start(self) -> tuple[int, int]:
-        return self.line, self.column
-
-    @property
-    def end(self) -> tuple[int, int]:
-        return self.end_line, self.end_column
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,20 +28,15 @@ class Place:
     calls: tuple[Call, ...]
 
 
-def find_places(
-    document: Document, names: Collection[str], records: Sequence[Record], sources: Sources
-) -> tuple[Place, ...]:
-    """The places of a document, in its order. `names` are those of its file, `records` newest first."""
+def find_places(follower: Follower, names: Collection[str], records: Sequence[Record]) -> tuple[Place, ...]:
+    """The places of a buffer, in its order. `names` are those of its file, `records` newest first."""
+    document = follower.document
     found: dict[Extent, Place] = {_extent(site): Place(_extent(site), None, ()) for site in document.sites}
-    # Runs of the same source share one; it holds the source, so that no other gets its id.
-    maps: dict[int, tuple[Sequence[str], Mapping[int, int]]] = {}
     for record in records:
         here: dict[Extent, dict[int, Call]] = {}
         for spot, calls in _spots(record.graph, names):
-            source = sources.as_run(spot.file, record.run)
-            if source is not None and id(source) not in maps:
-                maps[id(source)] = source, line_map(source, document.lines)
-            extent = _followed(document, spot, *maps[id(source)]) if source else _guessed(document, spot)
+            trail = follower.trail(spot.file, record.run)
+            extent = _followed(document, spot, trail) if trail is not None else _guessed(document, spot)
             if extent is not None:
                 here.setdefault(extent, {}).update((call.number, call) for call in calls)
         for extent, numbered in here.items():
@@ -97,26 +72,26 @@ def _callers(calls: Sequence[Call]) -> Iterator[tuple[Site, list[Call]]]:
         depth += 1
 
 
-def _followed(document: Document, spot: Site, source: Sequence[str], where: Mapping[int, int]) -> Extent | None:
-    """Where a recorded expression is now, of which the source is known."""
-    line = where.get(spot.line - 1)
-    if line is None:
-        return None
-    was, now = source[spot.line - 1], document.line(line)
-    if was.strip() != now.strip():
-        return _at(document, line, None)
-    return _at(document, line, _shifted(spot, _margin(now) - _margin(was)))
+def _followed(document: Document, spot: Site, trail: Trail) -> Extent | None:
+    """Where a recorded call is now, of which the source is known."""
+    extent = trail.extent(spot)
+    if extent is not None:
+        return _shown(document, extent)
+    line = trail.line(spot.line - 1)
+    # Without columns nobody can tell what on the line was called.
+    return _at(document, line, None) if line is not None and spot.end_column is None else None
 
 
-def _shifted(spot: Site, columns: int) -> Site:
-    """`spot` on its line, after that was indented by so much."""
-    if not columns or spot.column is None or spot.end_column is None:
-        return spot
-    return replace(spot, column=spot.column + columns, end_column=spot.end_column + columns)
-
-
-def _margin(line: str) -> int:
-    return len(line) - len(line.lstrip())
+def _shown(document: Document, extent: Extent) -> Extent:
+    """The call that the syntax shows there. A recorded one may begin at the name of its method (Python 3.12), and
+    one that is being edited has an end that was only guessed."""
+    for site in document.sites:
+        if (site.head_line, site.head_column) == extent.head:
+            return _extent(site)
+        # Where the parenthesis has not been typed yet, or is gone.
+        if extent.head == extent.start == site.start:
+            return _extent(site)
+    return extent
 
 
 def _guessed(document: Document, spot: Site) -> Extent | None:
@@ -139,14 +114,14 @@ def _at(document: Document, line: int, spot: Site | None) -> Extent | None:
         return _extent(min(on_line, key=lambda site: abs(site.column - column)))
     text = document.line(line)
     if spot is not None and spot.column is not None and spot.end_column is not None and spot.end_line == spot.line:
-        return Extent(line, spot.column, line, spot.end_column, line)
+        return Extent(line, spot.column, line, spot.end_column, line, spot.column)
     if not text.strip():
         return None
-    return Extent(line, _margin(text), line, len(text.rstrip()), line)
+    return Extent(line, margin(text), line, len(text.rstrip()), line, margin(text))
 
 
 def _extent(site: CallSite) -> Extent:
-    return Extent(site.line, site.column, site.end_line, site.end_column, site.head_line)
+    return Extent(*site.start, site.end_line, site.end_column, site.head_line, site.head_column)
 
 
 def _bare(function: str) -> str:
