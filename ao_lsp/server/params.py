@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 import types
 from dataclasses import MISSING, dataclass, field, fields
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
@@ -82,6 +83,19 @@ def read(kind: type[T], given: Any) -> T:
     return kind(**values)
 
 
+_TOO_LARGE = 1 << 63
+"""A whole number that no database takes."""
+
+
+def is_text(value: str) -> bool:
+    """Whether it can be stored, and be the name of something stored: half a surrogate pair, which JSON can say, has no
+    form in UTF-8."""
+    return value.isascii() or not _HALF.search(value)
+
+
+_HALF = re.compile("[\ud800-\udfff]")
+
+
 def _fits(value: Any, expected: Any) -> bool:
     origin = get_origin(expected)
     if origin in (Union, types.UnionType):
@@ -91,7 +105,9 @@ def _fits(value: Any, expected: Any) -> bool:
     if origin is list:
         return isinstance(value, list) and all(_fits(item, get_args(expected)[0]) for item in value)
     if expected is int:
-        return isinstance(value, int) and not isinstance(value, bool)
+        return isinstance(value, int) and not isinstance(value, bool) and abs(value) < _TOO_LARGE
+    if expected is str:
+        return isinstance(value, str) and is_text(value)
     return isinstance(value, expected)
 
 

@@ -681,3 +681,14 @@ def _code_action(diagnostics: Any) -> dict[str, Any]:
         "range": {"start": start, "end": start},
         "context": {"diagnostics": diagnostics, "triggerKind": 1},
     }
+
+
+async def test_an_answer_that_is_too_long_is_refused_and_the_client_stays(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dispatch, "MOST_OUT", 2 << 20)
+    client.feature("x/much", lambda _: ["x" * 1000] * 3000)
+    answer = await client.ask("x/much")
+    assert answer["error"]["code"] == -32803
+    assert answer["error"]["message"] == "the answer would be 2 MB long; ask for a part of it"
+    assert await client.ask("x/nothing") is not None

@@ -15,15 +15,16 @@ import logging
 from collections.abc import AsyncIterator, Callable, Generator
 from contextlib import asynccontextmanager
 from functools import partial
-from typing import TYPE_CHECKING, Any, TypeAlias, TypeGuard, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from cattrs import Converter
 from lsprotocol import types as lsp
 from pygls.exceptions import JsonRpcException
 from pygls.protocol import LanguageServerProtocol, lsp_method
 
+from ao_lsp.server.lsp import large
 from ao_lsp.server.lsp.client import read_client
-from ao_lsp.server.lsp.wire import INVALID_REQUEST, Outgoing, encode
+from ao_lsp.server.lsp.wire import INVALID_REQUEST, MOST_OUT, Id, Outgoing, encode, framed, is_id
 from ao_lsp.server.params import CommandError
 from ao_lsp.server.store import StoreError
 
@@ -31,8 +32,6 @@ if TYPE_CHECKING:
     from ao_lsp.server.lsp.editor import Editor
 
 log = logging.getLogger(__name__)
-
-Id: TypeAlias = int | str
 
 METHOD_NOT_FOUND, INVALID_PARAMS, INTERNAL_ERROR = -32601, -32602, -32603
 NOT_INITIALIZED, CANCELLED, FAILED = -32002, -32800, -32803
@@ -65,10 +64,10 @@ class Dispatch(LanguageServerProtocol):
         """Act on a request or a notification. What takes time goes on by itself; never raises."""
         method, name = message.get("method"), message.get("id")
         if not isinstance(method, str) or message.get("jsonrpc") != "2.0":
-            self.refuse(name if _is_id(name) else None, INVALID_REQUEST, "no JSON-RPC 2.0 message")
+            self.refuse(name if is_id(name) else None, INVALID_REQUEST, "no JSON-RPC 2.0 message")
         elif "id" not in message:
             self._notified(method, message.get("params"))
-        elif not _is_id(name):
+        elif not is_id(name):
             self.refuse(None, INVALID_REQUEST, "the id of a request is a number or a string")
         else:
             self._requested(name, method, message.get("params"))
@@ -76,7 +75,7 @@ class Dispatch(LanguageServerProtocol):
     def answered(self, message: dict[str, Any]) -> None:
         """Take the answer to one of our requests."""
         name = message.get("id")
-        future = self._asked.get(name) if _is_id(name) else None
+        future = self._asked.get(name) if is_id(name) else None
         if future is None or future.done():  # we no longer wait for it
             return
         error = message.get("error")
@@ -109,22 +108,25 @@ class Dispatch(LanguageServerProtocol):
                 # The reason quotes the values, and these may be anything.
                 self.refuse(name, INVALID_PARAMS, f"{method}: the parameters do not fit")
                 return
-            task = self._running[name] = asyncio.create_task(_run(handler, structured))
+            task = self._running[name] = asyncio.create_task(self._answer(name, handler, structured))
             task.add_done_callback(partial(self._finished, name, method))
 
-    def _finished(self, name: Id, method: str, task: asyncio.Task[Any]) -> None:
+    async def _answer(self, name: Id, handler: Callable[[Any], Any], params: Any) -> bytes:
+        """The answer to a request, as it is sent."""
+        result = self._plain(await _run(handler, params))
+        answer = framed(await large.dumped({"jsonrpc": "2.0", "id": name, "result": result}))
+        if len(answer) > MOST_OUT:
+            raise CommandError("refused", f"the answer would be {len(answer) >> 20} MB long", "ask for a part of it")
+        return answer
+
+    def _finished(self, name: Id, method: str, task: asyncio.Task[bytes]) -> None:
         del self._running[name]
         if task.cancelled():
             self.refuse(name, CANCELLED, "cancelled")
-            return
-        error = task.exception()
-        if error is None:
-            try:
-                self.send({"id": name, "result": self._plain(task.result())})
-            except Exception as fault:  # a result that is no JSON
-                error = fault
-        if error is not None:
+        elif (error := task.exception()) is not None:
             self._failed(name, method, error)
+        elif self.out is not None:
+            self.out.write(task.result())
 
     def _failed(self, name: Id, method: str, error: BaseException) -> None:
         if isinstance(error, CommandError):
@@ -178,6 +180,8 @@ class Dispatch(LanguageServerProtocol):
         if method == lsp.TEXT_DOCUMENT_CODE_ACTION and isinstance(params, dict):
             # Other servers' diagnostics, which need not be as lsprotocol wants them; nobody reads them here.
             params = {**params, "context": {**params["context"], "diagnostics": []}}
+            if not all(isinstance(kind, str) for kind in params["context"].get("only") or ()):
+                raise TypeError  # lsprotocol takes anything
         return self._converter.structure(params, cast("type[Any]", wanted))
 
     def _introduced(self, params: Any) -> lsp.InitializeParams:
@@ -319,7 +323,3 @@ async def _run(handler: Callable[[Any], Any], params: Any) -> Any:
         except StopIteration as end:
             return end.value
     return await result if inspect.isawaitable(result) else result
-
-
-def _is_id(name: object) -> TypeGuard[Id]:
-    return isinstance(name, int | str) and not isinstance(name, bool)

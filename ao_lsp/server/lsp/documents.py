@@ -106,15 +106,16 @@ class Document:
 
 
 def file_of(uri: str) -> str | None:
-    """The path that a `file:` URI names."""
+    """The path that a `file:` URI names; None where it names none."""
     try:
         parts = urlsplit(uri)
-    except ValueError:
+        path = unquote_to_bytes(parts.path)
+    except ValueError:  # half a surrogate pair, too
         return None
-    if parts.scheme != "file" or parts.netloc not in ("", "localhost"):
+    if parts.scheme != "file" or parts.netloc not in ("", "localhost") or not path or b"\0" in path:
         return None
     # The bytes of a file name need not be UTF-8.
-    return os.path.normpath(os.fsdecode(unquote_to_bytes(parts.path))) if parts.path else None
+    return os.path.normpath(os.fsdecode(path))
 
 
 def _split(text: str) -> list[str]:

@@ -163,7 +163,7 @@ class Editor(LanguageServer):
 
     def progress_cancelled(self, token: int | str) -> None:
         """The user wants something to stop."""
-        if token in self.in_progress:
+        if isinstance(token, int | str) and token in self.in_progress:  # lsprotocol takes anything for a token
             self.in_progress[token].cancel()
 
     # -- what the user is told

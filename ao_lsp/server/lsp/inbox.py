@@ -12,13 +12,16 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any
 
-from ao_lsp.server.lsp.wire import MalformedError, read_message
+from ao_lsp.server.lsp.wire import MalformedError, is_id, read_message
 
 _MOST_BYTES = 8 << 20
 """Bytes of messages that may wait; the client is not read while there are more."""
 
 _OVERHEAD = 1 << 10
 """What a message costs besides its bytes."""
+
+_TURN = 16
+"""So many messages are read before others have their turn: what is buffered is read without waiting."""
 
 
 class Inbox:
@@ -41,8 +44,12 @@ class Inbox:
 
     async def fill(self, reader: asyncio.StreamReader) -> None:
         """Read until the client leaves, or sends what cannot be read on from."""
+        read = 0
         try:
             while not self._over:
+                read += 1
+                if read % _TURN == 0:
+                    await asyncio.sleep(0)
                 try:
                     found = await read_message(reader)
                 except MalformedError as error:
@@ -60,13 +67,13 @@ class Inbox:
         name = message.get("id")
         if "method" not in message:
             self._answered(message)
-        elif message["method"] == "$/cancelRequest":
+        elif message["method"] == "$/cancelRequest" and "id" not in message and message.get("jsonrpc") == "2.0":
             params = message.get("params")
             wanted = params.get("id") if isinstance(params, dict) else None
-            if isinstance(wanted, int | str):
+            if is_id(wanted):
                 (self._cancelled.add if wanted in self._waiting else self._cancel)(wanted)
         else:
-            if isinstance(name, int | str):
+            if is_id(name):
                 self._waiting.add(name)
             await self._put(message, size)
 
@@ -95,7 +102,7 @@ class Inbox:
         if isinstance(message, MalformedError):
             raise message
         name = message.get("id")
-        if not isinstance(name, int | str):
+        if not is_id(name):
             return message, False
         self._waiting.discard(name)
         cancelled = name in self._cancelled

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from ao_lsp.server import pricing, providers
 from ao_lsp.server.core import Core
 from ao_lsp.server.model import Call, EditField, Graph, Run
+from ao_lsp.server.params import is_text
 from ao_lsp.server.sources import keep
 
 _MOST_RUNS = 5
@@ -132,5 +133,5 @@ class Recordings:
 
 
 def names_of(path: str) -> list[str]:
-    """The names under which a program may have run the file `path`."""
-    return list(dict.fromkeys((path, os.path.realpath(path))))
+    """The names under which a program may have run the file `path`; none that is no UTF-8: such are not stored."""
+    return [name for name in dict.fromkeys((path, os.path.realpath(path))) if is_text(name)]

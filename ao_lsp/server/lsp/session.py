@@ -48,14 +48,14 @@ async def attend(editor: Editor, inbox: Inbox) -> None:
             taken = await inbox.take()
         except MalformedError as error:
             protocol.refuse(None, error.code, str(error))
-            continue
-        if taken is None:
-            return
-        message, cancelled = taken
-        if cancelled:
-            protocol.refuse(message["id"], CANCELLED, "cancelled")
-            continue
-        protocol.receive(message)
+        else:
+            if taken is None:
+                return
+            message, cancelled = taken
+            if cancelled:
+                protocol.refuse(message["id"], CANCELLED, "cancelled")
+            else:
+                protocol.receive(message)
         # Other clients have their turn; and what a request does at once, it does before the next one.
         await asyncio.sleep(0)
         if protocol.out is not None and protocol.out.congested:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
-from typing import Any
+from typing import Any, TypeAlias, TypeGuard
+
+from ao_lsp.server.lsp import large
+from ao_lsp.server.params import is_text
 
 log = logging.getLogger(__name__)
 
@@ -14,8 +16,19 @@ PARSE_ERROR, INVALID_REQUEST = -32700, -32600
 _MOST_IN = 64 << 20
 """Bytes of one message. More is a fault of the client, or an attack."""
 
-_MOST_OUT = 32 << 20
+MOST_OUT = 32 << 20
 """Bytes that may wait for a client to read them. One that is so far behind has stopped reading."""
+
+
+Id: TypeAlias = int | str
+
+
+def is_id(name: object) -> TypeGuard[Id]:
+    """Whether a request may bear it: a whole number, or a text. One with half a surrogate pair is none: no answer
+    could bear the same."""
+    if isinstance(name, str):
+        return is_text(name)
+    return isinstance(name, int) and not isinstance(name, bool)
 
 
 class MalformedError(Exception):
@@ -40,7 +53,7 @@ async def read_message(reader: asyncio.StreamReader) -> tuple[dict[str, Any], in
     except asyncio.LimitOverrunError:
         raise MalformedError(PARSE_ERROR, "a header that does not end", fatal=True) from None
     try:
-        message = json.loads(body)
+        message = await large.loads(body)
     except (ValueError, RecursionError):
         raise MalformedError(PARSE_ERROR, "not JSON") from None
     if not isinstance(message, dict):
@@ -63,9 +76,11 @@ def _length(header: bytes) -> int:
 
 def encode(message: dict[str, Any]) -> bytes:
     """A message of plain JSON values, framed."""
-    text = json.dumps(message, ensure_ascii=False, separators=(",", ":"))
-    # A model may have answered with half of a surrogate pair, which no strict decoder takes.
-    body = text.encode("utf-8", "replace")
+    return framed(large.dumps(message))
+
+
+def framed(body: bytes) -> bytes:
+    """A message with its header."""
     return b"Content-Length: %d\r\n\r\n%b" % (len(body), body)
 
 
@@ -73,19 +88,19 @@ class Outgoing:
     """Where messages to a client go. A client that does not read is asked for no more (`drained`), and
     is dropped when what it is told without asking grows too much."""
 
-    def __init__(self, writer: asyncio.StreamWriter, most: int = _MOST_OUT) -> None:
+    def __init__(self, writer: asyncio.StreamWriter, most: int = MOST_OUT) -> None:
         self._writer, self._most = writer, most
 
-    def write(self, framed: bytes) -> None:
+    def write(self, message: bytes) -> None:
         """Send, or let it be where the client has left."""
         transport = self._writer.transport
         if transport.is_closing():
             return
-        if transport.get_write_buffer_size() + len(framed) > self._most:
+        if transport.get_write_buffer_size() + len(message) > self._most:
             log.warning("a client does not read what it is sent: dropped")
             transport.abort()
             return
-        self._writer.write(framed)
+        self._writer.write(message)
 
     @property
     def congested(self) -> bool:
