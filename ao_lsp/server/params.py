@@ -34,11 +34,11 @@ class Param:
     doc: str
 
 
-def param(doc: str, default: Any = MISSING) -> Any:
-    """A field of a parameter class. Python's keywords get a trailing `_`, which the wire has not."""
-    if default is MISSING:
-        return field(metadata={"doc": doc})
-    return field(default=default, metadata={"doc": doc})
+def param(doc: str, default: Any = MISSING, content: bool = False) -> Any:
+    """A field of a parameter class. Python's keywords get a trailing `_`, which the wire has not. A text that is
+    `content`, and not the name of something, may have half surrogate pairs in it, as what models say may."""
+    metadata = {"doc": doc, "content": content}
+    return field(metadata=metadata) if default is MISSING else field(default=default, metadata=metadata)
 
 
 def described(kind: type[Any]) -> tuple[Param, ...]:
@@ -75,7 +75,7 @@ def read(kind: type[T], given: Any) -> T:
     for name, entry in known.items():
         if name in given:
             expected = hints[entry.name]
-            if not _fits(given[name], expected):
+            if not (_fits(given[name], expected) or (entry.metadata["content"] and isinstance(given[name], str))):
                 raise CommandError("bad_params", f"{name} must be {_name(expected)}")
             values[entry.name] = given[name]
         elif entry.default is MISSING:

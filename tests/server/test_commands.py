@@ -498,3 +498,11 @@ async def test_a_diff_tells_what_the_program_got_otherwise(core: Core) -> None:
     assert (same["output"], same["b"]["origin"]) == (None, "replayed")
     assert changed["output"] == {"a": "output of c2", "b": "edited"}
     assert (changed["input_changed"], removed["b"]) == (False, None)
+
+
+@pytest.mark.parametrize(
+    "params", [{"run": "a\ud83d"}, {"run": "last", "call": 1 << 63}, {"run": "last", "call": "\udc00"}]
+)
+async def test_what_can_be_the_name_of_nothing_is_refused(core: Core, params: Any) -> None:
+    await record(core)
+    assert (await error(core, "ao.call", **{"call": 1, **params})).code == "bad_params"

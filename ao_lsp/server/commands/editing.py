@@ -20,7 +20,8 @@ class EditParams:
     call: str | int = param(command.CALL)
     content: str = param(
         "output: the new text, or a whole response as JSON; "
-        "input: the user's new text, new messages or a whole request as JSON"
+        "input: the user's new text, new messages or a whole request as JSON",
+        content=True,
     )
     run: str = param(command.RUN, "last")
     field: Literal["output", "input"] = param("what the program receives, or what it sends", "output")
