@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Any, NoReturn
 
 from ao_lsp import __version__
-from ao_lsp.cli import client, events, show, show_code, show_diff, show_output, terminal
+from ao_lsp.cli import client, events, in_editor, show, show_code, show_diff, show_output, terminal
 from ao_lsp.cli.client import CommandError
 from ao_lsp.connect import environment
 
@@ -75,12 +75,20 @@ def _part(text: str) -> tuple[int | None, int | None]:
 
 
 def _edit(options: argparse.Namespace) -> None:
-    field = "output" if options.output is not None else "input"
-    content = _content(options.output if options.output is not None else options.input)
-    params = {"run": options.run, "call": options.call, "field": field, "content": content}
-    result = client.connected().request("ao.edit", params)
+    field = "input" if options.input is not None else "output"
+    named = options.output if options.input is None else options.input
+    connection = client.connected()
+    if named in (None, in_editor.EDITOR):
+        result = in_editor.edit(connection, options.run, options.call, field)
+    else:
+        params = {"run": options.run, "call": options.call, "field": field, "content": _content(named)}
+        result = connection.request("ao.edit", params)
     if options.json:
         client.print_json(result)
+    elif result.get("unchanged"):
+        print("nothing was changed", file=sys.stderr)
+    elif "fields" in result:
+        print(f"took back the edited {field} of call {result['number']}: it is as it was recorded")
     else:
         print(f"stored the edited {field} of call {result['number']}; rerun with: ao rerun {result['run']}")
 
@@ -182,7 +190,7 @@ def _stop(options: argparse.Namespace) -> None:
 
 def _diff(options: argparse.Namespace) -> None:
     if options.code:
-        result = client.connected().request("ao.diff_code", {"a": options.a, "b": options.b})
+        result = client.connected().request("ao.diffCode", {"a": options.a, "b": options.b})
         client.print_json(result) if options.json else show_code.diff(result)
         return
     result = client.connected().request("ao.diff", {"a": options.a, "b": options.b or "last"})
@@ -315,11 +323,15 @@ def _parser() -> argparse.ArgumentParser:
     made = add("edit", _edit, "Store an edit: what a rerun receives from a call, or sends in it.")
     add_run(made)
     add_call(made)
-    field = made.add_mutually_exclusive_group(required=True)
-    field.add_argument("--output", metavar="FILE", help="new text, or whole response as JSON; - is stdin")
+    field = made.add_mutually_exclusive_group()
     field.add_argument(
-        "--input", metavar="FILE", help="new text of the user's, messages, or whole request as JSON; - is stdin"
-    )
+        "--output", metavar="FILE", nargs="?", const=in_editor.EDITOR,
+        help="new text, or whole response as JSON; - is stdin; without FILE (and without --input): $EDITOR opens",
+    )  # fmt: skip
+    field.add_argument(
+        "--input", metavar="FILE", nargs="?", const=in_editor.EDITOR,
+        help="new text of the user's, messages, or whole request as JSON; - is stdin; without FILE: $EDITOR opens",
+    )  # fmt: skip
 
     made = add("unedit", _unedit, "Take the last edit of a call back.")
     add_run(made)

@@ -7,6 +7,7 @@ path they are quoted.
 
 from __future__ import annotations
 
+import glob
 import json
 import os
 import re
@@ -38,7 +39,7 @@ class EditOf:
 
 def edit_path(call: Call, field: EditField, recorded: str) -> str:
     """Where `field` of `call` is edited. `recorded` is what it was: JSON gets the ending of JSON."""
-    ending = "json" if _is_json(recorded) else "md"
+    ending = "json" if is_json(recorded) else "md"
     name = f"{_word(labels.function(call))}-{call.number}.{field}.{ending}"
     return os.path.join(paths.edit_dir(), _quoted(call.run), _quoted(call.id), name)
 
@@ -79,37 +80,44 @@ def read_edit(path: str) -> str | None:
         return None
 
 
-def write_view(run: str, name: str, text: str) -> str:
-    """Write a read-only file for something to be looked at, and return its path.
+def write_view(segments: Iterable[str], text: str) -> str:
+    """Write a read-only file for a text to be read (`content/address.py`), and return its path.
 
     Raises:
         OSError: it cannot be written.
     """
-    path = os.path.join(paths.view_dir(), _quoted(run), name)
+    path = os.path.join(paths.view_dir(), *map(_quoted, segments))
     _write(path, text, 0o400)
     return path
 
 
-def view_name(call: Call) -> str:
-    """The file name of a view of a whole call."""
-    return f"{_word(labels.function(call))}-{call.number}.txt"
+def size(path: str) -> int:
+    """The bytes of a file; none where there is no such file."""
+    try:
+        return os.stat(path).st_size
+    except OSError:
+        return 0
 
 
 def delete_files(runs: Iterable[str]) -> None:
-    """Delete the files of these runs."""
-    for run in runs:
-        for folder in (paths.edit_dir(), paths.view_dir()):
-            shutil.rmtree(os.path.join(folder, _quoted(run)), ignore_errors=True)
+    """Delete the files of these runs, and those that compare others with them."""
+    for run in map(_quoted, runs):
+        for folder in (paths.edit_dir(), os.path.join(paths.view_dir(), "run"), os.path.join(paths.view_dir(), "code")):
+            shutil.rmtree(os.path.join(folder, run), ignore_errors=True)
+        for compared in glob.glob(os.path.join(glob.escape(paths.view_dir()), "run", "*", "from", glob.escape(run))):
+            shutil.rmtree(compared, ignore_errors=True)
 
 
 def remove_stale_views() -> None:
     """Delete the views that nobody has asked for in a while."""
-    with suppress(FileNotFoundError):
-        for name in os.listdir(paths.view_dir()):
-            folder = os.path.join(paths.view_dir(), name)
+    for folder, _, names in os.walk(paths.view_dir(), topdown=False):
+        for name in names:
             with suppress(OSError):
-                if time.time() - os.path.getmtime(folder) > _VIEW_KEPT_S:
-                    shutil.rmtree(folder, ignore_errors=True)
+                path = os.path.join(folder, name)
+                if time.time() - os.path.getmtime(path) > _VIEW_KEPT_S:
+                    os.unlink(path)
+        with suppress(OSError):  # it is not empty
+            os.rmdir(folder)
 
 
 def _write(path: str, text: str, mode: int) -> None:
@@ -133,7 +141,8 @@ def _word(text: str) -> str:
     return re.sub(r"[^\w-]+", "_", text).strip("_")[:40] or "call"
 
 
-def _is_json(text: str) -> bool:
+def is_json(text: str) -> bool:
+    """Whether `text` is a JSON object or list."""
     if not text.lstrip().startswith(("{", "[")):
         return False
     try:

@@ -456,7 +456,7 @@ def test_errors_are_for_people_on_stderr_and_for_scripts_on_stdout() -> None:
 
 @pytest.mark.parametrize(
     "arguments",
-    [(), ("nonsense",), ("call", "run1"), ("graph", "--format", "png"), ("edit", "r", "1"), ("runs", "--limit", "many"),
+    [(), ("nonsense",), ("call", "run1"), ("graph", "--format", "png"), ("runs", "--limit", "many"),
      ("edit", "r", "1", "--output", "a", "--input", "b"), ("rerun", "r", "--strict", "--ask"),
      ("why", "r", "1", "3"), ("why", "r", "1", "a:b")],
 )  # fmt: skip

@@ -38,6 +38,8 @@ class User:
         self.asked: list[str] = []
         self.refreshes: list[str] = []
         self.graph_changes: list[dict[str, Any]] = []
+        self.content_changes: list[str] = []
+        """The addresses of texts that have changed, as the server says."""
         self.capabilities = lsp.ServerCapabilities()
         self._versions: dict[str, int] = {}
         self._listen()
@@ -62,11 +64,19 @@ class User:
         def graph_changed(params: Any) -> None:
             self.graph_changes.append(_plain(params))
 
+        def content_changed(params: Any) -> None:
+            self.content_changes.append(_plain(params)["uri"])
+
+        def refresh_content(params: lsp.TextDocumentContentRefreshParams) -> None:
+            self.content_changes.append(params.uri)
+
         for method, function in (
             (lsp.WINDOW_SHOW_MESSAGE_REQUEST, asked),
             (lsp.WORKSPACE_CODE_LENS_REFRESH, refresh_lenses),
             (lsp.WORKSPACE_INLAY_HINT_REFRESH, refresh_hints),
+            (lsp.WORKSPACE_TEXT_DOCUMENT_CONTENT_REFRESH, refresh_content),
             ("$/ao/graphDidChange", graph_changed),
+            ("$/ao/contentDidChange", content_changed),
         ):
             self.client.feature(method)(function)
 
@@ -78,7 +88,12 @@ class User:
     @property
     def shown(self) -> list[Path]:
         """The files that were opened for the user."""
-        return [Path(document.uri.removeprefix("file://")) for document in self.client.shown_documents]
+        return [Path(uri.removeprefix("file://")) for uri in self.shown_uris if uri.startswith("file:")]
+
+    @property
+    def shown_uris(self) -> list[str]:
+        """What was opened for the user."""
+        return [document.uri for document in self.client.shown_documents]
 
     async def until(self, condition: Callable[[], Any], why: str = "") -> Any:
         """Wait for something to be the case in this editor."""
@@ -189,16 +204,21 @@ class User:
 
 @asynccontextmanager
 async def editor(
-    profile: str, *, ao: bool = False, options: Any = None, env: dict[str, str] | None = None
+    profile: str,
+    *,
+    ao: bool | dict[str, Any] = False,
+    options: Any = None,
+    env: dict[str, str] | None = None,
+    workspace: dict[str, Any] | None = None,
 ) -> AsyncIterator[User]:
-    """An editor with a server of its own, initialised as `profile`; `ao`: it wants our notifications;
-    `options`: its initialisation options."""
+    """An editor with a server of its own, initialised as `profile`; `ao`: it wants our notifications (and what it says
+    of itself beside that); `options`: its initialisation options; `workspace`: more that it can do there."""
     config = ClientServerConfig([AO_LSP], client_factory=_client, server_env={**os.environ, **(env or {})})
     client = await config.start()
     assert isinstance(client, LanguageClient)
     user = User(client)
     try:
-        result = await client.initialize_session(introduction(profile, ao, options))
+        result = await client.initialize_session(introduction(profile, ao, options, workspace))
         user.capabilities = result.capabilities
         yield user
         await client.shutdown_session()
@@ -211,13 +231,19 @@ async def editor(
         await client.stop()  # type: ignore[no-untyped-call]
 
 
-def introduction(profile: str, ao: bool = False, options: Any = None) -> lsp.InitializeParams:
+def introduction(
+    profile: str, ao: bool | dict[str, Any] = False, options: Any = None, workspace: dict[str, Any] | None = None
+) -> lsp.InitializeParams:
     """What an editor says first."""
     said: dict[str, Any] = {"capabilities": {}}
     if profile != "empty":
         said = json.loads((Path(__file__).parent / "capabilities" / f"{profile}.json").read_text("utf-8"))
     if ao:
-        said["capabilities"] = {**said["capabilities"], "experimental": {"ao": {"version": 1}}}
+        more = ao if isinstance(ao, dict) else {}
+        said["capabilities"] = {**said["capabilities"], "experimental": {"ao": {"version": 1, **more}}}
+    if workspace:
+        before = said["capabilities"].get("workspace", {})
+        said["capabilities"] = {**said["capabilities"], "workspace": {**before, **workspace}}
     if options is not None:
         said["initializationOptions"] = options
     said = {

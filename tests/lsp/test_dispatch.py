@@ -177,7 +177,15 @@ async def test_our_own_part_is_offered_to_who_wants_it(core: Core) -> None:
     wanted = {"capabilities": {"experimental": {"ao": {"version": 1}}}}
     for said, offered in (
         ({}, None),
-        (wanted, {"ao": {"version": 1, "methods": ["ao/graph", "ao/runs", "ao/call", "ao/events", "ao/locate"]}}),
+        (
+            wanted,
+            {
+                "ao": {
+                    "version": 1,
+                    "methods": ["ao/graph", "ao/runs", "ao/call", "ao/events", "ao/locate", "ao/content"],
+                }
+            },
+        ),
     ):
         client = Client(core)
         assert (await client.begin(**said))["capabilities"].get("experimental") == offered

@@ -152,7 +152,7 @@ async def test_edit_files_go_with_their_run_and_are_nobody_elses(agent: Path) ->
         await user.run("ao.graph", run="run1", format="text", open=True)
         ask("daemon.clear")
         assert not file.exists()
-        assert not list(Path(paths.view_dir()).iterdir())
+        assert not list(Path(paths.view_dir()).rglob("*.txt"))
 
 
 async def test_a_run_id_from_outside_leads_to_no_other_folder(agent: Path) -> None:

@@ -97,6 +97,7 @@ async def test_calls_show_before_they_have_ever_run(agent: Path) -> None:
         assert await user.hints(uri) == {}
         assert await user.click(uri, PLAN, "not recorded") == {
             "command": "ao-record agent.py",
+            "argv": ["ao-record", "agent.py"],
             "cwd": str(agent.parent),
         }
         assert "ao-record agent.py" in user.messages[0]
@@ -188,7 +189,7 @@ async def test_a_client_that_did_not_ask_for_it_gets_no_notification_of_ours(age
         await other.until(lambda: other.graph_changes)
         assert user.graph_changes == []
         assert user.capabilities.experimental is None
-        methods = ["ao/graph", "ao/runs", "ao/call", "ao/events", "ao/locate"]
+        methods = ["ao/graph", "ao/runs", "ao/call", "ao/events", "ao/locate", "ao/content"]
         assert other.capabilities.experimental == {"ao": {"version": 1, "methods": methods}}
 
 
@@ -264,23 +265,6 @@ async def test_commands_of_the_command_line_work_in_an_editor(agent: Path) -> No
         with pytest.raises(JsonRpcException, match="did you mean format"):
             await user.run("ao.graph", formt="text")
         assert user.messages == [], "who asked is answered, not shown a message"
-
-
-async def test_the_graph_opens_as_a_read_only_file(agent: Path) -> None:
-    record(agent)
-    async with editor("vscode") as user:
-        uri = await user.open(agent)
-        await user.click(uri, PLAN, "graph")
-        [shown] = user.shown
-        assert "├▶●  search" in shown.read_text("utf-8")
-        assert shown.stat().st_mode & 0o777 == 0o400
-        await user.click(uri, PLAN, "graph")  # a second time, over the read-only one
-        await user.click(uri, PLAN, "gpt-5")
-        assert "output of c1" in user.shown[-1].read_text("utf-8")
-    async with editor("empty") as user:
-        uri = await user.open(agent)
-        await user.click(uri, PLAN, "graph")
-        assert (user.shown, user.messages) == ([], [f"the graph is in {shown}"])
 
 
 async def test_of_several_calls_the_user_chooses(agent: Path) -> None:

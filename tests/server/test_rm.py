@@ -88,9 +88,10 @@ async def test_files_outside_of_the_database_go_with_their_run(core: Core) -> No
     Path(paths.spool_dir()).mkdir(parents=True, exist_ok=True)
     damaged = Path(paths.spool_dir(), "run1-s1.spool.damaged")
     damaged.write_text("half an event")
-    view = Path(editor_files.write_view("run1", "graph.txt", "a graph"))
+    view = Path(editor_files.write_view(("run", "run1", "graph.txt"), "a graph"))
+    compared = Path(editor_files.write_view(("run", "run2", "from", "run1", "run1-run2.diff"), "a diff"))
     await do(core, "ao.rm", runs=["run1"])
-    assert [path.exists() for path in (log, damaged, view)] == [False] * 3
+    assert [path.exists() for path in (log, damaged, view, compared)] == [False] * 4
     assert session.exists()  # run2 is of the session
     await do(core, "ao.rm", runs=["run2"])
     assert not session.exists()

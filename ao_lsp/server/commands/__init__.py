@@ -17,8 +17,10 @@ from ao_lsp.server.commands import (
     deleting,
     editing,
     exporting,
+    opening,
     output,
     reading,
+    recording,
     rerunning,
     tracing,
     versions,
@@ -32,23 +34,36 @@ log = logging.getLogger(__name__)
 
 COMMANDS: dict[str, Command[Any]] = {
     "ao.runs": reading.RUNS,
-    "ao.graph": reading.GRAPH,
-    "ao.call": reading.CALL,
+    "ao.graph": opening.GRAPH,
+    "ao.call": opening.CALL,
     "ao.why": tracing.WHY,
     "ao.diff": comparing.DIFF,
     "ao.versions": versions.VERSIONS,
     "ao.show": versions.SHOW,
-    "ao.diff_code": versions.DIFF_CODE,
+    "ao.diffCode": versions.DIFF_CODE,
     "ao.checkout": versions.CHECKOUT,
+    "ao.content": opening.CONTENT,
+    "ao.openPrompt": opening.OPEN_PROMPT,
+    "ao.openOutput": opening.OPEN_OUTPUT,
+    "ao.openLog": opening.OPEN_LOG,
+    "ao.openDiff": opening.OPEN_DIFF,
+    "ao.openCode": opening.OPEN_CODE,
     "ao.edit": editing.EDIT,
+    "ao.editOutput": editing.EDIT_OUTPUT,
+    "ao.editInput": editing.EDIT_INPUT,
     "ao.unedit": editing.UNEDIT,
     "ao.plan": rerunning.PLAN,
     "ao.rerun": rerunning.RERUN,
+    "ao.rerunFrom": rerunning.RERUN_FROM,
+    "ao.record": recording.RECORD,
     "ao.output": output.OUTPUT,
     "ao.stop": rerunning.STOP,
     "ao.export": exporting.EXPORT,
     "ao.rm": deleting.RM,
 }
+
+ALIASES = {"ao.diff_code": "ao.diffCode", "ao.howToRecord": "ao.record"}
+"""Names of before, which are still understood → those of now."""
 
 
 async def execute(
@@ -60,7 +75,7 @@ async def execute(
         CommandError: whatever went wrong; what we did not expect is in the log, and has the code
             `internal`.
     """
-    command = commands.get(name)
+    command = commands.get(ALIASES.get(name, name))
     if command is None:
         close = difflib.get_close_matches(name, commands, 1)
         hint = f"did you mean {close[0]}?" if close else f"there are {', '.join(commands)}"

@@ -8,7 +8,9 @@ from typing import Literal
 
 from ao_lsp.server import command, providers, refs
 from ao_lsp.server.command import Caller, Command
+from ao_lsp.server.commands.opening import ChosenParams
 from ao_lsp.server.core import Core
+from ao_lsp.server.editable import EditFile, edit_file
 from ao_lsp.server.edits import make_edit
 from ao_lsp.server.model import EditField
 from ao_lsp.server.params import CommandError, param
@@ -51,6 +53,23 @@ async def _edit(core: Core, _: Caller, params: EditParams) -> Json:
     return {"run": call.run, "call": call.id, "number": call.number, "field": params.field}
 
 
+async def _edit_output(core: Core, _: Caller, params: ChosenParams) -> Json:
+    return edit_file_json(await edit_file(core, params.run, params.call, "output"), "output")
+
+
+async def _edit_input(core: Core, _: Caller, params: ChosenParams) -> Json:
+    return edit_file_json(await edit_file(core, params.run, params.call, "input"), "input")
+
+
+def edit_file_json(file: EditFile, field: EditField) -> Json:
+    """Where something is edited, and what it was."""
+    call = file.call
+    return {
+        "path": file.path, "run": call.run, "call": call.id, "number": call.number, "field": field,
+        "content": file.content, "recorded": file.recorded,
+    }  # fmt: skip
+
+
 async def _unedit(core: Core, _: Caller, params: UneditParams) -> Json:
     graph = await refs.find_graph(core, params.run)
     call = refs.find_call(graph, params.call)
@@ -64,5 +83,7 @@ async def _unedit(core: Core, _: Caller, params: UneditParams) -> Json:
     return {"run": call.run, "call": call.id, "number": call.number, "fields": removed, "restored": restored}
 
 
+EDIT_OUTPUT = Command("open a file in which the output of a call is edited", ChosenParams, _edit_output)
+EDIT_INPUT = Command("open a file in which the input of a call is edited", ChosenParams, _edit_input)
 EDIT = Command("store an edit of a call; the recording stays as it is", EditParams, _edit)
 UNEDIT = Command("take edits of a call back, one after the other", UneditParams, _unedit)

@@ -14,6 +14,7 @@ from ao_lsp import paths
 from ao_lsp.server import command, processes, refs, rerun, restart, stopping, subruns, views
 from ao_lsp.server.changes import Subscription
 from ao_lsp.server.command import Caller, Command, Progress
+from ao_lsp.server.commands.opening import ChosenParams
 from ao_lsp.server.commands.versions import reading, version_of
 from ao_lsp.server.configuration import configuration
 from ao_lsp.server.core import Core
@@ -56,6 +57,11 @@ class RerunParams:
     wait: bool = param("answer when the program has ended, with progress until then", False)
     python: str | None = param(_PYTHON, None)
     at_version: bool = param(_AT_VERSION, False)
+
+
+@dataclass(frozen=True, slots=True)
+class RerunFromParams(ChosenParams):
+    policy: Literal["live", "strict"] | None = param(command.POLICY, None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -251,6 +257,10 @@ async def _rerun(core: Core, caller: Caller, params: RerunParams) -> Json:
     return {**answer, "exit_code": started.process.returncode}
 
 
+async def _rerun_from(core: Core, caller: Caller, params: RerunFromParams) -> Json:
+    return await _rerun(core, caller, RerunParams(params.run, params.call, params.policy))
+
+
 async def follow(started: rerun.Rerun, changes: Subscription, expected: int, progress: Progress) -> None:
     """Report progress until the program has ended. `changes` have to be from before its start."""
     done, ended = 0, asyncio.create_task(started.ended.wait())
@@ -295,4 +305,5 @@ async def _program(core: Core, run: str) -> Process | None:
 
 PLAN = Command("what a rerun would do with each call; writes the plan of one", PlanParams, _plan)
 RERUN = Command("rerun a program in the background", RerunParams, _rerun)
+RERUN_FROM = Command("rerun from a call, in the background, with progress", RerunFromParams, _rerun_from)
 STOP = Command("end the program of a run and what it started", StopParams, _stop)

@@ -24,6 +24,10 @@ class Client:
     progress: bool = False
     ao: bool = False
     """Whether it wants our own notifications (docs/protocol.md)."""
+    text_document_content: bool = False
+    """Whether it asks for the texts of `ao:` addresses by `workspace/textDocumentContent`."""
+    ao_content: bool = False
+    """Whether it does so by our own `ao/content`."""
     folders: tuple[str, ...] = ()
     """URIs of the folders that it has open."""
     gives_configuration: bool = False
@@ -31,6 +35,11 @@ class Client:
     """Whether it tells changes of settings to a server that has registered for them."""
     options: Any = None
     """The settings that it starts with (docs/configuration.md)."""
+
+    @property
+    def opens_addresses(self) -> bool:
+        """Whether `ao:` addresses can be opened in it."""
+        return self.show_document and (self.text_document_content or self.ao_content)
 
 
 def read_client(params: Any) -> Client:
@@ -61,6 +70,8 @@ def read_client(params: Any) -> Client:
     encodings = [name for name in listed("general", "positionEncodings") if name in ENCODINGS]
     formats = [name for name in listed("textDocument", "hover", "contentFormat") if name in ("markdown", "plaintext")]
     asked = said("capabilities", "experimental", "ao") or said("initializationOptions", "ao")
+    if not isinstance(asked, dict) or not isinstance(asked.get("version"), int):
+        asked = None
     return Client(
         name=str(said("clientInfo", "name") or "a client"),
         encoding=encodings[0] if encodings else "utf-16",
@@ -70,7 +81,9 @@ def read_client(params: Any) -> Client:
         hint_refresh=can("workspace", "inlayHint", "refreshSupport"),
         show_document=can("window", "showDocument", "support"),
         progress=can("window", "workDoneProgress"),
-        ao=isinstance(asked, dict) and isinstance(asked.get("version"), int),
+        ao=asked is not None,
+        text_document_content=isinstance(said("capabilities", "workspace", "textDocumentContent"), dict),
+        ao_content=asked is not None and asked.get("content") is True,
         folders=tuple(uri for uri in uris if isinstance(uri, str)),
         gives_configuration=can("workspace", "configuration"),
         tells_configuration=can("workspace", "didChangeConfiguration", "dynamicRegistration"),

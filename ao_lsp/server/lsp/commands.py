@@ -1,26 +1,24 @@
-"""The commands of an editor: those of the daemon, and the ones that need an editor to show something.
+"""The commands of an editor: those of the daemon (`server/commands`), of which some do more here, because an editor
+can show something and ask its user.
 
-Every command takes one JSON object. Those that lenses and actions offer (`offers`) come with the ids of
-run and call, and with `among` where the place stands for several calls: then the user is asked which.
+Those that lenses and actions offer (`offers`) come with the ids of run and call, and with `among` where the
+place stands for several calls: then the user is asked which.
 """
 
 from __future__ import annotations
 
-import asyncio
-import os
-import shlex
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
+from dataclasses import dataclass, fields, replace
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from ao_lsp.server import command, editor_files, refs
-from ao_lsp.server.commands import COMMANDS, reading, rerunning
+from ao_lsp.server import refs
+from ao_lsp.server.commands import ALIASES, COMMANDS, opening, recording, rerunning
 from ao_lsp.server.commands import execute as execute_shared
-from ao_lsp.server.configuration import configuration
-from ao_lsp.server.lsp import hovers, reruns, words
+from ao_lsp.server.commands.opening import ChosenParams, OpenPartParams
+from ao_lsp.server.lsp import reruns, words
 from ao_lsp.server.lsp.dispatch import AnswerError
 from ao_lsp.server.model import Call
-from ao_lsp.server.params import CommandError, param, read
+from ao_lsp.server.params import CommandError, read
 from ao_lsp.server.views import Json
 
 if TYPE_CHECKING:
@@ -28,46 +26,17 @@ if TYPE_CHECKING:
 
 P = TypeVar("P")
 
-_AMONG = "several calls by their ids: the user is asked which of them is meant"
-
-
-@dataclass(frozen=True, slots=True)
-class CallParams:
-    call: str | int = param(command.CALL)
-    run: str = param(command.RUN, "last")
-    among: list[str] | None = param(_AMONG, None)  # noqa: RUF009 - a field, as the others
-
-
-@dataclass(frozen=True, slots=True)
-class RerunFromParams(CallParams):
-    policy: Literal["live", "strict"] | None = param(command.POLICY, None)
-
-
-@dataclass(frozen=True, slots=True)
-class GraphParams(reading.GraphParams):
-    open: bool = param("show it in a read-only file, too", False)
-
-
-@dataclass(frozen=True, slots=True)
-class OpenCallParams(reading.CallParams):
-    open: bool = param("show it in a read-only file, too", False)
-
-
-@dataclass(frozen=True, slots=True)
-class FileParams:
-    file: str = param("the path of a program")
-
 
 @dataclass(frozen=True, slots=True)
 class EditorCommand(Generic[P]):
-    """A command that is only for editors."""
+    """What a command does in an editor."""
 
     summary: str
     params: type[P]
     handler: Callable[[Editor, P], Awaitable[Json]]
 
 
-async def _rerun_from(editor: Editor, params: RerunFromParams) -> Json:
+async def _rerun_from(editor: Editor, params: rerunning.RerunFromParams) -> Json:
     call = await _chosen(editor, params, "Rerun from which call?")
     return {} if call is None else await reruns.start(editor, call.run, call.id, params.policy)
 
@@ -79,49 +48,74 @@ async def _rerun(editor: Editor, params: rerunning.RerunParams) -> Json:
     return await reruns.start(editor, params.run, params.from_, params.policy, params.python)
 
 
-async def _edit_output(editor: Editor, params: CallParams) -> Json:
+async def _edit_output(editor: Editor, params: ChosenParams) -> Json:
     call = await _chosen(editor, params, "Edit the output of which call?")
     return {} if call is None else {"path": await editor.editing.open(call.run, call.id, "output")}
 
 
-async def _edit_input(editor: Editor, params: CallParams) -> Json:
+async def _edit_input(editor: Editor, params: ChosenParams) -> Json:
     call = await _chosen(editor, params, "Edit the input of which call?")
     return {} if call is None else {"path": await editor.editing.open(call.run, call.id, "input")}
 
 
-async def _graph(editor: Editor, params: GraphParams) -> Json:
-    shared = {entry.name: getattr(params, entry.name) for entry in fields(reading.GraphParams)}
-    result = await execute_shared(editor.core, editor.caller, "ao.graph", shared)
-    if params.open and params.format != "json":
-        ending = {"text": "txt", "mermaid": "mmd"}.get(params.format, params.format)
-        path = await _written(result["run"], f"graph.{ending}", result["text"])
-        await editor.show(path, "the graph")
-        result["path"] = path
-    return result
+async def _graph(editor: Editor, params: opening.GraphParams) -> Json:
+    result = await execute_shared(editor.core, editor.caller, "ao.graph", _plain(params, opening.GraphParams))
+    if not params.open:
+        return result
+    return {**result, **await editor.contents.open(opening.graph_of(result, params), "the graph")}
 
 
-async def _call(editor: Editor, params: OpenCallParams) -> Json:
-    shared = {"run": params.run, "call": params.call, "raw": params.raw}
-    result = await execute_shared(editor.core, editor.caller, "ao.call", shared)
-    record = await editor.recordings.of_run(result["run"])
-    if params.open and record is not None:
-        call = refs.find_call(record.graph, result["call"]["id"])
-        text = hovers.whole(call, record, await editor.recordings.said(call))
-        result["path"] = await _written(call.run, editor_files.view_name(call), text)
-        await editor.show(result["path"], words.call_name(call))
-    return result
+async def _call(editor: Editor, params: opening.CallParams) -> Json:
+    result = await execute_shared(editor.core, editor.caller, "ao.call", _plain(params, opening.CallParams))
+    if not params.open:
+        return result
+    address = await opening.call_of(editor.core, result)
+    return {**result, **await editor.contents.open(address, f"call {result['call']['number']}")}
 
 
-async def _how_to_record(editor: Editor, params: FileParams) -> Json:
-    folder = os.path.dirname(params.file)
-    python = (await configuration(editor.caller, folder)).get("python")
-    named = ["--python", python] if python is not None and python == editor.caller.settings.get("python") else []
-    line = shlex.join(["ao-record", *named, os.path.basename(params.file)])
-    editor.say(f"This call has not been recorded yet. Run your program with ao-record in place of python: {line}")
-    return {"command": line, "cwd": folder}
+async def _open_prompt(editor: Editor, params: OpenPartParams) -> Json:
+    call = await _chosen(editor, params, "Open the prompt of which call?")
+    if call is None:
+        return {}
+    address = await opening.of_part(editor.core, replace(params, run=call.run, call=call.id), "prompt")
+    return await editor.contents.open(address, f"the prompt of {words.call_name(call)}")
 
 
-async def _chosen(editor: Editor, params: CallParams, question: str) -> Call | None:
+async def _open_output(editor: Editor, params: OpenPartParams) -> Json:
+    call = await _chosen(editor, params, "Open the output of which call?")
+    if call is None:
+        return {}
+    address = await opening.of_part(editor.core, replace(params, run=call.run, call=call.id), "output")
+    return await editor.contents.open(address, f"the output of {words.call_name(call)}")
+
+
+async def _open_log(editor: Editor, params: opening.OpenLogParams) -> Json:
+    address = await opening.of_log(editor.core, params)
+    return await editor.contents.open(address, f"what run {address.run} prints")
+
+
+async def _open_diff(editor: Editor, params: opening.OpenDiffParams) -> Json:
+    address = await opening.of_diff(editor.core, params)
+    return await editor.contents.open(address, f"what changed from run {address.other} to run {address.run}")
+
+
+async def _open_code(editor: Editor, params: opening.OpenCodeParams) -> Json:
+    address = await opening.of_code(editor.core, editor.caller, params)
+    return await editor.contents.open(address, f"{address.name} as it was", params.line)
+
+
+async def _record(editor: Editor, params: recording.RecordParams) -> Json:
+    answer = await execute_shared(editor.core, editor.caller, "ao.record", _plain(params, recording.RecordParams))
+    editor.say(f"Run your program with ao-record in place of python, to record its calls: {answer['command']}")
+    return answer
+
+
+def _plain(params: Any, kind: type[Any]) -> Json:
+    """Parameters as they were given, without what only an editor does."""
+    return {field.name: getattr(params, field.name) for field in fields(kind) if field.name != "open"}
+
+
+async def _chosen(editor: Editor, params: ChosenParams, question: str) -> Call | None:
     """The call that is meant; None where the user does not want to say."""
     graph = await refs.find_graph(editor.core, params.run)
     meant = refs.find_call(graph, params.call)
@@ -139,27 +133,27 @@ def _choice(call: Call) -> str:
     return words.joined([words.call_name(call), words.shortened(call.preview or "", 40)])
 
 
-async def _written(run: str, name: str, text: str) -> str:
-    try:
-        return await asyncio.to_thread(editor_files.write_view, run, name, text)
-    except OSError as error:
-        raise CommandError(
-            "unavailable", f"{name} cannot be written: {error.strerror}", "free some disk space"
-        ) from None
+def _here(name: str, handler: Callable[[Editor, Any], Awaitable[Json]]) -> EditorCommand[Any]:
+    return EditorCommand(COMMANDS[name].summary, COMMANDS[name].params, handler)
 
 
 EDITOR_ONLY: Mapping[str, EditorCommand[Any]] = {
-    "ao.rerunFrom": EditorCommand("rerun from a call, in the background, with progress", RerunFromParams, _rerun_from),
-    "ao.rerun": EditorCommand(rerunning.RERUN.summary, rerunning.RerunParams, _rerun),
-    "ao.editOutput": EditorCommand("open a file in which the output of a call is edited", CallParams, _edit_output),
-    "ao.editInput": EditorCommand("open a file in which the input of a call is edited", CallParams, _edit_input),
-    "ao.graph": EditorCommand(reading.GRAPH.summary, GraphParams, _graph),
-    "ao.call": EditorCommand(reading.CALL.summary, OpenCallParams, _call),
-    "ao.howToRecord": EditorCommand("say how a program is recorded", FileParams, _how_to_record),
+    "ao.rerunFrom": _here("ao.rerunFrom", _rerun_from),
+    "ao.rerun": _here("ao.rerun", _rerun),
+    "ao.editOutput": _here("ao.editOutput", _edit_output),
+    "ao.editInput": _here("ao.editInput", _edit_input),
+    "ao.graph": _here("ao.graph", _graph),
+    "ao.call": _here("ao.call", _call),
+    "ao.openPrompt": _here("ao.openPrompt", _open_prompt),
+    "ao.openOutput": _here("ao.openOutput", _open_output),
+    "ao.openLog": _here("ao.openLog", _open_log),
+    "ao.openDiff": _here("ao.openDiff", _open_diff),
+    "ao.openCode": _here("ao.openCode", _open_code),
+    "ao.record": _here("ao.record", _record),
 }
-"""Commands that are not in the shared table, or do more in an editor."""
+"""Commands that do more in an editor: they show something, or ask."""
 
-EDITOR_COMMANDS: tuple[str, ...] = tuple(dict.fromkeys((*COMMANDS, *EDITOR_ONLY)))
+EDITOR_COMMANDS: tuple[str, ...] = (*COMMANDS, *ALIASES)
 
 
 async def execute(editor: Editor, name: str, arguments: Sequence[Any] | None) -> Json:
@@ -172,7 +166,7 @@ async def execute(editor: Editor, name: str, arguments: Sequence[Any] | None) ->
     if arguments is not None and len(arguments) > 1:
         raise CommandError("bad_params", f"{name} takes one argument: a JSON object", '{"run": "last"}, for example')
     given = arguments[0] if arguments else None
-    own = EDITOR_ONLY.get(name)
+    own = EDITOR_ONLY.get(ALIASES.get(name, name))
     if own is None:
         return await execute_shared(editor.core, editor.caller, name, given)
     return await own.handler(editor, read(own.params, given))

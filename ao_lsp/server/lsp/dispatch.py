@@ -22,6 +22,7 @@ from lsprotocol import types as lsp
 from pygls.exceptions import JsonRpcException
 from pygls.protocol import LanguageServerProtocol, lsp_method
 
+from ao_lsp.server.content.address import SCHEME
 from ao_lsp.server.lsp import large
 from ao_lsp.server.lsp.client import read_client
 from ao_lsp.server.lsp.wire import INVALID_REQUEST, MOST_OUT, Id, Outgoing, encode, framed, is_id
@@ -257,6 +258,9 @@ class Dispatch(LanguageServerProtocol):
         client = self._server.client
         log.info("%s is here", client.name)
         result.capabilities.position_encoding = lsp.PositionEncodingKind(client.encoding)
+        if client.text_document_content and result.capabilities.workspace is not None:
+            ours = lsp.TextDocumentContentOptions(schemes=[SCHEME])
+            result.capabilities.workspace.text_document_content = ours
         if client.ao:
             result.capabilities.experimental = {"ao": self._server.offered}
         self._server.begin()

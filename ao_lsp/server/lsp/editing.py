@@ -8,7 +8,6 @@ looked at a few times a second for as long as the editor is there.
 from __future__ import annotations
 
 import asyncio
-import json
 import os
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -16,16 +15,15 @@ from typing import TYPE_CHECKING
 
 from lsprotocol import types as lsp
 
-from ao_lsp.server import editor_files, providers, refs
+from ao_lsp.server import editor_files, refs
 from ao_lsp.server.commands import execute
+from ao_lsp.server.editable import edit_file, recorded
 from ao_lsp.server.editor_files import EditOf
-from ao_lsp.server.edits import is_failed
 from ao_lsp.server.lsp import reruns, words
 from ao_lsp.server.lsp.dispatch import AnswerError
 from ao_lsp.server.lsp.documents import file_of
-from ao_lsp.server.model import Call, Change, EditField, Exchange
+from ao_lsp.server.model import Call, Change, EditField
 from ao_lsp.server.params import CommandError
-from ao_lsp.server.providers import body as bodies
 
 if TYPE_CHECKING:
     from ao_lsp.server.lsp.editor import Editor
@@ -61,18 +59,9 @@ class Editing:
             CommandError: there is no such call, or nothing to edit.
             StoreError: the database fails.
         """
-        store = self._editor.core.store
-        graph = await refs.find_graph(self._editor.core, run)
-        found = refs.find_call(graph, call)
-        recorded = await self._recorded(found, field)
-        edits = [edit for edit in await store.edits(found.run) if (edit.call, edit.field) == (found.id, field)]
-        content = edits[0].content if edits else recorded
-        path = editor_files.edit_path(found, field, recorded)
-        try:
-            await asyncio.to_thread(editor_files.write_edit, path, content, (recorded, content))
-        except OSError as error:
-            raise CommandError("unavailable", f"{path} cannot be written: {error.strerror}") from None
-        self._watched[path] = _Watched(EditOf(found.run, found.id, field), _state(path), content)
+        file = await edit_file(self._editor.core, run, call, field)
+        path, found = file.path, file.call
+        self._watched[path] = _Watched(EditOf(found.run, found.id, field), _state(path), file.content)
         self._look_after()
         await self._editor.show(path, f"the {field} of {words.call_name(found)}")
         return path
@@ -140,7 +129,7 @@ class Editing:
             params = {"run": edit.run, "call": edit.call, "field": edit.field}
             if text == before:
                 return
-            if text == await self._recorded(call, edit.field):
+            if text == await recorded(core, call, edit.field):
                 if before is not None:
                     await execute(core, caller, "ao.unedit", {**params, "all": True})
                     self._editor.say(f"took back the edited {edit.field} of {words.call_name(call)}")
@@ -170,35 +159,6 @@ class Editing:
                 await reruns.start(self._editor, call.run, call.id)
             except CommandError as error:
                 self._editor.say(f"it cannot be rerun: {error}", lsp.MessageType.Error)
-
-    async def _recorded(self, call: Call, field: EditField) -> str:
-        """What there is to edit, as it was recorded.
-
-        Raises:
-            CommandError: there is nothing.
-        """
-        exchange = await self._editor.core.store.exchange(call.run, call.id)
-        if exchange is None:
-            raise CommandError("refused", f"{words.call_name(call)} has no {field} to edit")
-        found = await asyncio.to_thread(_recorded, call, exchange, field)
-        if found is None:
-            raise CommandError("refused", f"the {field} of {words.call_name(call)} cannot be read, so not edited")
-        return found
-
-
-def _recorded(call: Call, exchange: Exchange, field: EditField) -> str | None:
-    """What is edited: of an output its text, where it is nothing else; else the whole body."""
-    if field == "input":
-        whole = bodies.parsed(bodies.decoded(exchange.request_headers, exchange.request))
-    else:
-        if is_failed(call, exchange):  # there is nothing yet, and may be something
-            return ""
-        headers, body = exchange.response_headers, exchange.response or b""
-        said = providers.read_response(call.endpoint, headers, body)
-        if said.text is not None and not said.tool_calls:
-            return said.text
-        whole = providers.whole_response(call.endpoint, headers, body)
-    return None if whole is None else json.dumps(whole, indent=2, ensure_ascii=False)
 
 
 def _state(path: str) -> tuple[int, int] | None:

@@ -19,6 +19,7 @@ from ao_lsp.server.lsp import features, panel
 from ao_lsp.server.lsp.attached import Attached, Attaching
 from ao_lsp.server.lsp.client import Client
 from ao_lsp.server.lsp.commands import EDITOR_COMMANDS, execute
+from ao_lsp.server.lsp.contents import Contents
 from ao_lsp.server.lsp.dispatch import AnswerError, Dispatch
 from ao_lsp.server.lsp.documents import Document, Units, file_of
 from ao_lsp.server.lsp.editing import Editing
@@ -55,7 +56,7 @@ class Editor(LanguageServer):
         self.documents: dict[str, Document] = {}
         self.recordings, self.sources = Recordings(core), Sources()
         self._attaching = Attaching(self.documents, self.recordings, self.sources)
-        self.editing = Editing(self)
+        self.editing, self.contents = Editing(self), Contents(self)
         self.complained: set[str] = set()
         self.graphs: dict[str, str] = {}
         """The runs whose graphs the client has asked for by `ao/graph`, with their sessions."""
@@ -131,6 +132,7 @@ class Editor(LanguageServer):
         self.documents[item.uri] = before.changed(item.version, params.content_changes, self.units)
 
     def closed(self, params: lsp.DidCloseTextDocumentParams) -> None:
+        self.contents.closed(params.text_document.uri)
         self.documents.pop(params.text_document.uri, None)
         self._attaching.closed(params.text_document.uri)
 
@@ -186,15 +188,20 @@ class Editor(LanguageServer):
         title = answer.get("title") if isinstance(answer, dict) else None
         return title if title in choices else None
 
-    async def show(self, path: str, what: str) -> None:
-        """Open a file; a client that cannot tells where it is. `what` says what is in it."""
-        if self.client.show_document:
-            params = lsp.ShowDocumentParams(uri_of(path), take_focus=True)
-            try:
-                answer = await self.protocol.ask(lsp.WINDOW_SHOW_DOCUMENT, params)
-            except AnswerError as error:
-                log.info("%s cannot show a document: %s", self.client.name, error)
-            else:
-                if isinstance(answer, dict) and answer.get("success"):
-                    return
-        self.say(f"{what} is in {path}")
+    async def show(self, path: str, what: str, line: int | None = None) -> None:
+        """Open a file, at a line (from 1); a client that cannot tells where it is. `what` says what is in it."""
+        if not await self.opened_by_client(uri_of(path), line):
+            self.say(f"{what} is in {path}")
+
+    async def opened_by_client(self, uri: str, line: int | None = None) -> bool:
+        """Have the client open something, at a line (from 1). Whether it has done so."""
+        if not self.client.show_document:
+            return False
+        at = None if line is None else lsp.Range(lsp.Position(line - 1, 0), lsp.Position(line - 1, 0))
+        params = lsp.ShowDocumentParams(uri, take_focus=True, selection=at)
+        try:
+            answer = await self.protocol.ask(lsp.WINDOW_SHOW_DOCUMENT, params)
+        except AnswerError as error:
+            log.info("%s cannot show a document: %s", self.client.name, error)
+            return False
+        return isinstance(answer, dict) and answer.get("success") is True

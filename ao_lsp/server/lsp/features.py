@@ -28,6 +28,7 @@ def register(editor: Editor) -> None:
     feature(lsp.TEXT_DOCUMENT_HOVER)(_hover)
     feature(lsp.TEXT_DOCUMENT_DID_SAVE, lsp.SaveOptions(include_text=False))(_did_save)
     feature(lsp.WORKSPACE_DID_CHANGE_WORKSPACE_FOLDERS)(_folders_changed)
+    feature(lsp.WORKSPACE_TEXT_DOCUMENT_CONTENT)(_content)
     for method in panel.METHODS:
         feature(method)(_panel(method))
     for name in editor.command_names:
@@ -102,6 +103,10 @@ async def _did_save(ls: Editor, params: lsp.DidSaveTextDocumentParams) -> None:
 
 def _folders_changed(ls: Editor, params: lsp.DidChangeWorkspaceFoldersParams) -> None:
     ls.folders_changed([one.uri for one in params.event.added], [one.uri for one in params.event.removed])
+
+
+async def _content(ls: Editor, params: lsp.TextDocumentContentParams) -> lsp.TextDocumentContentResult:
+    return lsp.TextDocumentContentResult((await ls.contents.get(params.uri)).text)
 
 
 def _panel(method: str) -> Callable[[Editor, Any], Awaitable[Json]]:

@@ -64,13 +64,6 @@ def hover(calls: Sequence[Call], record: Record, said: Said, markdown: bool) -> 
     return "\n\n".join(_blocks(calls, record, said, Words(markdown), prompt_lines=8, output_lines=16))
 
 
-def whole(call: Call, record: Record, said: Said) -> str:
-    """Everything about a call, as a text to read."""
-    most = 1_000_000
-    shown = _blocks([call], record, said, Words(False), prompt_lines=most, output_lines=most, messages=(most, 0))
-    return "\n\n".join(shown) + "\n"
-
-
 def _blocks(
     calls: Sequence[Call],
     record: Record,
@@ -79,7 +72,6 @@ def _blocks(
     *,
     prompt_lines: int,
     output_lines: int,
-    messages: tuple[int, int] = _MESSAGES,
 ) -> Iterator[str]:
     call = calls[-1]
     yield _head(call, record, to)
@@ -87,7 +79,7 @@ def _blocks(
     if origins:
         yield origins
     yield from _output(call, record, said.output, to, output_lines)
-    yield from _prompt(said.messages, to, prompt_lines, messages)
+    yield from _prompt(said.messages, to, prompt_lines, _MESSAGES)
     if len(calls) > 1:
         yield _others(calls[:-1], record, to)
 

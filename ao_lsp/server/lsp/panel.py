@@ -21,7 +21,14 @@ if TYPE_CHECKING:
 
 VERSION = 1
 
-METHODS = {"ao/graph": "ao.graph", "ao/runs": "ao.runs", "ao/call": "ao.call", "ao/events": None, "ao/locate": None}
+METHODS = {
+    "ao/graph": "ao.graph",
+    "ao/runs": "ao.runs",
+    "ao/call": "ao.call",
+    "ao/events": None,
+    "ao/locate": None,
+    "ao/content": "ao.content",
+}
 """Request → the command that answers it; None: it is answered here."""
 
 GRAPH_DID_CHANGE = "$/ao/graphDidChange"
@@ -36,6 +43,8 @@ async def answer(editor: Editor, method: str, params: Any) -> Json:
     name = METHODS[method]
     if name is None:
         return await _OWN[method](editor, params)
+    if name == "ao.content":  # its reader hears of it when it changes
+        return (await editor.contents.get(read(COMMANDS[name].params, params).uri)).as_json()
     if name != "ao.graph":
         return await execute(editor.core, editor.caller, name, params)
     wanted = read(COMMANDS[name].params, params)

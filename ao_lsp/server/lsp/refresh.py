@@ -62,6 +62,7 @@ async def _pass_on(editor: Editor, changes: list[Change], everything: bool = Fal
             revisions.update(await _revisions(editor))
         for run, revision in revisions.items():
             editor.protocol.tell(GRAPH_DID_CHANGE, {"run": run, "revision": revision})
+    await editor.contents.changed(changes, everything)
     can_refresh = editor.client.hint_refresh or editor.client.lens_refresh
     if can_refresh and (everything or await _concerns(editor, changes)):
         await refresh_all(editor)
