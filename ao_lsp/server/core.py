@@ -47,6 +47,8 @@ class Core:
         self.reruns = Reruns(os.path.join(paths.log_dir(), "runs"), stirred)
         self.versions = Versions(store, self.changes, self.ingest.own)
         self.watcher = Watcher(store, self.changes)
+        self.leaving = False
+        """Whether the process is about to end, and what is cancelled is not cancelled by who wanted it."""
         self._stirred = stirred
         self._woken = asyncio.Event()
         self._upkeep: asyncio.Task[None] | None = None

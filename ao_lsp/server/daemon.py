@@ -167,6 +167,7 @@ class Daemon:
         await self._until_unneeded(core)
         self._withdraw()
         self._vitals.end()
+        core.leaving = True
         await self._connections.close()
         log.info("daemon %s leaves", self._id)
 

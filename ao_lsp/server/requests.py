@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+import select
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from contextlib import aclosing
 from functools import partial
 from typing import Any
@@ -21,6 +22,9 @@ from ao_lsp.server.store import StoreError
 SUBSCRIBE = "events.subscribe"
 
 _READ = 1 << 16
+
+_LOOK_S = 0.25
+"""How often is looked whether who waits for an answer is still there."""
 
 _MOST_IN = 256 << 20
 """Bytes of one request. An edit has a body; more is a fault of the client."""
@@ -59,11 +63,36 @@ async def serve(
                 if method == SUBSCRIBE:
                     await _subscribed(core, request, reader, answers)
                 else:
-                    answer = await _answer(core, commands, request, answers, env)
+                    answer = await _while_asked(_answer(core, commands, request, answers, env), method, writer)
                     await answers.send(await _framed(request, answer))
                 gauge.doing = str
     finally:
         await answers.close()
+
+
+async def _while_asked(
+    answer: Coroutine[Any, Any, dict[str, Any]], method: str, writer: asyncio.StreamWriter
+) -> dict[str, Any]:
+    """The answer, unless the client has gone meanwhile: then nobody wants it any more.
+
+    Raises:
+        ConnectionError: it has.
+    """
+    if method.startswith("daemon."):  # at once: a daemon that stops waits for nothing
+        return await answer
+    gone = select.poll()
+    gone.register(writer.get_extra_info("socket").fileno(), 0)  # nothing but that the other end is closed
+    answering = asyncio.create_task(answer)
+    try:
+        while True:
+            await asyncio.wait({answering}, timeout=_LOOK_S)
+            if answering.done():
+                return answering.result()
+            if gone.poll(0):
+                raise ConnectionAbortedError
+    finally:
+        answering.cancel()
+        await asyncio.wait({answering})
 
 
 async def _framed(request: dict[str, Any], answer: dict[str, Any]) -> bytes:

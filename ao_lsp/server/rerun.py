@@ -58,6 +58,7 @@ class Reruns:
     def __init__(self, log_folder: str, stirred: Callable[[], None]) -> None:
         self._folder, self._stirred = log_folder, stirred
         self._running: dict[str, Rerun] = {}
+        self._stopping: set[asyncio.Task[bool]] = set()
 
     def __len__(self) -> int:
         return len(self._running)
@@ -101,6 +102,16 @@ class Reruns:
                 await asyncio.wait_for(rerun.ended.wait(), _STOP_S)
                 break
         return True
+
+    def stop_soon(self, run: str) -> None:
+        """As `stop`, for who cannot wait. The program is told at once."""
+        rerun = self._running.get(run)
+        if rerun is not None:
+            with suppress(ProcessLookupError):
+                os.killpg(rerun.process.pid, signal.SIGTERM)
+            task = asyncio.create_task(self.stop(run))
+            self._stopping.add(task)
+            task.add_done_callback(self._stopping.discard)
 
     def log_of(self, run: str) -> str | None:
         """The file with what the rerun `run` printed; None where there is none (any longer)."""

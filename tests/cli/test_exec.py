@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import signal
 import stat
+import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -13,7 +15,7 @@ import pytest
 from ao_lsp.server.commands import ALIASES, COMMANDS
 from ao_lsp.server.lsp.commands import EDITOR_COMMANDS, EDITOR_ONLY
 from tests.cli.test_ao import ao, ao_json
-from tests.daemons import ask, start
+from tests.daemons import ask, log, start, until
 from tests.recorder import record_run
 
 pytestmark = pytest.mark.usefixtures("home")
@@ -100,3 +102,31 @@ def test_an_edit_without_a_file_opens_the_users_editor(tmp_path: Path, monkeypat
     monkeypatch.delenv("VISUAL")
     monkeypatch.delenv("EDITOR", raising=False)
     assert "no terminal for an editor" in ao("edit", "run1", "1", code=1).stderr
+
+
+def interrupted(folder: Path, *arguments: str) -> None:
+    """Press Ctrl-C when the program runs that a command has started."""
+    with subprocess.Popen([sys.executable, "-m", "ao_lsp.cli.ao", *arguments], stdout=subprocess.DEVNULL) as process:
+        until(lambda: (folder / "began").exists(), log())
+        process.send_signal(signal.SIGINT)
+        assert process.wait(timeout=30) == 130
+
+
+def test_who_waits_for_a_rerun_and_leaves_ends_it(tmp_path: Path) -> None:
+    start()
+    (tmp_path / "agent.py").write_text(
+        "import pathlib, time\n"
+        "pathlib.Path('began').touch()\n"
+        "while not pathlib.Path('enough').exists():\n"
+        "    time.sleep(0.02)\n"
+    )
+    record_run("run1", calls=1, cwd=str(tmp_path), python=sys.executable)
+    interrupted(tmp_path, "exec", "ao.rerun", '{"run": "run1", "wait": true}')
+    until(lambda: [run["status"] for run in ask("ao.runs")["runs"]] == ["killed", "finished"], log())
+    # One that nobody waits for goes on, also past the end of the daemon.
+    (tmp_path / "began").unlink()
+    run = execute("ao.rerunFrom", run="run1", call=1)["run"]
+    until(lambda: (tmp_path / "began").exists(), log())
+    ask("daemon.stop")
+    (tmp_path / "enough").touch()
+    until(lambda: ao_json("graph", run)["run"]["status"] == "finished", log())

@@ -27,7 +27,7 @@ class DiffParams:
     b: str = param(command.RUN, "last")
 
 
-async def _diff(core: Core, _: Caller, params: DiffParams) -> Json:
+async def _diff(core: Core, caller: Caller, params: DiffParams) -> Json:
     a, b = await refs.find_graph(core, params.a), await refs.find_graph(core, params.b)
     if a.run.id == b.run.id:
         other = a.run.parent_run
@@ -43,6 +43,7 @@ async def _diff(core: Core, _: Caller, params: DiffParams) -> Json:
         left = await core.store.exchanges([pair.a for pair in wanted if pair.a])
         right = await core.store.exchanges([pair.b for pair in wanted if pair.b])
         calls += await asyncio.to_thread(_all_compared, some, (left, right), nodes)
+        caller.progress(len(calls), len(pairs), f"{len(calls)} of {len(pairs)} calls are compared")
     verdicts = [call["verdict"] for call in calls]
     ends = [(graph.run.status, graph.run.exit_code) for graph in (a, b)]
     return {

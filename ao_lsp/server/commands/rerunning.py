@@ -54,7 +54,7 @@ class RerunParams:
     run: str = param(command.RUN, "last")
     from_: str | int | None = param(_FROM, None)
     policy: Literal["live", "strict"] | None = param(command.POLICY, None)
-    wait: bool = param("answer when the program has ended, with progress until then", False)
+    wait: bool = param("answer when the program has ended, with progress until then; cancelled, it is stopped", False)
     python: str | None = param(_PYTHON, None)
     at_version: bool = param(_AT_VERSION, False)
 
@@ -253,7 +253,12 @@ async def _rerun(core: Core, caller: Caller, params: RerunParams) -> Json:
         }
         if not params.wait:
             return answer
-        await follow(started, changes, len(planned.entries), caller.progress)
+        try:
+            await follow(started, changes, len(planned.entries), caller.progress)
+        except asyncio.CancelledError:
+            if not core.leaving:  # a program outlives a daemon, but not whoever waits for it
+                core.reruns.stop_soon(started.run)
+            raise
     return {**answer, "exit_code": started.process.returncode}
 
 

@@ -7,9 +7,10 @@ place stands for several calls: then the user is asked which.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar
 
 from ao_lsp.server import refs
 from ao_lsp.server.commands import ALIASES, COMMANDS, opening, recording, rerunning
@@ -17,6 +18,7 @@ from ao_lsp.server.commands import execute as execute_shared
 from ao_lsp.server.commands.opening import ChosenParams, OpenPartParams
 from ao_lsp.server.lsp import reruns, words
 from ao_lsp.server.lsp.dispatch import AnswerError
+from ao_lsp.server.lsp.progress import LONG_S, progress
 from ao_lsp.server.model import Call
 from ao_lsp.server.params import CommandError, read
 from ao_lsp.server.views import Json
@@ -26,6 +28,9 @@ if TYPE_CHECKING:
 
 P = TypeVar("P")
 
+_ProgressId: TypeAlias = "int | str | None"
+"""By which the client wants to be told how its command goes on."""
+
 
 @dataclass(frozen=True, slots=True)
 class EditorCommand(Generic[P]):
@@ -33,47 +38,49 @@ class EditorCommand(Generic[P]):
 
     summary: str
     params: type[P]
-    handler: Callable[[Editor, P], Awaitable[Json]]
+    handler: Callable[[Editor, P, _ProgressId], Awaitable[Json]]
 
 
-async def _rerun_from(editor: Editor, params: rerunning.RerunFromParams) -> Json:
+async def _rerun_from(editor: Editor, params: rerunning.RerunFromParams, _: _ProgressId) -> Json:
     call = await _chosen(editor, params, "Rerun from which call?")
-    return {} if call is None else await reruns.start(editor, call.run, call.id, params.policy)
+    if call is None:
+        return {}
+    return await reruns.start(editor, run=call.run, policy=params.policy, **{"from": call.id})
 
 
-async def _rerun(editor: Editor, params: rerunning.RerunParams) -> Json:
+async def _rerun(editor: Editor, params: rerunning.RerunParams, token: _ProgressId) -> Json:
+    given = _plain(params)
     if params.wait:
-        given = {"run": params.run, "from": params.from_, "policy": params.policy, "python": params.python}
-        return await execute_shared(editor.core, editor.caller, "ao.rerun", {**given, "wait": True})
-    return await reruns.start(editor, params.run, params.from_, params.policy, params.python)
+        return await _shared(editor, "ao.rerun", given, token)
+    return await reruns.start(editor, **given)
 
 
-async def _edit_output(editor: Editor, params: ChosenParams) -> Json:
+async def _edit_output(editor: Editor, params: ChosenParams, _: _ProgressId) -> Json:
     call = await _chosen(editor, params, "Edit the output of which call?")
     return {} if call is None else {"path": await editor.editing.open(call.run, call.id, "output")}
 
 
-async def _edit_input(editor: Editor, params: ChosenParams) -> Json:
+async def _edit_input(editor: Editor, params: ChosenParams, _: _ProgressId) -> Json:
     call = await _chosen(editor, params, "Edit the input of which call?")
     return {} if call is None else {"path": await editor.editing.open(call.run, call.id, "input")}
 
 
-async def _graph(editor: Editor, params: opening.GraphParams) -> Json:
-    result = await execute_shared(editor.core, editor.caller, "ao.graph", _plain(params, opening.GraphParams))
+async def _graph(editor: Editor, params: opening.GraphParams, _: _ProgressId) -> Json:
+    result = await execute_shared(editor.core, editor.caller, "ao.graph", _plain(params))
     if not params.open:
         return result
     return {**result, **await editor.contents.open(opening.graph_of(result, params), "the graph")}
 
 
-async def _call(editor: Editor, params: opening.CallParams) -> Json:
-    result = await execute_shared(editor.core, editor.caller, "ao.call", _plain(params, opening.CallParams))
+async def _call(editor: Editor, params: opening.CallParams, _: _ProgressId) -> Json:
+    result = await execute_shared(editor.core, editor.caller, "ao.call", _plain(params))
     if not params.open:
         return result
     address = await opening.call_of(editor.core, result)
     return {**result, **await editor.contents.open(address, f"call {result['call']['number']}")}
 
 
-async def _open_prompt(editor: Editor, params: OpenPartParams) -> Json:
+async def _open_prompt(editor: Editor, params: OpenPartParams, _: _ProgressId) -> Json:
     call = await _chosen(editor, params, "Open the prompt of which call?")
     if call is None:
         return {}
@@ -81,7 +88,7 @@ async def _open_prompt(editor: Editor, params: OpenPartParams) -> Json:
     return await editor.contents.open(address, f"the prompt of {words.call_name(call)}")
 
 
-async def _open_output(editor: Editor, params: OpenPartParams) -> Json:
+async def _open_output(editor: Editor, params: OpenPartParams, _: _ProgressId) -> Json:
     call = await _chosen(editor, params, "Open the output of which call?")
     if call is None:
         return {}
@@ -89,30 +96,30 @@ async def _open_output(editor: Editor, params: OpenPartParams) -> Json:
     return await editor.contents.open(address, f"the output of {words.call_name(call)}")
 
 
-async def _open_log(editor: Editor, params: opening.OpenLogParams) -> Json:
+async def _open_log(editor: Editor, params: opening.OpenLogParams, _: _ProgressId) -> Json:
     address = await opening.of_log(editor.core, params)
     return await editor.contents.open(address, f"what run {address.run} prints")
 
 
-async def _open_diff(editor: Editor, params: opening.OpenDiffParams) -> Json:
+async def _open_diff(editor: Editor, params: opening.OpenDiffParams, _: _ProgressId) -> Json:
     address = await opening.of_diff(editor.core, params)
     return await editor.contents.open(address, f"what changed from run {address.other} to run {address.run}")
 
 
-async def _open_code(editor: Editor, params: opening.OpenCodeParams) -> Json:
+async def _open_code(editor: Editor, params: opening.OpenCodeParams, _: _ProgressId) -> Json:
     address = await opening.of_code(editor.core, editor.caller, params)
     return await editor.contents.open(address, f"{address.name} as it was", params.line)
 
 
-async def _record(editor: Editor, params: recording.RecordParams) -> Json:
-    answer = await execute_shared(editor.core, editor.caller, "ao.record", _plain(params, recording.RecordParams))
+async def _record(editor: Editor, params: recording.RecordParams, _: _ProgressId) -> Json:
+    answer = await execute_shared(editor.core, editor.caller, "ao.record", _plain(params))
     editor.say(f"Run your program with ao-record in place of python, to record its calls: {answer['command']}")
     return answer
 
 
-def _plain(params: Any, kind: type[Any]) -> Json:
+def _plain(params: Any) -> Json:
     """Parameters as they were given, without what only an editor does."""
-    return {field.name: getattr(params, field.name) for field in fields(kind) if field.name != "open"}
+    return {entry.name.rstrip("_"): getattr(params, entry.name) for entry in fields(params) if entry.name != "open"}
 
 
 async def _chosen(editor: Editor, params: ChosenParams, question: str) -> Call | None:
@@ -133,7 +140,7 @@ def _choice(call: Call) -> str:
     return words.joined([words.call_name(call), words.shortened(call.preview or "", 40)])
 
 
-def _here(name: str, handler: Callable[[Editor, Any], Awaitable[Json]]) -> EditorCommand[Any]:
+def _here(name: str, handler: Callable[[Editor, Any, _ProgressId], Awaitable[Json]]) -> EditorCommand[Any]:
     return EditorCommand(COMMANDS[name].summary, COMMANDS[name].params, handler)
 
 
@@ -156,8 +163,9 @@ EDITOR_ONLY: Mapping[str, EditorCommand[Any]] = {
 EDITOR_COMMANDS: tuple[str, ...] = (*COMMANDS, *ALIASES)
 
 
-async def execute(editor: Editor, name: str, arguments: Sequence[Any] | None) -> Json:
-    """Run a command with its one argument.
+async def execute(editor: Editor, name: str, arguments: Sequence[Any] | None, token: _ProgressId = None) -> Json:
+    """Run a command with its one argument. What takes long is shown, by `token` where the client has sent one, and
+    can be cancelled there.
 
     Raises:
         CommandError: it cannot be done.
@@ -168,5 +176,21 @@ async def execute(editor: Editor, name: str, arguments: Sequence[Any] | None) ->
     given = arguments[0] if arguments else None
     own = EDITOR_ONLY.get(ALIASES.get(name, name))
     if own is None:
-        return await execute_shared(editor.core, editor.caller, name, given)
-    return await own.handler(editor, read(own.params, given))
+        return await _shared(editor, name, given, token)
+    return await own.handler(editor, read(own.params, given), token)
+
+
+async def _shared(editor: Editor, name: str, given: Any, token: _ProgressId) -> Json:
+    """Do what the command does for everybody, and show that it goes on if it takes long."""
+    task = asyncio.current_task()
+    assert task is not None  # noqa: S101 - each request has one
+    title = _TITLES.get(name) or f"ao: {name.rpartition('.')[2]}"
+    async with progress(editor, title, lambda: _cancelled(task), token, LONG_S) as shown:
+        return await execute_shared(editor.core, replace(editor.caller, progress=shown.report), name, given)
+
+
+def _cancelled(task: asyncio.Task[Any]) -> None:
+    task.cancel()
+
+
+_TITLES = {"ao.rerun": "Rerun", "ao.export": "Export", "ao.diff": "Compare runs", "ao.runs": "Look for runs"}

@@ -261,6 +261,8 @@ class Dispatch(LanguageServerProtocol):
         if client.text_document_content and result.capabilities.workspace is not None:
             ours = lsp.TextDocumentContentOptions(schemes=[SCHEME])
             result.capabilities.workspace.text_document_content = ours
+        if result.capabilities.execute_command_provider is not None:
+            result.capabilities.execute_command_provider.work_done_progress = True
         if client.ao:
             result.capabilities.experimental = {"ao": self._server.offered}
         self._server.begin()

@@ -156,7 +156,7 @@ class Editing:
             return
         if chosen == _RERUN:
             try:
-                await reruns.start(self._editor, call.run, call.id)
+                await reruns.start(self._editor, run=call.run, **{"from": call.id})
             except CommandError as error:
                 self._editor.say(f"it cannot be rerun: {error}", lsp.MessageType.Error)
 

@@ -95,6 +95,8 @@ class Editor(LanguageServer):
     async def close(self) -> None:
         """The client has left."""
         self.core.watcher.editor_left(self)
+        for shown in list(self.in_progress.values()):  # we leave, perhaps, and not the client
+            shown.end()
         self.protocol.close()
         tasks = list(self._tasks)
         for task in tasks:
@@ -157,7 +159,7 @@ class Editor(LanguageServer):
         Raises:
             CommandError: it cannot be done.
         """
-        return await execute(self, params.command, params.arguments)
+        return await execute(self, params.command, params.arguments, params.work_done_token)
 
     @property
     def command_names(self) -> list[str]:

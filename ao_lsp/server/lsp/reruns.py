@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from lsprotocol import types as lsp
 
 from ao_lsp.server.changes import Subscription
 from ao_lsp.server.commands import execute
 from ao_lsp.server.commands.rerunning import follow
+from ao_lsp.server.content import address as addresses
 from ao_lsp.server.lsp import words
 from ao_lsp.server.lsp.dispatch import AnswerError
 from ao_lsp.server.lsp.progress import progress
@@ -22,11 +23,8 @@ if TYPE_CHECKING:
 _SHOW = "Show its output"
 
 
-async def start(
-    editor: Editor, run: str, call: str | int | None, policy: str | None = None, python: str | None = None
-) -> Json:
-    """Rerun `run` in the background, from `call` where one is given, and show how it goes on. Gives what
-    `ao.rerun` does.
+async def start(editor: Editor, **params: Any) -> Json:
+    """Rerun in the background, by these parameters of `ao.rerun`, and show how it goes on. Gives what `ao.rerun` does.
 
     Raises:
         CommandError: it cannot be started.
@@ -34,7 +32,6 @@ async def start(
     """
     changes = editor.core.changes.subscribe()
     try:
-        params = {"run": run, "policy": policy, "python": python, **({} if call is None else {"from": call})}
         answer = await execute(editor.core, editor.caller, "ao.rerun", params)
     except BaseException:
         changes.close()
@@ -63,7 +60,7 @@ async def _show(editor: Editor, started: Rerun, changes: Subscription, expected:
         with suppress(AnswerError):
             said = f"the rerun {shown.last}"
             if await editor.choose(said, (_SHOW,), lsp.MessageType.Warning) == _SHOW:
-                await editor.show(started.log, "its output")
+                await editor.contents.open(addresses.log(started.run), "its output")
 
 
 async def _outcome(editor: Editor, started: Rerun) -> str:
