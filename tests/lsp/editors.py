@@ -17,6 +17,7 @@ from typing import Any
 
 from lsprotocol import types as lsp
 from lsprotocol.converters import get_converter
+from pygls.exceptions import JsonRpcMethodNotFound
 from pygls.protocol import default_converter
 from pytest_lsp import ClientServerConfig, LanguageClient
 from pytest_lsp.client import register_lsp_features
@@ -25,7 +26,14 @@ from tests.daemons import LONG_S
 
 AO_LSP = str(Path(sys.executable).with_name("ao-lsp"))
 
-PROFILES = ("neovim-0.11", "neovim-0.12", "vscode", "helix", "eglot", "empty")
+PROFILES = (
+    "vscode", "neovim-0.10", "neovim-0.11", "neovim-0.12", "helix", "helix-25.01", "eglot", "eglot-1.9",
+    "lsp-mode-8", "lsp-mode-9", "empty",
+)  # fmt: skip
+"""Those that have a number are no longer the newest; `empty` says nothing of itself."""
+
+CANNOT_SHOW = ("helix-25.01", "eglot-1.9", "lsp-mode-8", "empty")
+"""Those without `window/showDocument`."""
 
 
 class User:
@@ -36,6 +44,10 @@ class User:
         self._protocol: Any = client.protocol  # partly untyped
         self.answers: dict[str, str] = {}
         self.asked: list[str] = []
+        self.can_ask = True
+        """Whether it knows `window/showMessageRequest`, which editors that do need not say."""
+        self.put_into_buffers: list[Path] = []
+        """The files that were opened behind the one that is shown, by an edit without changes."""
         self.refreshes: list[str] = []
         self.graph_changes: list[dict[str, Any]] = []
         self.content_changes: list[str] = []
@@ -49,11 +61,20 @@ class User:
     def _listen(self) -> None:
         # Functions, because pygls takes no methods.
         def asked(params: lsp.ShowMessageRequestParams) -> lsp.MessageActionItem | None:
+            if not self.can_ask:
+                raise JsonRpcMethodNotFound
             self.asked.append(params.message)
             for beginning, answer in self.answers.items():
                 if params.message.startswith(beginning):
                     return next(action for action in params.actions or () if action.title.startswith(answer))
             return None
+
+        def apply_edit(params: lsp.ApplyWorkspaceEditParams) -> lsp.ApplyWorkspaceEditResult:
+            for change in params.edit.document_changes or ():
+                assert isinstance(change, lsp.TextDocumentEdit)
+                assert not change.edits
+                self.put_into_buffers.append(Path(change.text_document.uri.removeprefix("file://")))
+            return lsp.ApplyWorkspaceEditResult(applied=True)
 
         def refresh_lenses(_: None) -> None:
             self.refreshes.append("lenses")
@@ -72,6 +93,7 @@ class User:
 
         for method, function in (
             (lsp.WINDOW_SHOW_MESSAGE_REQUEST, asked),
+            (lsp.WORKSPACE_APPLY_EDIT, apply_edit),
             (lsp.WORKSPACE_CODE_LENS_REFRESH, refresh_lenses),
             (lsp.WORKSPACE_INLAY_HINT_REFRESH, refresh_hints),
             (lsp.WORKSPACE_TEXT_DOCUMENT_CONTENT_REFRESH, refresh_content),
@@ -185,7 +207,13 @@ class User:
 
     async def run(self, command: str, **argument: Any) -> dict[str, Any]:
         """Run a command with its one argument, and give the answer."""
-        params = lsp.ExecuteCommandParams(command, [argument])
+        return await self._executed(lsp.ExecuteCommandParams(command, [argument]))
+
+    async def choose(self, command: lsp.Command) -> dict[str, Any]:
+        """Choose an action or lens, and give the answer of its command."""
+        return await self._executed(lsp.ExecuteCommandParams(command.command, _plain(command.arguments)))
+
+    async def _executed(self, params: lsp.ExecuteCommandParams) -> dict[str, Any]:
         answer: dict[str, Any] = _plain(await self.client.workspace_execute_command_async(params))
         return answer
 

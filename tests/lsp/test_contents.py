@@ -16,7 +16,7 @@ from pygls.exceptions import JsonRpcException
 from ao_lsp import paths
 from tests.daemons import ask, log, start
 from tests.lsp.conftest import PLAN, begin, plan_site, record
-from tests.lsp.editors import PROFILES, User, editor
+from tests.lsp.editors import CANNOT_SHOW, PROFILES, User, editor
 from tests.recorder import chat_response
 from tests.runner.recorded import RECORD
 
@@ -62,8 +62,9 @@ async def test_every_editor_gets_to_a_text_or_is_told_where_it_is(agent: Path, p
         answer = await user.run("ao.openPrompt", run="run1", call=1)
         file = Path(answer["path"])
         assert (file.name, file.read_text("utf-8")) == ("plan-1.prompt.md", "## user\n\nc1\n")
-        if profile == "empty":
-            assert (user.shown, user.messages) == ([], [f"the prompt of call 1 (plan) is in {file}"])
+        if profile in CANNOT_SHOW:
+            where = "in" if profile == "empty" else "open now:"
+            assert (user.shown, user.messages) == ([], [f"the prompt of call 1 (plan) is {where} {file}"])
         else:
             assert (user.shown, user.messages) == ([file], [])
         assert user.capabilities.workspace is not None

@@ -21,6 +21,7 @@ class Client:
     lens_refresh: bool = False
     hint_refresh: bool = False
     show_document: bool = False
+    edits_documents: bool = False
     progress: bool = False
     ao: bool = False
     """Whether it wants our own notifications (docs/protocol.md)."""
@@ -80,6 +81,7 @@ def read_client(params: Any) -> Client:
         lens_refresh=can("workspace", "codeLens", "refreshSupport"),
         hint_refresh=can("workspace", "inlayHint", "refreshSupport"),
         show_document=can("window", "showDocument", "support"),
+        edits_documents=can("workspace", "applyEdit") and can("workspace", "workspaceEdit", "documentChanges"),
         progress=can("window", "workDoneProgress"),
         ao=asked is not None,
         text_document_content=isinstance(said("capabilities", "workspace", "textDocumentContent"), dict),

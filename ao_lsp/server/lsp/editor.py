@@ -191,9 +191,20 @@ class Editor(LanguageServer):
         return title if title in choices else None
 
     async def show(self, path: str, what: str, line: int | None = None) -> None:
-        """Open a file, at a line (from 1); a client that cannot tells where it is. `what` says what is in it."""
-        if not await self.opened_by_client(uri_of(path), line):
-            self.say(f"{what} is in {path}")
+        """Open a file, at a line (from 1). `what` says what is in it.
+
+        A client that cannot is told where the file is, and has it among its open buffers, where an edit without
+        changes can put it: nobody likes to type such a path.
+        """
+        if await self.opened_by_client(uri_of(path), line):
+            return
+        if not self.client.show_document and self.client.edits_documents:
+            document = lsp.OptionalVersionedTextDocumentIdentifier(uri_of(path))
+            edit = lsp.WorkspaceEdit(document_changes=[lsp.TextDocumentEdit(document, [])])
+            if await self._does(lsp.WORKSPACE_APPLY_EDIT, lsp.ApplyWorkspaceEditParams(edit, what), "applied"):
+                self.say(f"{what} is open now: {path}")
+                return
+        self.say(f"{what} is in {path}")
 
     async def opened_by_client(self, uri: str, line: int | None = None) -> bool:
         """Have the client open something, at a line (from 1). Whether it has done so."""
@@ -201,9 +212,13 @@ class Editor(LanguageServer):
             return False
         at = None if line is None else lsp.Range(lsp.Position(line - 1, 0), lsp.Position(line - 1, 0))
         params = lsp.ShowDocumentParams(uri, take_focus=True, selection=at)
+        return await self._does(lsp.WINDOW_SHOW_DOCUMENT, params, "success")
+
+    async def _does(self, method: str, params: Any, done: str) -> bool:
+        """Whether the client does what it is asked for, and says so under the key `done`."""
         try:
-            answer = await self.protocol.ask(lsp.WINDOW_SHOW_DOCUMENT, params)
+            answer = await self.protocol.ask(method, params)
         except AnswerError as error:
-            log.info("%s cannot show a document: %s", self.client.name, error)
+            log.info("%s refuses %s: %s", self.client.name, method, error)
             return False
-        return isinstance(answer, dict) and answer.get("success") is True
+        return isinstance(answer, dict) and answer.get(done) is True
