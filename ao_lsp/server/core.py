@@ -21,6 +21,7 @@ from ao_lsp.server.plan_file import remove_stale_plans
 from ao_lsp.server.rerun import Reruns
 from ao_lsp.server.search import Search
 from ao_lsp.server.spool import Spool
+from ao_lsp.server.standing import Standing
 from ao_lsp.server.store import Store, StoreError
 from ao_lsp.server.store.opening import open_store
 from ao_lsp.server.versions import Versions
@@ -39,14 +40,15 @@ class Core:
     def __init__(self, store: Store, stirred: Callable[[], None], responsible: Callable[[], bool]) -> None:
         self.store = store
         self.changes = Changes()
-        self.ingest = Ingest(store, self.changes)
+        self.standing = Standing()
+        self.ingest = Ingest(store, self.changes, self.standing.failed)
         self.matching = Matching(store, self.changes)
         self.search = Search(store, self.changes)
         self.spool = Spool(paths.spool_dir(), self.ingest, lambda *ended: self.liveness.taken_in(*ended))
         self.liveness = Liveness(store, self.changes, self.spool.is_written, responsible)
         self.reruns = Reruns(os.path.join(paths.log_dir(), "runs"), stirred)
         self.versions = Versions(store, self.changes, self.ingest.own)
-        self.watcher = Watcher(store, self.changes)
+        self.watcher = Watcher(store, self.changes, self.standing.stirred)
         self.leaving = False
         """Whether the process is about to end, and what is cancelled is not cancelled by who wanted it."""
         self._stirred = stirred

@@ -10,7 +10,7 @@ import asyncio
 import logging
 import socket
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 
@@ -87,8 +87,11 @@ class Stream:
 class Ingest:
     """Takes in the events of every stream; the only one who commits them."""
 
-    def __init__(self, store: Store, changes: Changes) -> None:
-        self._store, self._changes = store, changes
+    def __init__(
+        self, store: Store, changes: Changes, failed: Callable[[StoreError | None], None] = lambda _: None
+    ) -> None:
+        """`failed` is told why nothing can be committed, and None when it can."""
+        self._store, self._changes, self._failed = store, changes, failed
         self.own = Changes()
         """What has come in here. Of a database that several daemons share, `changes` tell what theirs took in, too."""
         self._waiting: list[tuple[Sequence[Arrival], asyncio.Future[None]]] = []
@@ -196,12 +199,15 @@ class Ingest:
             try:
                 await self._record([arrival for arrivals, _ in batch for arrival in arrivals])
             except BaseException as error:
+                if isinstance(error, StoreError):
+                    self._failed(error)
                 for _, done in batch:
                     if not done.done():
                         done.set_exception(error)
                 if not isinstance(error, Exception):
                     raise
             else:
+                self._failed(None)
                 for _, done in batch:
                     if not done.done():
                         done.set_result(None)

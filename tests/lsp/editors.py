@@ -50,6 +50,7 @@ class User:
         """The files that were opened behind the one that is shown, by an edit without changes."""
         self.refreshes: list[str] = []
         self.graph_changes: list[dict[str, Any]] = []
+        self.statuses: list[dict[str, Any]] = []
         self.content_changes: list[str] = []
         """The addresses of texts that have changed, as the server says."""
         self.capabilities = lsp.ServerCapabilities()
@@ -91,6 +92,9 @@ class User:
         def refresh_content(params: lsp.TextDocumentContentRefreshParams) -> None:
             self.content_changes.append(params.uri)
 
+        def status_changed(params: Any) -> None:
+            self.statuses.append(_plain(params))
+
         for method, function in (
             (lsp.WINDOW_SHOW_MESSAGE_REQUEST, asked),
             (lsp.WORKSPACE_APPLY_EDIT, apply_edit),
@@ -99,6 +103,7 @@ class User:
             (lsp.WORKSPACE_TEXT_DOCUMENT_CONTENT_REFRESH, refresh_content),
             ("$/ao/graphDidChange", graph_changed),
             ("$/ao/contentDidChange", content_changed),
+            ("$/ao/status", status_changed),
         ):
             self.client.feature(method)(function)
 
@@ -223,6 +228,10 @@ class User:
             if lens.range.start.line == line - 1 and lens.command and lens.command.title.startswith(title):
                 return await self.run(lens.command.command, **_plain((lens.command.arguments or [{}])[0]))
         raise AssertionError(f"no lens {title!r} on line {line}: {await self.lens_titles(uri)}")
+
+    def notify(self, method: str, **params: Any) -> None:
+        """A notification of our own part of the protocol."""
+        self._protocol.notify(method, params)
 
     async def request(self, method: str, **params: Any) -> dict[str, Any]:
         """A request of our own part of the protocol."""

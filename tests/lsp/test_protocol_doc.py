@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from ao_lsp.server.lsp import contents, features, panel
+from ao_lsp.server.lsp import contents, features, panel, standing
 from ao_lsp.server.lsp.commands import EDITOR_ONLY
 from ao_lsp.server.params import described
 from tests.server.test_commands_doc import row
@@ -30,7 +30,8 @@ def test_the_page_says_what_a_command_does_and_takes(name: str) -> None:
 
 def test_the_page_has_our_own_methods() -> None:
     own = re.findall(r"^\| `((?:\$/)?ao/\w+)` \|", PAGE, re.MULTILINE)
-    assert own == [*panel.METHODS, panel.GRAPH_DID_CHANGE, contents.CONTENT_DID_CHANGE]
+    told = [panel.GRAPH_DID_CHANGE, panel.DID_SHOW, standing.STATUS, contents.CONTENT_DID_CHANGE]
+    assert own == [*panel.METHODS, *told]
     assert f'`{{"version": {panel.VERSION}}}`' in PAGE
 
 

@@ -22,6 +22,7 @@ from ao_lsp.server.commands import (
     reading,
     recording,
     rerunning,
+    standing,
     tracing,
     versions,
 )
@@ -60,6 +61,7 @@ COMMANDS: dict[str, Command[Any]] = {
     "ao.stop": rerunning.STOP,
     "ao.export": exporting.EXPORT,
     "ao.rm": deleting.RM,
+    "ao.status": standing.STATUS,
 }
 
 ALIASES = {"ao.diff_code": "ao.diffCode", "ao.howToRecord": "ao.record"}

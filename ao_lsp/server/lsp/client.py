@@ -29,6 +29,8 @@ class Client:
     """Whether it asks for the texts of `ao:` addresses by `workspace/textDocumentContent`."""
     ao_content: bool = False
     """Whether it does so by our own `ao/content`."""
+    server_status: bool = False
+    """Whether it wants `experimental/serverStatus`."""
     folders: tuple[str, ...] = ()
     """URIs of the folders that it has open."""
     gives_configuration: bool = False
@@ -86,6 +88,7 @@ def read_client(params: Any) -> Client:
         ao=asked is not None,
         text_document_content=isinstance(said("capabilities", "workspace", "textDocumentContent"), dict),
         ao_content=asked is not None and asked.get("content") is True,
+        server_status=can("experimental", "serverStatusNotification"),
         folders=tuple(uri for uri in uris if isinstance(uri, str)),
         gives_configuration=can("workspace", "configuration"),
         tells_configuration=can("workspace", "didChangeConfiguration", "dynamicRegistration"),

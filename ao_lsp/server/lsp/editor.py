@@ -15,7 +15,7 @@ from pygls.protocol import default_converter
 from ao_lsp import __version__
 from ao_lsp.server.command import Caller
 from ao_lsp.server.core import Core
-from ao_lsp.server.lsp import features, panel
+from ao_lsp.server.lsp import features, panel, standing
 from ao_lsp.server.lsp.attached import Attached, Attaching
 from ao_lsp.server.lsp.client import Client
 from ao_lsp.server.lsp.commands import EDITOR_COMMANDS, execute
@@ -60,7 +60,10 @@ class Editor(LanguageServer):
         self.complained: set[str] = set()
         self.graphs: dict[str, str] = {}
         """The runs whose graphs the client has asked for by `ao/graph`, with their sessions."""
+        self.visible: frozenset[str] | None = None
+        """The runs whose graphs the client shows; None where it has not said so: any."""
         self.in_progress: dict[int | str, Progress] = {}
+        self._ready = False
         self._folders: list[str] = []
         self._tasks: set[asyncio.Task[None]] = set()
         features.register(self)
@@ -77,6 +80,13 @@ class Editor(LanguageServer):
         self.units = Units(self.client.encoding)
         self.folders_changed(self.client.folders, ())
         self.spawn(keep_fresh(self))
+
+    def ready(self) -> None:
+        """The client has got the answer to its introduction: from now on it may be told things."""
+        if not self._ready:
+            self._ready = True
+            self.spawn(standing.keep_told(self))
+            self.spawn(standing.keep_shown(self))
 
     def spawn(self, work: Coroutine[Any, Any, None]) -> None:
         """Do something for this client, for as long as it is there. What goes wrong is logged."""

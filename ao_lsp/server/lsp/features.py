@@ -29,6 +29,7 @@ def register(editor: Editor) -> None:
     feature(lsp.TEXT_DOCUMENT_DID_SAVE, lsp.SaveOptions(include_text=False))(_did_save)
     feature(lsp.WORKSPACE_DID_CHANGE_WORKSPACE_FOLDERS)(_folders_changed)
     feature(lsp.WORKSPACE_TEXT_DOCUMENT_CONTENT)(_content)
+    feature(panel.DID_SHOW)(_did_show)
     for method in panel.METHODS:
         feature(method)(_panel(method))
     for name in editor.command_names:
@@ -41,6 +42,7 @@ def _executed_elsewhere() -> None:
 
 
 async def _initialized(ls: Editor, _: lsp.InitializedParams) -> None:
+    ls.ready()
     await configured.begin(ls)
 
 
@@ -107,6 +109,10 @@ def _folders_changed(ls: Editor, params: lsp.DidChangeWorkspaceFoldersParams) ->
 
 async def _content(ls: Editor, params: lsp.TextDocumentContentParams) -> lsp.TextDocumentContentResult:
     return lsp.TextDocumentContentResult((await ls.contents.get(params.uri)).text)
+
+
+def _did_show(ls: Editor, params: Any) -> None:
+    panel.shown(ls, params)
 
 
 def _panel(method: str) -> Callable[[Editor, Any], Awaitable[Json]]:

@@ -5,6 +5,7 @@ docs/protocol.md describes them; a test holds it to the tables here.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -19,6 +20,8 @@ from ao_lsp.server.views import Json
 if TYPE_CHECKING:
     from ao_lsp.server.lsp.editor import Editor
 
+log = logging.getLogger(__name__)
+
 VERSION = 1
 
 METHODS = {
@@ -32,6 +35,8 @@ METHODS = {
 """Request → the command that answers it; None: it is answered here."""
 
 GRAPH_DID_CHANGE = "$/ao/graphDidChange"
+
+DID_SHOW = "$/ao/didShow"
 
 
 async def answer(editor: Editor, method: str, params: Any) -> Json:
@@ -56,6 +61,21 @@ async def answer(editor: Editor, method: str, params: Any) -> Json:
         keep(editor.graphs, run.id, run.session)
     graph = await execute(editor.core, editor.caller, name, {**(params or {}), "run": run.id if run else wanted.run})
     return {**graph, "revision": session.last_change if session is not None else 0}
+
+
+@dataclass(frozen=True, slots=True)
+class ShownParams:
+    runs: list[str] | None = param("the runs whose graphs can be seen, by their ids; null: any", None)  # noqa: RUF009 - a field
+
+
+def shown(editor: Editor, params: Any) -> None:
+    """The client says which graphs can be seen: of others it is told nothing."""
+    try:
+        runs = read(ShownParams, params).runs
+    except CommandError as error:  # of a notification nobody waits for an answer
+        log.warning("%s: %s", DID_SHOW, error)
+        return
+    editor.visible = None if runs is None else frozenset(runs)
 
 
 @dataclass(frozen=True, slots=True)

@@ -56,12 +56,13 @@ async def _pass_on(editor: Editor, changes: list[Change], everything: bool = Fal
     out = editor.protocol.out
     if out is not None:
         await out.drained()  # what a client is behind with, more of it would not help
-    if editor.client.ao:
+    if editor.client.ao and editor.visible != frozenset():
         revisions = {run: change.seq for change in changes for run in change.graphs}
         if everything:
             revisions.update(await _revisions(editor))
         for run, revision in revisions.items():
-            editor.protocol.tell(GRAPH_DID_CHANGE, {"run": run, "revision": revision})
+            if editor.visible is None or run in editor.visible:
+                editor.protocol.tell(GRAPH_DID_CHANGE, {"run": run, "revision": revision})
     await editor.contents.changed(changes, everything)
     can_refresh = editor.client.hint_refresh or editor.client.lens_refresh
     if can_refresh and (everything or await _concerns(editor, changes)):

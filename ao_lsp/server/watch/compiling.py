@@ -11,12 +11,13 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias, TypeVar
 
 from ao_lsp.server.watch import worker as workers
 from ao_lsp.server.watch.worker import Interpreter, Worker, WorkerError
+from ao_lsp.server.workspace import is_below
 
 log = logging.getLogger(__name__)
 
@@ -49,7 +50,9 @@ class Wanted:
 class Compiling:
     """All lanes. `close` it."""
 
-    def __init__(self) -> None:
+    def __init__(self, busy: Callable[[], None] = lambda: None) -> None:
+        """`busy` is called when there is something to do, and when there is no more."""
+        self.busy = busy
         self._lanes: dict[tuple[Interpreter, bool], _Lane] = {}
         self._failed: dict[tuple[Interpreter, str], State | None] = {}
         self._deaths: dict[tuple[Interpreter, str], tuple[State | None, int]] = {}
@@ -76,11 +79,25 @@ class Compiling:
             lane.waiting.pop(file.path, None)
             added[file.path] = file
         lane.put_in_front(added)
+        self.busy()
 
     @property
     def waiting(self) -> int:
         """How many files wait, or are being compiled."""
         return sum(len(lane.waiting) + lane.in_work for lane in self._lanes.values())
+
+    def waiting_below(self, folders: Sequence[str]) -> int:
+        """The same, of the files in these folders."""
+        lanes = self._lanes.values()
+        found = sum(any(is_below(path, folder) for folder in folders) for lane in lanes for path in lane.waiting)
+        return found + (sum(lane.in_work for lane in lanes) if found else 0)
+
+    def leave_out(self, folders: Sequence[str]) -> None:
+        """Forget what waits in these folders, but for what was just saved: it is compiled when it is run."""
+        for lane in self._lanes.values():
+            if not lane.is_for_saved:
+                for path in [path for path in lane.waiting if any(is_below(path, folder) for folder in folders)]:
+                    del lane.waiting[path]
 
     def processes(self) -> list[int]:
         """The process ids of the workers that run."""
@@ -136,6 +153,11 @@ class _Lane:
         self._stirred = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
 
+    @property
+    def is_for_saved(self) -> bool:
+        """Whether it is the one for what was just saved."""
+        return self._saved
+
     def put_in_front(self, files: dict[str, Wanted]) -> None:
         self.waiting.update(reversed(files.items()))
         if time.monotonic() < self._unusable_until:
@@ -168,6 +190,7 @@ class _Lane:
                 self.waiting.clear()
             finally:
                 await self._end()
+                self._compiling.busy()
 
     async def _something(self) -> bool:
         """Wait for files; False where none came for long enough."""
@@ -192,6 +215,7 @@ class _Lane:
             finally:
                 self.in_work = 0
             counts[done] = counts.get(done, 0) + 1
+        self._compiling.busy()
         if not self._saved and (counts["made"] or counts["failed"]):
             said = "%d files compiled, %d not, %d were as they are, in %.1f s (%s)"
             current = counts.get("current", 0)

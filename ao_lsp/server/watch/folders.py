@@ -45,7 +45,7 @@ class Folders:
         self._folders: dict[str, Folder] = {}
         self._pythons: dict[str, Interpreter] = {}
         self._events = _file_events()
-        self._compiling, self._turns = Compiling(), Turns(2)
+        self._compiling, self._turns = Compiling(watcher.busy), Turns(2)
 
     def status(self) -> list[dict[str, Any]]:
         """What is watched."""
@@ -65,6 +65,14 @@ class Folders:
         for folder, place in inside:
             folder.touched(place, saved=True)
         return bool(inside)
+
+    def waiting(self, editor: EditorFolders | None) -> int:
+        """How many files wait to be compiled: all, or those in the folders of an editor."""
+        return self._compiling.waiting if editor is None else self._compiling.waiting_below(self._resolved(*editor.all))
+
+    def leave_out(self, editor: EditorFolders) -> None:
+        """Nobody waits for what is to be compiled in the folders of an editor."""
+        self._compiling.leave_out(self._resolved(*editor.all))
 
     async def keep(self, changes: Subscription) -> None:
         """Watch what is to be watched, whatever that is from time to time."""

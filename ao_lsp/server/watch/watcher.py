@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import importlib
 import logging
-from collections.abc import Hashable, Iterable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -49,8 +49,9 @@ class EditorFolders:
 class Watcher:
     """Begins with `begin`, ends with `close`. What goes wrong in it is logged, and costs warm starts only."""
 
-    def __init__(self, store: Store, changes: Changes) -> None:
-        self._store, self._changes = store, changes
+    def __init__(self, store: Store, changes: Changes, busy: Callable[[], None] = lambda: None) -> None:
+        """`busy` is called when there is something to compile, and when there is no more."""
+        self._store, self._changes, self.busy = store, changes, busy
         self.editors: dict[Hashable, EditorFolders] = {}
         self.stirred = asyncio.Event()
         self.unclaimed: dict[str, Hashable] = {}
@@ -90,6 +91,18 @@ class Watcher:
         if self._folders is None or not self._folders.saved(path):
             self.unclaimed[path] = editor
             self.stirred.set()
+
+    def waiting(self, editor: Hashable | None = None) -> int:
+        """How many files wait to be compiled, or are at it: all, or those in the folders of an editor."""
+        if self._folders is None:
+            return 0
+        return self._folders.waiting(None if editor is None else self.editors.get(editor))
+
+    def leave_out(self, editor: Hashable) -> None:
+        """An editor's user does not want to wait for what is to be compiled in its folders. What is saved from now on
+        is compiled all the same, and what is run is compiled then."""
+        if self._folders is not None and editor in self.editors:
+            self._folders.leave_out(self.editors[editor])
 
     async def _watch(self) -> None:
         # Not `wait_for`: before Python 3.12 it can forget that it is cancelled.
