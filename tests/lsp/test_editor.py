@@ -336,3 +336,12 @@ async def test_nothing_is_advertised_that_belongs_to_others() -> None:
             assert getattr(offered, theirs) is None
         for ours in ("code_lens_provider", "inlay_hint_provider", "hover_provider", "execute_command_provider"):
             assert getattr(offered, ours)
+
+
+async def test_a_command_that_is_picked_from_a_list_shows_what_it_gives(agent: Path) -> None:
+    record(agent)
+    async with editor("helix") as user:
+        # As Helix and Emacs send it: without any argument.
+        await user.client.workspace_execute_command_async(lsp.ExecuteCommandParams("ao.graph"))
+        [shown] = user.shown
+        assert "3 calls" in shown.read_text("utf-8").splitlines()[0]

@@ -175,6 +175,8 @@ async def execute(editor: Editor, name: str, arguments: Sequence[Any] | None, to
         raise CommandError("bad_params", f"{name} takes one argument: a JSON object", '{"run": "last"}, for example')
     given = arguments[0] if arguments else None
     own = EDITOR_ONLY.get(ALIASES.get(name, name))
+    if given is None and own is not None and any(field.name == "open" for field in fields(own.params)):
+        given = {"open": True}  # chosen from the editor's list of commands, by somebody who sees no answer
     if own is None:
         return await _shared(editor, name, given, token)
     return await own.handler(editor, read(own.params, given), token)
