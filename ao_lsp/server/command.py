@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Generic, TypeAlias, TypeVar
+from typing import Any, Generic, TypeAlias, TypeVar, cast
 
 from ao_lsp.server.core import Core
 from ao_lsp.server.params import read
@@ -45,11 +45,13 @@ def environment_of(preamble: Mapping[str, Any]) -> dict[str, str] | None:
 
 @dataclass(frozen=True, slots=True)
 class Command(Generic[P]):
-    """A command: its parameters (a dataclass, see params.py) and what it does with them."""
+    """A command: its parameters (a dataclass, see params.py) and what it does with them. What the handler is declared
+    to return, of the types in results/, is what the documentation and the schema say that it gives."""
 
     summary: str
     params: type[P]
-    handler: Callable[[Core, Caller, P], Awaitable[Json]]
+    handler: Callable[[Core, Caller, P], Awaitable[Mapping[str, object]]]
+    since: int = 1
 
     async def run(self, core: Core, caller: Caller, given: Any) -> Json:
         """Do it.
@@ -58,4 +60,4 @@ class Command(Generic[P]):
             CommandError: `given` does not fit, or it cannot be done.
             StoreError: the database fails.
         """
-        return await self.handler(core, caller, read(self.params, given))
+        return cast("Json", await self.handler(core, caller, read(self.params, given)))  # it is JSON, to be sent

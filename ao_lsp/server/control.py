@@ -17,7 +17,15 @@ from ao_lsp.server.command import Caller, Command
 from ao_lsp.server.connections import Connection
 from ao_lsp.server.core import Core
 from ao_lsp.server.gauge import waiting_in, waiting_out
-from ao_lsp.server.views import Json
+from ao_lsp.server.results.daemon import (
+    ClearedJson,
+    ConnectedJson,
+    DatabaseJson,
+    KeptVersionsJson,
+    KnownJson,
+    StatusJson,
+    StoppingJson,
+)
 
 _DATABASE_S = 0.3
 """How long a status waits for the database."""
@@ -39,7 +47,7 @@ class Control:
     clients: Callable[[], Iterable[Connection]]
     stop: Callable[[], None]
     since: float = field(default_factory=time.monotonic)
-    last: Json = field(default_factory=lambda: {"runs": None, "database": None, "versions": None})
+    last: KnownJson = field(default_factory=lambda: KnownJson(runs=None, database=None, versions=None))
     """What was known last of what only the database can tell."""
 
     def commands(self) -> dict[str, Command[Any]]:
@@ -49,7 +57,7 @@ class Control:
             "daemon.clear": Command("delete every run that has ended, and give the space back", NoParams, self._clear),
         }
 
-    def facts(self, core: Core) -> Json:
+    def facts(self, core: Core) -> StatusJson:
         """What can be told without the event loop and without the database; in any thread."""
         events, comparing, files = core.ingest.backlog, core.matching.backlog, core.spool.backlog()
         return {
@@ -76,23 +84,27 @@ class Control:
             "log": logs.log_file(),
         }
 
-    async def _status(self, core: Core, _: Caller, __: NoParams) -> Json:
+    async def _status(self, core: Core, _: Caller, __: NoParams) -> StatusJson:
         asked = asyncio.ensure_future(core.store.counts())
         await asyncio.wait({asked}, timeout=_DATABASE_S)
         if asked.done():
             runs, running = asked.result()
-            database = {"path": core.store.name, "bytes": await core.store.size(), "damage": core.store.damage}
-            kept = {"path": paths.git_dir(), "bytes": await asyncio.to_thread(versions.size)}
+            database: DatabaseJson = {
+                "path": core.store.name,
+                "bytes": await core.store.size(),
+                "damage": core.store.damage,
+            }
+            kept: KeptVersionsJson = {"path": paths.git_dir(), "bytes": await asyncio.to_thread(versions.size)}
             self.last = {"runs": {"total": runs, "running": running}, "database": database, "versions": kept}
         else:  # the database is at something long; what it said last will do
             asked.cancel()
         return self.facts(core)
 
-    async def _stop(self, _: Core, __: Caller, ___: NoParams) -> Json:
+    async def _stop(self, _: Core, __: Caller, ___: NoParams) -> StoppingJson:
         self.stop()
         return {"pid": os.getpid()}
 
-    async def _clear(self, core: Core, _: Caller, __: NoParams) -> Json:
+    async def _clear(self, core: Core, _: Caller, __: NoParams) -> ClearedJson:
         before = await core.store.size()
         running = {run for run, _ in await core.store.running()}
         runs = [run for run, _ in await core.store.run_names() if run not in running]
@@ -101,7 +113,7 @@ class Control:
         return {"deleted": len(runs), "kept": len(running), "freed_bytes": freed}
 
 
-def _client(client: Connection) -> Json:
+def _client(client: Connection) -> ConnectedJson:
     return {
         "role": client.role,
         "pid": client.process.pid,

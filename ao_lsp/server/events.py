@@ -7,14 +7,16 @@ its number are not all there any more, it gets a snapshot: how things stand, and
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from ao_lsp.server import command, refs, views
 from ao_lsp.server.changes import Subscription
 from ao_lsp.server.core import Core
 from ao_lsp.server.model import Change
 from ao_lsp.server.params import CommandError, param
+from ao_lsp.server.results.events import ChangeJson, EventsJson
 from ao_lsp.server.views import Json
 
 _AT_ONCE = 1000
@@ -67,7 +69,7 @@ async def find_range(core: Core, params: EventsParams) -> Range | None:
     return Range(params.session)
 
 
-async def since(core: Core, wanted: Range, after: int) -> list[Json]:
+async def since(core: Core, wanted: Range, after: int) -> list[EventsJson]:
     """What follows the change numbered `after`, as messages with `session` and `seq` (where to go on) each.
 
     Raises:
@@ -79,8 +81,8 @@ async def since(core: Core, wanted: Range, after: int) -> list[Json]:
     return _messages(wanted, found)
 
 
-def _messages(wanted: Range, changes: list[Change]) -> list[Json]:
-    made = []
+def _messages(wanted: Range, changes: list[Change]) -> list[EventsJson]:
+    made: list[EventsJson] = []
     for start in range(0, len(changes), _AT_ONCE):
         part = changes[start : start + _AT_ONCE]
         listed = [change_json(change) for change in part if wanted.has(change)]
@@ -88,7 +90,7 @@ def _messages(wanted: Range, changes: list[Change]) -> list[Json]:
     return made
 
 
-async def snapshot(core: Core, wanted: Range) -> Json:
+async def snapshot(core: Core, wanted: Range) -> EventsJson:
     """How things stand. They may stand as they do after later changes than `seq`: to hear of those again changes
     nothing."""
     session = await core.store.session(wanted.session)
@@ -111,7 +113,7 @@ async def snapshot(core: Core, wanted: Range) -> Json:
     }
 
 
-async def follow(core: Core, wanted: Range | None, after: int) -> AsyncGenerator[Json, None]:
+async def follow(core: Core, wanted: Range | None, after: int) -> AsyncGenerator[Mapping[str, Any], None]:
     """What follows the change numbered `after`, and then what comes, for ever. Of everything (`wanted` is None) there
     is no number to go on from; where something of it was missed, `{"missed": true}` says so.
 
@@ -120,8 +122,8 @@ async def follow(core: Core, wanted: Range | None, after: int) -> AsyncGenerator
     """
     with core.changes.subscribe(None if wanted is None else wanted.session) as subscription:
         if wanted is None:
-            async for message in _everything(subscription):
-                yield message
+            async for news in _everything(subscription):
+                yield news
             return
         read = True
         while True:
@@ -152,7 +154,7 @@ async def _everything(subscription: Subscription) -> AsyncGenerator[Json, None]:
             yield {"changes": [change_json(change) for change in fresh[start : start + _AT_ONCE]]}
 
 
-def change_json(change: Change) -> Json:
+def change_json(change: Change) -> ChangeJson:
     return {
         "session": change.session,
         "seq": change.seq,

@@ -10,6 +10,8 @@ import termios
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from ao_lsp.server.results.daemon import WaitingJson
+
 # Of a Unix socket, Linux tells what the other end has not read yet; macOS (TIOCOUTQ) only of terminals.
 _UNREAD, _UNSENT = termios.FIONREAD, termios.TIOCOUTQ if sys.platform == "linux" else None
 
@@ -32,13 +34,13 @@ class Gauge:
     written: Callable[[], tuple[int, int]] = _nothing
 
 
-def waiting_in(sock: socket.socket, gauge: Gauge) -> dict[str, int]:
+def waiting_in(sock: socket.socket, gauge: Gauge) -> WaitingJson:
     """What a client has sent that has had no effect yet; messages where they have been told apart."""
     size, messages = gauge.read()
     return {"bytes": size + _asked(sock, _UNREAD), "messages": messages}
 
 
-def waiting_out(sock: socket.socket, gauge: Gauge) -> dict[str, int]:
+def waiting_out(sock: socket.socket, gauge: Gauge) -> WaitingJson:
     """What a client has been sent and has not read."""
     size, messages = gauge.written()
     return {"bytes": size + _asked(sock, _UNSENT), "messages": messages}

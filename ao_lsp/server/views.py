@@ -10,14 +10,17 @@ from typing import Any, Literal, TypeAlias
 
 from ao_lsp.server import estimate, pricing, providers, subruns
 from ao_lsp.server.estimate import Estimate, Use
-from ao_lsp.server.model import Call, Edge, Edit, Exchange, Failure, Graph, Run, RunSummary, Site
+from ao_lsp.server.model import Call, CallStatus, Edge, Edit, Exchange, Failure, Graph, Run, RunSummary, Site
 from ao_lsp.server.providers import body as bodies
+from ao_lsp.server.results import calls as on_calls
+from ao_lsp.server.results import rerunning as on_reruns
+from ao_lsp.server.results import runs as on_runs
 from ao_lsp.server.search import Match
 
 Json: TypeAlias = "dict[str, Any]"
 
 
-def run_json(run: Run) -> Json:
+def run_json(run: Run) -> on_runs.RunJson:
     return {
         "id": run.id,
         "name": run.name,
@@ -37,7 +40,7 @@ def run_json(run: Run) -> Json:
     }
 
 
-def summary_json(summary: RunSummary) -> Json:
+def summary_json(summary: RunSummary) -> on_runs.SummaryJson:
     run = summary.run
     return {
         **run_json(run),
@@ -54,7 +57,12 @@ def summary_json(summary: RunSummary) -> Json:
     }
 
 
-def match_json(match: Match) -> Json:
+def found_json(summary: RunSummary, match: Match) -> on_runs.FoundRunJson:
+    """A run, and the calls of it that say what was looked for."""
+    return {**summary_json(summary), **match_json(match)}
+
+
+def match_json(match: Match) -> on_runs.MatchesJson:
     """The calls of a run that say what was looked for."""
     return {
         "matching_calls": match.count,
@@ -73,7 +81,7 @@ def match_json(match: Match) -> Json:
     }
 
 
-def cost_json(cost: pricing.Cost) -> Json:
+def cost_json(cost: pricing.Cost) -> on_runs.CostJson:
     """A sum: null where nothing of it is known."""
     return {
         "cost_usd": None if cost.unknown and not cost.usd else _dollars(cost.usd),
@@ -81,12 +89,12 @@ def cost_json(cost: pricing.Cost) -> Json:
     }
 
 
-def estimate_json(found: Estimate) -> Json:
+def estimate_json(found: Estimate) -> on_reruns.EstimateJson:
     """What a rerun will use; `summary` is a sentence for people."""
     return {"summary": estimate.told(found), "live": _use_json(found.live), "most": _use_json(found.most)}
 
 
-def _use_json(use: Use) -> Json:
+def _use_json(use: Use) -> on_reruns.UseJson:
     return {
         "calls": use.calls,
         "tokens": use.tokens,
@@ -95,7 +103,8 @@ def _use_json(use: Use) -> Json:
     }
 
 
-def node_json(call: Call, run: Run) -> Json:
+def node_json(call: Call, run: Run, subrun: str | None) -> on_calls.NodeJson:
+    """`subrun` is what the run of the call is called in `run`."""
     return {
         "id": call.id,
         "run": call.run,
@@ -119,15 +128,16 @@ def node_json(call: Call, run: Run) -> Json:
         "streamed": call.streamed,
         "thread": call.thread,
         "task": call.task,
+        "subrun": subrun,
     }
 
 
-def status_of(call: Call, run: Run) -> str:
+def status_of(call: Call, run: Run) -> CallStatus:
     """A call that still runs when its run is over will never end."""
     return "cancelled" if call.status == "running" and run.status != "running" else call.status
 
 
-def edge_json(edge: Edge) -> Json:
+def edge_json(edge: Edge) -> on_calls.EdgeJson:
     return {
         "source": edge.source,
         "target": edge.target,
@@ -136,22 +146,22 @@ def edge_json(edge: Edge) -> Json:
     }
 
 
-def graph_json(graph: Graph) -> Json:
+def graph_json(graph: Graph) -> on_runs.GraphJson:
     names = subruns.names(graph)
     return {
         "run": _run_with_cost(graph),
         "subruns": [run_json(run) for run in graph.subruns],
-        "nodes": [{**node_json(call, graph.run), "subrun": names.get(call.run)} for call in graph.calls],
+        "nodes": [node_json(call, graph.run, names.get(call.run)) for call in graph.calls],
         "edges": [edge_json(edge) for edge in graph.edges],
         "outside": [outside_json(edge, call) for edge, call in graph.outside],
     }
 
 
-def _run_with_cost(graph: Graph) -> Json:
+def _run_with_cost(graph: Graph) -> on_runs.GraphRunJson:
     return {**run_json(graph.run), **cost_json(pricing.total(call.spent for call in graph.calls))}
 
 
-def drawn_json(graph: Graph, first: int) -> Json:
+def drawn_json(graph: Graph, first: int) -> on_runs.DrawnJson:
     """What the text of a drawn graph is of: its run, and of each line with a call that call. `first` is the line of
     the first one, from 0."""
     names, whole = subruns.names(graph), graph.whole or graph
@@ -159,13 +169,13 @@ def drawn_json(graph: Graph, first: int) -> Json:
         "details": _run_with_cost(whole),
         "subruns": [run_json(run) for run in graph.subruns],
         "rows": [
-            {"row": first + index, "node": {**node_json(call, graph.run), "subrun": names.get(call.run)}}
+            {"row": first + index, "node": node_json(call, graph.run, names.get(call.run))}
             for index, call in enumerate(graph.calls)
         ],
     }
 
 
-def outside_json(edge: Edge, call: Call) -> Json:
+def outside_json(edge: Edge, call: Call) -> on_calls.OutsideJson:
     """An edge from `call`, which is of another run."""
     return {
         **edge_json(edge),
@@ -184,14 +194,16 @@ def with_evidence(graph: Graph, evidence: Literal["tracked", "all"]) -> Graph:
     return replace(graph, edges=tuple(edge for edge in graph.edges if edge.evidence == "tracked"))
 
 
-def call_json(graph: Graph, call: Call, exchange: Exchange | None, edits: list[Edit], raw: bool) -> Json:
+def call_json(
+    graph: Graph, call: Call, exchange: Exchange | None, edits: list[Edit], raw: bool
+) -> on_calls.WholeCallJson | on_calls.RawCallJson:
     """A call, whole. `raw` adds the bodies as they travelled, base64."""
     sent = exchange.request if exchange else b""
     headers = exchange.request_headers if exchange else ()
     numbers = {other.id: other.number for other in graph.calls}
-    return {
+    said: on_calls.WholeCallJson = {
         "run": graph.run.id,
-        "call": {**node_json(call, graph.run), "subrun": subruns.names(graph).get(call.run)},
+        "call": node_json(call, graph.run, subruns.names(graph).get(call.run)),
         **said_json(call, exchange),
         "error": failure_json(call.error),
         "request": {
@@ -210,20 +222,20 @@ def call_json(graph: Graph, call: Call, exchange: Exchange | None, edits: list[E
         "started": when(call.started),
         "first_byte_s": _rounded(call.first_byte),
         "complete": call.complete,
-        "site": site_json(call.site),
+        "site": None if call.site is None else site_json(call.site),
         "stack": [site_json(site) for site in call.stack],
-        **({"raw": _raw(exchange)} if raw else {}),
     }
+    return {**said, "raw": _raw(exchange)} if raw else said
 
 
-def said_json(call: Call, exchange: Exchange | None) -> Json:
+def said_json(call: Call, exchange: Exchange | None) -> on_calls.SaidJson:
     """What a call was asked and gave, in words."""
     headers, sent = (exchange.request_headers, exchange.request) if exchange else ((), b"")
     asked = providers.read_request(call.endpoint, call.url, headers, sent)
     return {"messages": [_message(message) for message in asked.messages], "output": _output(call, exchange)}
 
 
-def edit_json(edit: Edit) -> Json:
+def edit_json(edit: Edit) -> on_calls.EditJson:
     return {
         "call": edit.call,
         "field": edit.field,
@@ -233,9 +245,7 @@ def edit_json(edit: Edit) -> Json:
     }
 
 
-def site_json(site: Site | None) -> Json | None:
-    if site is None:
-        return None
+def site_json(site: Site) -> on_calls.SiteJson:
     return {
         "file": site.file,
         "line": site.line,
@@ -246,21 +256,21 @@ def site_json(site: Site | None) -> Json | None:
     }
 
 
-def failure_json(failure: Failure | None) -> Json | None:
+def failure_json(failure: Failure | None) -> on_calls.FailureJson | None:
     if failure is None:
         return None
     return {"type": failure.type, "message": failure.message, "file": failure.file, "line": failure.line}
 
 
-def _message(message: providers.Message) -> Json:
+def _message(message: providers.Message) -> on_calls.MessageJson:
     return {"role": message.role, "text": message.text, "tool_calls": _tool_calls(message.tool_calls)}
 
 
-def _tool_calls(calls: tuple[providers.ToolCall, ...]) -> list[Json]:
+def _tool_calls(calls: tuple[providers.ToolCall, ...]) -> list[on_calls.ToolCallJson]:
     return [{"id": call.id, "name": call.name, "arguments": call.arguments} for call in calls]
 
 
-def _output(call: Call, exchange: Exchange | None) -> Json | None:
+def _output(call: Call, exchange: Exchange | None) -> on_calls.OutputJson | None:
     if exchange is None or exchange.response is None:
         return None
     said = providers.read_response(call.endpoint, exchange.response_headers, exchange.response)
@@ -280,7 +290,7 @@ def _output(call: Call, exchange: Exchange | None) -> Json | None:
     }
 
 
-def _response(call: Call, exchange: Exchange | None) -> Json | None:
+def _response(call: Call, exchange: Exchange | None) -> on_calls.HttpResponseJson | None:
     if exchange is None or exchange.response is None:
         return None
     headers = exchange.response_headers
@@ -311,7 +321,7 @@ def _body(headers: tuple[tuple[str, str], ...], body: bytes) -> Any:
         return f"[{kind or 'data'}, {len(plain)} bytes]"
 
 
-def _raw(exchange: Exchange | None) -> Json:
+def _raw(exchange: Exchange | None) -> on_calls.BodiesJson:
     """Both bodies, base64, without their content encoding where that can be undone."""
     if exchange is None:
         return {"request": None, "response": None}

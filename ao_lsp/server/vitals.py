@@ -16,12 +16,11 @@ import socket
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 
 from ao_lsp import paths, protocol
 from ao_lsp.server.processes import peer
-from ao_lsp.server.views import Json
 
 log = logging.getLogger(__name__)
 
@@ -40,7 +39,7 @@ class Vitals:
     """Watches an event loop, and answers for it. `facts` tells what is known without the loop; it is called in
     another thread."""
 
-    def __init__(self, facts: Callable[[], Json]) -> None:
+    def __init__(self, facts: Callable[[], Mapping[str, object]]) -> None:
         self._facts = facts
         self._loop = asyncio.get_running_loop()
         self._beaten = time.monotonic()

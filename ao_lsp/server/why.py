@@ -6,12 +6,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from ao_lsp.server import providers
+from ao_lsp.server import providers, subruns
 from ao_lsp.server.matching.ranges import Range, Standing, standing, told_apart
 from ao_lsp.server.matching.reading import said
 from ao_lsp.server.model import Call, Edge, Exchange, Graph, Run
+from ao_lsp.server.results.calls import NodeJson, WhyJson, WhySourceJson
 from ao_lsp.server.sources import Sources, function_at
-from ao_lsp.server.views import Json, node_json, outside_json
+from ao_lsp.server.views import node_json, outside_json
 
 
 class PartError(ValueError):
@@ -67,7 +68,7 @@ def input_of(messages: Sequence[providers.Message]) -> Input:
 
 def answer(
     graph: Graph, call: Call, exchanges: Mapping[str, Exchange | None], wanted: tuple[int | None, int | None]
-) -> Json:
+) -> WhyJson:
     """Where the input of `call` came from, or the part of it from and to the characters `wanted`.
 
     `exchanges` has those of the call and of its sources.
@@ -77,7 +78,11 @@ def answer(
     """
     asked, files = input_of(_messages(call, exchanges.get(call.id))), Sources()
     start, end = _part(wanted, len(asked.text))
-    calls = {one.id: one for one in graph.calls}
+    calls, names = {one.id: one for one in graph.calls}, subruns.names(graph)
+
+    def node(one: Call) -> NodeJson:
+        return node_json(one, graph.run, names.get(one.run))
+
     reached = [
         _source(edge, calls[edge.source], exchanges, asked, graph.run, files)
         for edge in graph.edges
@@ -87,11 +92,11 @@ def answer(
     found = [replace(source, standing=place) for source, place in zip(reached, places, strict=True)]
     return {
         "run": graph.run.id,
-        "call": node_json(call, graph.run),
+        "call": node(call),
         "messages": [{"role": role, "start": first, "end": last} for role, (first, last) in asked.messages],
         "part": None if wanted == (None, None) else {"start": start, "end": end, "text": asked.text[start:end]},
         "sources": [
-            _source_json(source, node_json(calls[source.edge.source], graph.run), asked)
+            _source_json(source, node(calls[source.edge.source]), asked)
             for source in found
             if source.may_be_within(start, end)
         ],
@@ -129,7 +134,7 @@ def _hop(file: str, line: int, run: Run, files: Sources) -> Hop:
     return Hop(file, line, function_at(lines, line), lines[line - 1].strip())
 
 
-def _source_json(source: Source, node: Json, asked: Input) -> Json:
+def _source_json(source: Source, node: NodeJson, asked: Input) -> WhySourceJson:
     edge = source.edge
     return {
         "number": node["number"],

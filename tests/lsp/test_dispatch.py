@@ -173,25 +173,6 @@ async def test_what_is_offered_is_what_is_answered(new: Client) -> None:
     assert offered["codeLensProvider"] == {"resolveProvider": False}
 
 
-async def test_our_own_part_is_offered_to_who_wants_it(core: Core) -> None:
-    wanted = {"capabilities": {"experimental": {"ao": {"version": 1}}}}
-    for said, offered in (
-        ({}, None),
-        (
-            wanted,
-            {
-                "ao": {
-                    "version": 1,
-                    "methods": ["ao/graph", "ao/runs", "ao/call", "ao/events", "ao/locate", "ao/content"],
-                }
-            },
-        ),
-    ):
-        client = Client(core)
-        assert (await client.begin(**said))["capabilities"].get("experimental") == offered
-        await client.editor.close()
-
-
 @pytest.mark.parametrize(
     ("offered", "chosen"),
     [

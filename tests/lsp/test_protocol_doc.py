@@ -1,38 +1,53 @@
-"""docs/protocol.md says what the code does: every method, every command that is an editor's, every parameter."""
+"""docs/protocol.md, its schema and the clients' types are made from the types of the code (contract/), and are up to
+date."""
 
 from __future__ import annotations
 
-import re
+import json
 from pathlib import Path
+from typing import Any
 
 import pytest
+from jsonschema import Draft202012Validator
 
-from ao_lsp.server.lsp import contents, features, panel, standing
-from ao_lsp.server.lsp.commands import EDITOR_ONLY
-from ao_lsp.server.params import described
-from tests.server.test_commands_doc import row
+from ao_lsp.server.lsp import features
+from ao_lsp.server.results.editors import SettingsJson
+from ao_lsp.settings import SETTINGS
+from contract import pages
+from contract.__main__ import outdated
+from contract.shapes import Choice, Plain, Types, options
 
-PAGE = (Path(__file__).parents[2] / "docs" / "protocol.md").read_text(encoding="utf-8")
-SECTIONS = dict(re.findall(r"^### `([\w.]+)`\n\n(.*?)(?=^#|\Z)", PAGE, re.MULTILINE | re.DOTALL))
-
-
-def test_the_page_has_the_commands_that_exist_and_no_others() -> None:
-    assert set(SECTIONS) == set(EDITOR_ONLY)
-
-
-@pytest.mark.parametrize("name", list(EDITOR_ONLY))
-def test_the_page_says_what_a_command_does_and_takes(name: str) -> None:
-    section = SECTIONS[name]
-    assert section.startswith(EDITOR_ONLY[name].summary + "\n")
-    rows = [line for line in section.splitlines() if line.startswith("| `")]
-    assert rows == [row(param) for param in described(EDITOR_ONLY[name].params)]
+ROOT = Path(__file__).parents[2]
+PAGE = (ROOT / "docs" / "protocol.md").read_text(encoding="utf-8")
+SCHEMA = json.loads((ROOT / "docs" / "protocol.schema.json").read_text(encoding="utf-8"))
 
 
-def test_the_page_has_our_own_methods() -> None:
-    own = re.findall(r"^\| `((?:\$/)?ao/\w+)` \|", PAGE, re.MULTILINE)
-    told = [panel.GRAPH_DID_CHANGE, panel.DID_SHOW, standing.STATUS, contents.CONTENT_DID_CHANGE]
-    assert own == [*panel.METHODS, *told]
-    assert f'`{{"version": {panel.VERSION}}}`' in PAGE
+def test_what_is_made_from_the_types_is_up_to_date() -> None:
+    assert outdated() == [], "run scripts/make-protocol"
+
+
+def test_the_schema_is_one() -> None:
+    Draft202012Validator.check_schema(SCHEMA)
+
+
+@pytest.mark.parametrize("page", ["commands.md", "protocol.md"])
+def test_the_examples_on_a_page_are_of_the_types_that_they_say(page: str) -> None:
+    found = list(pages.examples(page))
+    assert found
+    for kind, value in found:
+        Draft202012Validator({**SCHEMA, "$ref": f"#/$defs/{kind}"}).validate(value)
+
+
+def test_the_settings_of_an_editor_are_those_that_there_are() -> None:
+    types = Types()
+    types.shape(SettingsJson)
+    fields = types.found["Settings"].fields
+    kinds = {"flag": Plain("boolean"), "text": Plain("text")}
+    assert {field.name: options(field.shape)[0] for field in fields} == {
+        setting.name: Choice(setting.choices) if setting.choices else kinds[setting.kind]
+        for setting in SETTINGS
+        if setting.editor
+    }
 
 
 def test_the_page_has_every_feature_that_is_answered() -> None:
@@ -47,6 +62,7 @@ def test_the_page_has_every_feature_that_is_answered() -> None:
             answered.append(method)
             return lambda handler: handler
 
-    features.register(Registry())  # type: ignore[arg-type]  # all that is used of one
+    registry: Any = Registry()  # all that is used of one
+    features.register(registry)
     for method in answered:
         assert f"`{method}`" in PAGE, f"{method} is answered, the page does not say so"

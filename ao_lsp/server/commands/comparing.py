@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import TypeAlias, cast
 
 from ao_lsp.server import command, diff, differences, pricing, refs, subruns, views
 from ao_lsp.server.command import Caller, Command
@@ -13,7 +13,8 @@ from ao_lsp.server.core import Core
 from ao_lsp.server.differences import Side
 from ao_lsp.server.model import Call, Exchange, Graph
 from ao_lsp.server.params import CommandError, param
-from ao_lsp.server.views import Json
+from ao_lsp.server.results.calls import Changed, NodeJson, PairJson, ValueChangeJson
+from ao_lsp.server.results.runs import CountsJson, DiffJson, TotalsJson
 
 _Exchanges: TypeAlias = "Mapping[str, Exchange]"
 
@@ -27,7 +28,7 @@ class DiffParams:
     b: str = param(command.RUN, "last")
 
 
-async def _diff(core: Core, caller: Caller, params: DiffParams) -> Json:
+async def _diff(core: Core, caller: Caller, params: DiffParams) -> DiffJson:
     a, b = await refs.find_graph(core, params.a), await refs.find_graph(core, params.b)
     if a.run.id == b.run.id:
         other = a.run.parent_run
@@ -36,7 +37,7 @@ async def _diff(core: Core, caller: Caller, params: DiffParams) -> Json:
         raise CommandError("bad_params", message, hint)
     pairs = await asyncio.to_thread(diff.match, a, b)
     nodes = (_Nodes(a), _Nodes(b))
-    calls: list[Json] = []
+    calls: list[PairJson] = []
     for start in range(0, len(pairs), _AT_ONCE):
         some = pairs[start : start + _AT_ONCE]
         wanted = [pair for pair in some if pair.verdict != "same" or pair.input_changed]
@@ -50,7 +51,7 @@ async def _diff(core: Core, caller: Caller, params: DiffParams) -> Json:
         "a": views.run_json(a.run),
         "b": views.run_json(b.run),
         "identical": ends[0] == ends[1] and all(call["verdict"] == "same" and not call["changes"] for call in calls),
-        "counts": {verdict: verdicts.count(verdict) for verdict in diff.VERDICTS},
+        "counts": cast("CountsJson", {verdict: verdicts.count(verdict) for verdict in diff.VERDICTS}),
         "totals": {"a": _totals(a), "b": _totals(b)},
         "calls": calls,
     }
@@ -62,22 +63,22 @@ class _Nodes:
     def __init__(self, graph: Graph) -> None:
         self._run, self._names = graph.run, subruns.names(graph)
 
-    def of(self, call: Call | None) -> Json | None:
-        return None if call is None else {**views.node_json(call, self._run), "subrun": self._names.get(call.run)}
+    def of(self, call: Call | None) -> NodeJson | None:
+        return None if call is None else views.node_json(call, self._run, self._names.get(call.run))
 
 
 def _all_compared(
     pairs: Sequence[diff.Pair], exchanges: tuple[_Exchanges, _Exchanges], nodes: tuple[_Nodes, _Nodes]
-) -> list[Json]:
+) -> list[PairJson]:
     left, right = exchanges
     return [_compared(pair, _side(pair.a, left), _side(pair.b, right), nodes) for pair in pairs]
 
 
-def _compared(pair: diff.Pair, left: Side | None, right: Side | None, nodes: tuple[_Nodes, _Nodes]) -> Json:
+def _compared(pair: diff.Pair, left: Side | None, right: Side | None, nodes: tuple[_Nodes, _Nodes]) -> PairJson:
     """A pair of calls, or the one that there is; `left` and `right` are given where they are not the same."""
     verdict, input_changed = pair.verdict, pair.input_changed
     changed: list[differences.MessageChange] = []
-    parameters: Json = {}
+    parameters: dict[str, ValueChangeJson] = {}
     if left is not None and right is not None:
         if verdict == "changed" and pair.same_end and differences.same_output(left, right):
             verdict = "same"
@@ -94,14 +95,18 @@ def _compared(pair: diff.Pair, left: Side | None, right: Side | None, nodes: tup
         "messages": [{"role": one.role, "a": one.a, "b": one.b} for one in changed],
         "parameters": parameters,
         # What stayed the same need not be said twice.
-        "output": None if verdict == "same" else {"a": left and left.output, "b": right and right.output},
+        "output": None
+        if verdict == "same"
+        else {"a": None if left is None else left.output, "b": None if right is None else right.output},
     }
 
 
-def _changes(pair: diff.Pair, verdict: diff.Verdict, input_changed: bool, parameters: Json) -> list[str]:
+def _changes(
+    pair: diff.Pair, verdict: diff.Verdict, input_changed: bool, parameters: Mapping[str, object]
+) -> list[Changed]:
     if pair.a is None or pair.b is None:
         return []
-    found = {
+    found: dict[Changed, bool] = {
         "input": input_changed,
         "model": pair.a.model != pair.b.model,
         "parameters": bool(parameters.keys() - {"model"}),
@@ -116,7 +121,7 @@ def _side(call: Call | None, exchanges: _Exchanges) -> Side | None:
     return differences.side(call, exchange) if call and exchange else None
 
 
-def _totals(graph: Graph) -> Json:
+def _totals(graph: Graph) -> TotalsJson:
     return {
         "calls": len(graph.calls),
         "live_calls": sum(call.origin == "live" for call in graph.calls),

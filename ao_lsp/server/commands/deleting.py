@@ -8,7 +8,7 @@ from ao_lsp.server import refs
 from ao_lsp.server.command import Caller, Command
 from ao_lsp.server.core import Core
 from ao_lsp.server.params import CommandError, param
-from ao_lsp.server.views import Json
+from ao_lsp.server.results.runs import DeletedJson
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,7 +16,7 @@ class RmParams:
     runs: list[str] = param("which runs: their ids, the beginnings of them, names, or `last`")  # noqa: RUF009 - a field
 
 
-async def _rm(core: Core, _: Caller, params: RmParams) -> Json:
+async def _rm(core: Core, _: Caller, params: RmParams) -> DeletedJson:
     if not params.runs:
         raise CommandError("bad_params", "no run is named", "ao runs lists them")
     wanted = list(dict.fromkeys([await refs.find_run(core.store, run) for run in params.runs]))

@@ -14,7 +14,7 @@ from ao_lsp.server.editable import EditFile, edit_file
 from ao_lsp.server.edits import make_edit
 from ao_lsp.server.model import EditField
 from ao_lsp.server.params import CommandError, param
-from ao_lsp.server.views import Json
+from ao_lsp.server.results.rerunning import EditedJson, EditFileJson, UneditedJson
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,7 @@ class UneditParams:
     all: bool = param("all edits, back to the recording; else the last one, back to the one before it", False)
 
 
-async def _edit(core: Core, _: Caller, params: EditParams) -> Json:
+async def _edit(core: Core, _: Caller, params: EditParams) -> EditedJson:
     graph = await refs.find_graph(core, params.run)
     call = refs.find_call(graph, params.call)
     exchange = await core.store.exchange(call.run, call.id)
@@ -53,15 +53,15 @@ async def _edit(core: Core, _: Caller, params: EditParams) -> Json:
     return {"run": call.run, "call": call.id, "number": call.number, "field": params.field}
 
 
-async def _edit_output(core: Core, _: Caller, params: ChosenParams) -> Json:
+async def _edit_output(core: Core, _: Caller, params: ChosenParams) -> EditFileJson:
     return edit_file_json(await edit_file(core, params.run, params.call, "output"), "output")
 
 
-async def _edit_input(core: Core, _: Caller, params: ChosenParams) -> Json:
+async def _edit_input(core: Core, _: Caller, params: ChosenParams) -> EditFileJson:
     return edit_file_json(await edit_file(core, params.run, params.call, "input"), "input")
 
 
-def edit_file_json(file: EditFile, field: EditField) -> Json:
+def edit_file_json(file: EditFile, field: EditField) -> EditFileJson:
     """Where something is edited, and what it was."""
     call = file.call
     return {
@@ -70,7 +70,7 @@ def edit_file_json(file: EditFile, field: EditField) -> Json:
     }  # fmt: skip
 
 
-async def _unedit(core: Core, _: Caller, params: UneditParams) -> Json:
+async def _unedit(core: Core, _: Caller, params: UneditParams) -> UneditedJson:
     graph = await refs.find_graph(core, params.run)
     call = refs.find_call(graph, params.call)
     fields: tuple[EditField, ...] = (params.field,) if params.field else ("output", "input")

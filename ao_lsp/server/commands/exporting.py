@@ -13,7 +13,7 @@ from ao_lsp.server.exchanges import in_batches
 from ao_lsp.server.export import Page, Recorded, exported
 from ao_lsp.server.model import Exchange
 from ao_lsp.server.params import param
-from ao_lsp.server.views import Json
+from ao_lsp.server.results.runs import ExportJson
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +22,7 @@ class ExportParams:
     format: Literal["json", "html", "otlp"] = param("one JSON document, one page, or an OpenTelemetry trace", "json")
 
 
-async def _export(core: Core, caller: Caller, params: ExportParams) -> Json:
+async def _export(core: Core, caller: Caller, params: ExportParams) -> ExportJson:
     graph = await refs.find_graph(core, params.run)
     run, total = graph.run.id, len(graph.calls)
     edits, notes = await core.store.edits(run), await core.store.notes(run)

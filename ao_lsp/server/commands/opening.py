@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, cast
 
 from ao_lsp.server import command, editor_files, providers, refs
 from ao_lsp.server.command import Caller, Command
@@ -15,6 +15,16 @@ from ao_lsp.server.content.address import Address
 from ao_lsp.server.core import Core
 from ao_lsp.server.model import Call
 from ao_lsp.server.params import CommandError, param
+from ao_lsp.server.results.calls import RawCallJson, WholeCallJson
+from ao_lsp.server.results.opening import (
+    ContentJson,
+    OpenedCallJson,
+    OpenedDrawingJson,
+    OpenedGraphJson,
+    OpenedJson,
+    OpenedRawCallJson,
+)
+from ao_lsp.server.results.runs import DrawingJson, GraphJson
 from ao_lsp.server.views import Json
 
 _LOG_BYTES = 1 << 20
@@ -34,7 +44,7 @@ class Content:
     live: bool = False
     gone: bool = False
 
-    def as_json(self) -> Json:
+    def as_json(self) -> ContentJson:
         return {
             "uri": self.address.uri,
             "language": self.address.language,
@@ -201,7 +211,7 @@ async def of_log(core: Core, params: OpenLogParams) -> Address:
     Raises:
         CommandError: nothing of it was kept.
     """
-    found = await output.OUTPUT.handler(core, Caller(), output.OutputParams(params.run, 0, 4))
+    found = await output.OUTPUT.run(core, Caller(), {"run": params.run, "limit": 4})
     return addresses.log(found["run"])
 
 
@@ -234,7 +244,7 @@ async def of_code(core: Core, caller: Caller, params: OpenCodeParams) -> Address
 # -- outside of an editor: a file
 
 
-async def written(core: Core, caller: Caller, address: Address) -> Json:
+async def written(core: Core, caller: Caller, address: Address) -> OpenedJson:
     """Where a text can be read: its address, and a read-only file with it.
 
     Raises:
@@ -261,17 +271,25 @@ async def call_of(core: Core, result: Json) -> Address:
     return addresses.of_call(refs.find_call(graph, result["call"]["id"]), "call")
 
 
-async def _graph(core: Core, caller: Caller, params: GraphParams) -> Json:
-    result = await reading.GRAPH.handler(core, caller, params)
-    return {**result, **await written(core, caller, graph_of(result, params))} if params.open else result
+async def _graph(
+    core: Core, caller: Caller, params: GraphParams
+) -> GraphJson | DrawingJson | OpenedGraphJson | OpenedDrawingJson:
+    result = cast("Json", await reading.GRAPH.handler(core, caller, params))
+    if params.open:
+        result |= await written(core, caller, graph_of(result, params))
+    return cast("GraphJson | DrawingJson | OpenedGraphJson | OpenedDrawingJson", result)
 
 
-async def _call(core: Core, caller: Caller, params: CallParams) -> Json:
-    result = await reading.CALL.handler(core, caller, params)
-    return {**result, **await written(core, caller, await call_of(core, result))} if params.open else result
+async def _call(
+    core: Core, caller: Caller, params: CallParams
+) -> WholeCallJson | RawCallJson | OpenedCallJson | OpenedRawCallJson:
+    result = cast("Json", await reading.CALL.handler(core, caller, params))
+    if params.open:
+        result |= await written(core, caller, await call_of(core, result))
+    return cast("WholeCallJson | RawCallJson | OpenedCallJson | OpenedRawCallJson", result)
 
 
-async def _get(core: Core, caller: Caller, params: ContentParams) -> Json:
+async def _get(core: Core, caller: Caller, params: ContentParams) -> ContentJson:
     return (await content(core, caller, address_of(params.uri))).as_json()
 
 
@@ -287,23 +305,23 @@ def address_of(uri: str) -> Address:
     return found
 
 
-async def _open_prompt(core: Core, caller: Caller, params: OpenPartParams) -> Json:
+async def _open_prompt(core: Core, caller: Caller, params: OpenPartParams) -> OpenedJson:
     return await written(core, caller, await of_part(core, params, "prompt"))
 
 
-async def _open_output(core: Core, caller: Caller, params: OpenPartParams) -> Json:
+async def _open_output(core: Core, caller: Caller, params: OpenPartParams) -> OpenedJson:
     return await written(core, caller, await of_part(core, params, "output"))
 
 
-async def _open_log(core: Core, caller: Caller, params: OpenLogParams) -> Json:
+async def _open_log(core: Core, caller: Caller, params: OpenLogParams) -> OpenedJson:
     return await written(core, caller, await of_log(core, params))
 
 
-async def _open_diff(core: Core, caller: Caller, params: OpenDiffParams) -> Json:
+async def _open_diff(core: Core, caller: Caller, params: OpenDiffParams) -> OpenedJson:
     return await written(core, caller, await of_diff(core, params))
 
 
-async def _open_code(core: Core, caller: Caller, params: OpenCodeParams) -> Json:
+async def _open_code(core: Core, caller: Caller, params: OpenCodeParams) -> OpenedJson:
     return await written(core, caller, await of_code(core, caller, params))
 
 

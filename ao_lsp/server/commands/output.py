@@ -10,7 +10,7 @@ from ao_lsp.server import command, refs
 from ao_lsp.server.command import Caller, Command
 from ao_lsp.server.core import Core
 from ao_lsp.server.params import CommandError, param
-from ao_lsp.server.views import Json
+from ao_lsp.server.results.rerunning import PrintedJson
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +20,7 @@ class OutputParams:
     limit: int = param("at most so many bytes", 1 << 20)
 
 
-async def _output(core: Core, _: Caller, params: OutputParams) -> Json:
+async def _output(core: Core, _: Caller, params: OutputParams) -> PrintedJson:
     if params.from_ < 0 or params.limit < _LONGEST:
         raise CommandError("bad_params", f"from must be at least 0, and limit at least {_LONGEST}")
     run, going_on = await _found(core, params.run)

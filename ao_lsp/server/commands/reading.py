@@ -12,7 +12,8 @@ from ao_lsp.server.command import Caller, Command
 from ao_lsp.server.core import Core
 from ao_lsp.server.model import RunSummary
 from ao_lsp.server.params import CommandError, param
-from ao_lsp.server.views import Json
+from ao_lsp.server.results.calls import RawCallJson, WholeCallJson
+from ao_lsp.server.results.runs import DrawingJson, FoundRunsJson, GraphJson, RunsJson
 
 _NOTES = 5  # of the recorder, below a drawing
 
@@ -43,7 +44,7 @@ class CallParams:
     raw: bool = param("also give both bodies as they were, base64", False)
 
 
-async def _runs(core: Core, _: Caller, params: RunsParams) -> Json:
+async def _runs(core: Core, _: Caller, params: RunsParams) -> RunsJson | FoundRunsJson:
     if params.limit < 1:
         raise CommandError("bad_params", "limit must be at least 1")
     try:
@@ -58,7 +59,7 @@ async def _runs(core: Core, _: Caller, params: RunsParams) -> Json:
     return {"runs": runs, "total": total}
 
 
-async def _saying(core: Core, params: RunsParams, wanted: re.Pattern[str], needle: str) -> Json:
+async def _saying(core: Core, params: RunsParams, wanted: re.Pattern[str], needle: str) -> FoundRunsJson:
     """The runs that say `needle`, each with the calls that do."""
     if not needle.strip():
         raise CommandError("bad_params", "grep is an empty text")
@@ -69,10 +70,7 @@ async def _saying(core: Core, params: RunsParams, wanted: re.Pattern[str], needl
     matches = [await core.search.matches(one.run.id, found, needle) for one in summaries]
     await pricing.loaded()
     runs = await asyncio.to_thread(
-        lambda: [
-            {**views.summary_json(summary), **views.match_json(match)}
-            for summary, match in zip(summaries, matches, strict=True)
-        ]
+        lambda: [views.found_json(summary, match) for summary, match in zip(summaries, matches, strict=True)]
     )
     return {"runs": runs, "total": total, "complete": whole}
 
@@ -102,7 +100,7 @@ async def _listed(
     return summaries[: params.limit], len(summaries)
 
 
-async def _graph(core: Core, _: Caller, params: GraphParams) -> Json:
+async def _graph(core: Core, _: Caller, params: GraphParams) -> GraphJson | DrawingJson:
     graph = views.with_evidence(await refs.find_graph(core, params.run), params.evidence)
     if params.format == "json":
         return await asyncio.to_thread(views.graph_json, graph)
@@ -118,7 +116,7 @@ async def _graph(core: Core, _: Caller, params: GraphParams) -> Json:
     return {"run": graph.run.id, "format": params.format, "text": text}
 
 
-async def _call(core: Core, _: Caller, params: CallParams) -> Json:
+async def _call(core: Core, _: Caller, params: CallParams) -> WholeCallJson | RawCallJson:
     graph = await refs.find_graph(core, params.run)
     call = refs.find_call(graph, params.call)
     exchange = await core.store.exchange(call.run, call.id)

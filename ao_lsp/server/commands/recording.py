@@ -10,7 +10,7 @@ from ao_lsp.server.command import Caller, Command
 from ao_lsp.server.configuration import configuration
 from ao_lsp.server.core import Core
 from ao_lsp.server.params import CommandError, param
-from ao_lsp.server.views import Json
+from ao_lsp.server.results.opening import CommandLineJson
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +19,7 @@ class RecordParams:
     arguments: list[str] | None = param("what it is given on its command line", None)  # noqa: RUF009 - a field
 
 
-async def _record(_: Core, caller: Caller, params: RecordParams) -> Json:
+async def _record(_: Core, caller: Caller, params: RecordParams) -> CommandLineJson:
     if not os.path.isabs(params.file):
         raise CommandError("bad_params", f"{params.file} is no absolute path")
     folder = os.path.dirname(params.file)

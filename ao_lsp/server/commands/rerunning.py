@@ -8,7 +8,7 @@ import secrets
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, cast
 
 from ao_lsp import paths
 from ao_lsp.server import command, processes, refs, rerun, restart, stopping, subruns, views
@@ -24,7 +24,14 @@ from ao_lsp.server.params import CommandError, param
 from ao_lsp.server.plan import PlanEntry, Policy, counts, outside, plan
 from ao_lsp.server.plan_file import PlanHead, write_plan
 from ao_lsp.server.processes import Process
-from ao_lsp.server.views import Json
+from ao_lsp.server.results.rerunning import (
+    EndedRerunJson,
+    ForecastJson,
+    PlanCountsJson,
+    PlanJson,
+    RerunJson,
+    StoppedJson,
+)
 from ao_lsp.server.workspace import program_folder
 
 if TYPE_CHECKING:
@@ -83,12 +90,12 @@ class _Planned:
     python: str
     version: str | None
 
-    def as_json(self, problems: Sequence[str]) -> Json:
+    def as_json(self, problems: Sequence[str]) -> ForecastJson:
         return {
             "parent_run": self.graph.run.id,
             "fork_call": self.fork,
             "notes": [*restart.notes(self.graph, self.version is not None), *problems],
-            "counts": asdict(counts(self.entries)),
+            "counts": cast("PlanCountsJson", asdict(counts(self.entries))),
             "estimate": views.estimate_json(estimate(self.entries)),
             "calls": [
                 {
@@ -203,7 +210,7 @@ async def _settled(caller: Caller, run: Run, policy: Policy | None) -> tuple[Pol
     return policy or configured.get("on_miss", "live"), configured.problems
 
 
-async def _plan(core: Core, caller: Caller, params: PlanParams) -> Json:
+async def _plan(core: Core, caller: Caller, params: PlanParams) -> ForecastJson | PlanJson:
     planned = await _planned(core, params)
     policy, problems = await _settled(caller, planned.graph.run, params.policy)
     said = await asyncio.to_thread(planned.as_json, problems)
@@ -218,11 +225,11 @@ async def _plan(core: Core, caller: Caller, params: PlanParams) -> Json:
         "cwd": ready.start.cwd,
         "python": planned.python,
         "env": rerun.restored(ready.start, ready.plan),
-        "obstacle": ready.obstacle and {"message": str(ready.obstacle), "hint": ready.obstacle.hint},
+        "obstacle": None if ready.obstacle is None else {"message": str(ready.obstacle), "hint": ready.obstacle.hint},
     }
 
 
-async def _rerun(core: Core, caller: Caller, params: RerunParams) -> Json:
+async def _rerun(core: Core, caller: Caller, params: RerunParams) -> RerunJson | EndedRerunJson:
     planned = await _planned(core, params)
     parent = planned.graph.run
     if planned.version is None and (obstacle := restart.obstacle(parent, planned.python)) is not None:
@@ -245,8 +252,9 @@ async def _rerun(core: Core, caller: Caller, params: RerunParams) -> Json:
                 raise
             message = f"the program cannot be started in {start.cwd}: {error.strerror}"
             raise CommandError("conflict", message) from None
-        answer = {
-            **await asyncio.to_thread(planned.as_json, problems),
+        said = await asyncio.to_thread(planned.as_json, problems)
+        answer: RerunJson = {
+            **said,
             "run": ready.run,
             "pid": started.process.pid,
             "log": started.log,
@@ -262,7 +270,7 @@ async def _rerun(core: Core, caller: Caller, params: RerunParams) -> Json:
     return {**answer, "exit_code": started.process.returncode}
 
 
-async def _rerun_from(core: Core, caller: Caller, params: RerunFromParams) -> Json:
+async def _rerun_from(core: Core, caller: Caller, params: RerunFromParams) -> RerunJson | EndedRerunJson:
     return await _rerun(core, caller, RerunParams(params.run, params.call, params.policy))
 
 
@@ -278,7 +286,7 @@ async def follow(started: rerun.Rerun, changes: Subscription, expected: int, pro
         heard.cancel()
 
 
-async def _stop(core: Core, _: Caller, params: StopParams) -> Json:
+async def _stop(core: Core, _: Caller, params: StopParams) -> StoppedJson:
     # A rerun that was started a moment ago may not have said a word yet.
     if await core.reruns.stop(params.run):
         return {"run": params.run, "subrun": None}

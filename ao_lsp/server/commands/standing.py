@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from ao_lsp.server.command import Caller, Command
 from ao_lsp.server.core import Core
+from ao_lsp.server.results.standing import Health, RunningJson, StandingJson
 from ao_lsp.server.store import StoreError
-from ao_lsp.server.views import Json
 
 _MOST_NAMED = 20
 
@@ -17,13 +17,13 @@ class StatusParams:
     pass
 
 
-async def _status(core: Core, _: Caller, __: StatusParams) -> Json:
+async def _status(core: Core, _: Caller, __: StatusParams) -> StandingJson:
     return await status(core)
 
 
-async def status(core: Core) -> Json:
+async def status(core: Core) -> StandingJson:
     """What `ao.status` gives; a database that fails is among it."""
-    trouble, running = core.standing.trouble, list[Json]()
+    trouble, running = core.standing.trouble, list[RunningJson]()
     try:
         going_on = [run for run, _ in await core.store.running()]
         found = [await core.store.run(run) for run in going_on[:_MOST_NAMED]]
@@ -35,6 +35,7 @@ async def status(core: Core) -> Json:
     except StoreError as error:
         trouble, going_on = error, []
     compiling = core.watcher.waiting()
+    health: Health
     if trouble is not None:
         health, message = "error", f"{trouble}; {trouble.hint}" if trouble.hint else str(trouble)
     elif core.store.damage is not None:
@@ -50,7 +51,7 @@ async def status(core: Core) -> Json:
     }
 
 
-def _doing(running: list[Json], count: int, compiling: int) -> str:
+def _doing(running: list[RunningJson], count: int, compiling: int) -> str:
     said = []
     if count == 1 and running:
         said.append(f"{running[0]['name']} is running")

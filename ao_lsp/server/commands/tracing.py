@@ -9,7 +9,7 @@ from ao_lsp.server import command, refs, why
 from ao_lsp.server.command import Caller, Command
 from ao_lsp.server.core import Core
 from ao_lsp.server.params import CommandError, param
-from ao_lsp.server.views import Json
+from ao_lsp.server.results.calls import WhyJson
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +20,7 @@ class WhyParams:
     end: int | None = param("the character behind the last one of the part", None)
 
 
-async def _why(core: Core, _: Caller, params: WhyParams) -> Json:
+async def _why(core: Core, _: Caller, params: WhyParams) -> WhyJson:
     graph = await refs.find_graph(core, params.run)
     call = refs.find_call(graph, params.call)
     wanted = {call.id, *(edge.source for edge in graph.edges if edge.target == call.id)}

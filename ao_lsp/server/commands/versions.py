@@ -15,11 +15,23 @@ from ao_lsp.server.command import Caller, Command
 from ao_lsp.server.core import Core
 from ao_lsp.server.model import Run
 from ao_lsp.server.params import CommandError, param
-from ao_lsp.server.views import Json
+from ao_lsp.server.results.versions import (
+    CheckoutJson,
+    CodeChangesJson,
+    CodeDiffJson,
+    CodeFileJson,
+    CodeFilesJson,
+    CodeTextJson,
+    FileDiffJson,
+    NamedVersionJson,
+    SideJson,
+    VersionJson,
+    VersionsJson,
+)
 
 if TYPE_CHECKING:
     from ao_lsp.server.versions.comparison import State
-    from ao_lsp.server.versions.history import File, Version
+    from ao_lsp.server.versions.history import Changes, File, Version
     from ao_lsp.server.versions.repository import Repository
 
 T = TypeVar("T")
@@ -61,7 +73,7 @@ class _Named:
     root: str
     run: Run | None
 
-    def as_json(self) -> Json:
+    def as_json(self) -> NamedVersionJson:
         return {"version": self.version, "run": self.run.id if self.run else None}
 
 
@@ -123,7 +135,7 @@ async def _all() -> list[Version]:
     return await reading(history.newest)
 
 
-async def _versions(core: Core, _: Caller, params: VersionsParams) -> Json:
+async def _versions(core: Core, _: Caller, params: VersionsParams) -> VersionsJson:
     from ao_lsp.server.versions import history
     from ao_lsp.server.workspace import project_root
 
@@ -134,7 +146,7 @@ async def _versions(core: Core, _: Caller, params: VersionsParams) -> Json:
     runs = await core.store.versions()
     shown = found[: max(0, params.limit)]
 
-    def compared(repository: Repository) -> list[Json]:
+    def compared(repository: Repository) -> list[VersionJson]:
         return [
             _version_json(each, history.changes(repository, each.before, each.id) if each.before else None)
             for each in shown
@@ -144,10 +156,7 @@ async def _versions(core: Core, _: Caller, params: VersionsParams) -> Json:
     return {"versions": [{**each, "runs": runs.get(each["version"], [])} for each in listed], "total": len(found)}
 
 
-def _version_json(version: Version, changes: object) -> Json:
-    from ao_lsp.server.versions.history import Changes
-
-    said = changes if isinstance(changes, Changes) else None
+def _version_json(version: Version, changes: Changes | None) -> VersionJson:
     return {
         "version": version.id,
         "commit": version.commit,
@@ -155,39 +164,51 @@ def _version_json(version: Version, changes: object) -> Json:
         "at": views.when(version.at),
         "files": version.files,
         "before": version.before,
-        "summary": str(said) if said else "1 file" if version.files == 1 else f"{version.files} files",
-        "changes": said
-        and {name: [os.fsdecode(file) for file in getattr(said, name)] for name in ("added", "changed", "removed")},
+        "summary": str(changes) if changes else "1 file" if version.files == 1 else f"{version.files} files",
+        "changes": None if changes is None else _changes_json(changes),
         "left_out": version.skipped,
     }
 
 
-async def _show(core: Core, _: Caller, params: ShowParams) -> Json:
+def _changes_json(changes: Changes) -> CodeChangesJson:
+    return {
+        "added": [os.fsdecode(file) for file in changes.added],
+        "changed": [os.fsdecode(file) for file in changes.changed],
+        "removed": [os.fsdecode(file) for file in changes.removed],
+    }
+
+
+async def _show(core: Core, _: Caller, params: ShowParams) -> CodeFilesJson | CodeTextJson:
     from ao_lsp.server.versions import history
 
     named = await find_version(core, params.version)
 
-    def read(repository: Repository) -> Json:
+    def read(repository: Repository) -> CodeFilesJson | CodeTextJson:
         files = history.files_in(repository, named.version)
         if params.file is None:
-            return {"files": [_file_json(name, file) for name, file in files.items()]}
+            return {**named.as_json(), "files": [_file_json(name, file) for name, file in files.items()]}
         name = _file_named(files, params.file, named)
-        return {**_file_json(name, files[name]), **_contents(repository.blob(files[name].blob))}
+        data = repository.blob(files[name].blob)
+        return {
+            **named.as_json(),
+            **_file_json(name, files[name]),
+            "bytes": len(data),
+            "text": _text(data),
+            "base64": base64.b64encode(data).decode("ascii"),
+        }
 
-    return {**named.as_json(), **await reading(read)}
+    return await reading(read)
 
 
-def _file_json(name: bytes, file: File) -> Json:
+def _file_json(name: bytes, file: File) -> CodeFileJson:
     return {"file": os.fsdecode(name), "executable": file.is_executable, "link": file.is_link}
 
 
-def _contents(data: bytes) -> Json:
-    """Of what is no UTF-8, no text: its bytes are there in any case."""
+def _text(data: bytes) -> str | None:
     try:
-        text = data.decode("utf-8")
+        return data.decode("utf-8")
     except UnicodeDecodeError:
-        text = None
-    return {"bytes": len(data), "text": text, "base64": base64.b64encode(data).decode("ascii")}
+        return None
 
 
 def _file_named(files: dict[bytes, File], wanted: str, named: _Named) -> bytes:
@@ -213,21 +234,24 @@ def _file_named(files: dict[bytes, File], wanted: str, named: _Named) -> bytes:
     raise CommandError("not_found", f"there is no file {wanted} in version {named.version[:10]}", hint)
 
 
-async def _diff_code(core: Core, _: Caller, params: DiffCodeParams) -> Json:
+async def _diff_code(core: Core, _: Caller, params: DiffCodeParams) -> CodeDiffJson:
     from ao_lsp.server.versions import comparison
 
     a = await find_version(core, params.a)
     b = await find_version(core, params.b) if params.b is not None else None
     now = await _now(a) if b is None else comparison.NOTHING
 
-    def compared(repository: Repository) -> list[Json]:
+    def compared(repository: Repository) -> list[FileDiffJson]:
         right = now if b is None else comparison.kept(repository, b.version)
         found = comparison.differences(comparison.kept(repository, a.version), right)
         return [{"file": each.name, "status": each.status, "diff": each.diff} for each in found]
 
     files = await reading(compared)
-    other = {"version": None, "run": None} if b is None else b.as_json()
-    return {"a": a.as_json(), "b": other, "identical": not files, "files": files}
+    left: SideJson = {"version": a.version, "run": a.run.id if a.run else None}
+    right: SideJson = {"version": None, "run": None}
+    if b is not None:
+        right = {"version": b.version, "run": b.run.id if b.run else None}
+    return {"a": left, "b": right, "identical": not files, "files": files}
 
 
 async def _now(named: _Named) -> State:
@@ -244,7 +268,7 @@ async def _now(named: _Named) -> State:
     return await asyncio.to_thread(comparison.now, program)
 
 
-async def _checkout(core: Core, _: Caller, params: CheckoutParams) -> Json:
+async def _checkout(core: Core, _: Caller, params: CheckoutParams) -> CheckoutJson:
     from ao_lsp.server.versions import restore
 
     named = await find_version(core, params.version)

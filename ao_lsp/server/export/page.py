@@ -76,7 +76,7 @@ class Page:
     def _add(self, call: Call, exchange: Exchange | None) -> None:
         self._number = call.number
         # Not the whole that `ao.call` gives: reading each body once is most of the work.
-        found = {
+        found: Json = {
             **views.said_json(call, exchange),
             "error": views.failure_json(call.error),
             "edits": self._calls.edits[call.id],

@@ -44,7 +44,7 @@ class Whole:
 
     def of(self, call: Call, exchange: Exchange | None) -> Json:
         """What `ao.call` gives of it."""
-        return views.call_json(self.around(call), call, exchange, self.edits[call.id], raw=False)
+        return {**views.call_json(self.around(call), call, exchange, self.edits[call.id], raw=False)}
 
     def around(self, call: Call) -> Graph:
         """The graph with this call, its neighbours, and the edges between it and these."""

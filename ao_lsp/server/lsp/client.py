@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from ao_lsp.server.lsp.negotiation import asks, negotiated
 from ao_lsp.server.lsp.words import uri_of
 
 ENCODINGS = ("utf-8", "utf-16", "utf-32")
@@ -23,8 +24,10 @@ class Client:
     show_document: bool = False
     edits_documents: bool = False
     progress: bool = False
-    ao: bool = False
-    """Whether it wants our own notifications (docs/protocol.md)."""
+    ao: int = 0
+    """The version of our own methods and notifications that it gets (docs/protocol.md); 0: none of them."""
+    asked: Any = None
+    """What it said of them, where it said anything."""
     text_document_content: bool = False
     """Whether it asks for the texts of `ao:` addresses by `workspace/textDocumentContent`."""
     ao_content: bool = False
@@ -72,9 +75,11 @@ def read_client(params: Any) -> Client:
         uris = [said("rootUri") or (uri_of(path) if isinstance(path, str) else None)]
     encodings = [name for name in listed("general", "positionEncodings") if name in ENCODINGS]
     formats = [name for name in listed("textDocument", "hover", "contentFormat") if name in ("markdown", "plaintext")]
-    asked = said("capabilities", "experimental", "ao") or said("initializationOptions", "ao")
-    if not isinstance(asked, dict) or not isinstance(asked.get("version"), int):
-        asked = None
+    asked = next(
+        (one for one in (said("capabilities", "experimental", "ao"), said("initializationOptions", "ao")) if asks(one)),
+        None,
+    )
+    version = negotiated(asked)
     return Client(
         name=str(said("clientInfo", "name") or "a client"),
         encoding=encodings[0] if encodings else "utf-16",
@@ -85,10 +90,11 @@ def read_client(params: Any) -> Client:
         show_document=can("window", "showDocument", "support"),
         edits_documents=can("workspace", "applyEdit") and can("workspace", "workspaceEdit", "documentChanges"),
         progress=can("window", "workDoneProgress"),
-        ao=asked is not None,
+        ao=version,
         text_document_content=isinstance(said("capabilities", "workspace", "textDocumentContent"), dict),
-        ao_content=asked is not None and asked.get("content") is True,
+        ao_content=version > 0 and isinstance(asked, dict) and asked.get("content") is True,
         server_status=can("experimental", "serverStatusNotification"),
+        asked=asked,
         folders=tuple(uri for uri in uris if isinstance(uri, str)),
         gives_configuration=can("workspace", "configuration"),
         tells_configuration=can("workspace", "didChangeConfiguration", "dynamicRegistration"),

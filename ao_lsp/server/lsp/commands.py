@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
-from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar, cast
 
 from ao_lsp.server import refs
 from ao_lsp.server.commands import ALIASES, COMMANDS, opening, recording, rerunning
@@ -21,6 +21,18 @@ from ao_lsp.server.lsp.dispatch import AnswerError
 from ao_lsp.server.lsp.progress import LONG_S, progress
 from ao_lsp.server.model import Call
 from ao_lsp.server.params import CommandError, read
+from ao_lsp.server.results.calls import RawCallJson, WholeCallJson
+from ao_lsp.server.results.editors import NothingJson, OpenedEditJson
+from ao_lsp.server.results.opening import (
+    CommandLineJson,
+    OpenedCallJson,
+    OpenedDrawingJson,
+    OpenedGraphJson,
+    OpenedJson,
+    OpenedRawCallJson,
+)
+from ao_lsp.server.results.rerunning import EndedRerunJson, RerunJson
+from ao_lsp.server.results.runs import DrawingJson, GraphJson
 from ao_lsp.server.views import Json
 
 if TYPE_CHECKING:
@@ -34,53 +46,58 @@ _ProgressId: TypeAlias = "int | str | None"
 
 @dataclass(frozen=True, slots=True)
 class EditorCommand(Generic[P]):
-    """What a command does in an editor."""
+    """What a command does in an editor. As of a `Command`, the declared result is the documented one."""
 
     summary: str
     params: type[P]
-    handler: Callable[[Editor, P, _ProgressId], Awaitable[Json]]
+    handler: Callable[[Editor, P, _ProgressId], Awaitable[Mapping[str, object]]]
+    since: int = 1
 
 
-async def _rerun_from(editor: Editor, params: rerunning.RerunFromParams, _: _ProgressId) -> Json:
+async def _rerun_from(editor: Editor, params: rerunning.RerunFromParams, _: _ProgressId) -> RerunJson | NothingJson:
     call = await _chosen(editor, params, "Rerun from which call?")
     if call is None:
         return {}
     return await reruns.start(editor, run=call.run, policy=params.policy, **{"from": call.id})
 
 
-async def _rerun(editor: Editor, params: rerunning.RerunParams, token: _ProgressId) -> Json:
+async def _rerun(editor: Editor, params: rerunning.RerunParams, token: _ProgressId) -> RerunJson | EndedRerunJson:
     given = _plain(params)
     if params.wait:
-        return await _shared(editor, "ao.rerun", given, token)
+        return cast("EndedRerunJson", await _shared(editor, "ao.rerun", given, token))
     return await reruns.start(editor, **given)
 
 
-async def _edit_output(editor: Editor, params: ChosenParams, _: _ProgressId) -> Json:
+async def _edit_output(editor: Editor, params: ChosenParams, _: _ProgressId) -> OpenedEditJson | NothingJson:
     call = await _chosen(editor, params, "Edit the output of which call?")
     return {} if call is None else {"path": await editor.editing.open(call.run, call.id, "output")}
 
 
-async def _edit_input(editor: Editor, params: ChosenParams, _: _ProgressId) -> Json:
+async def _edit_input(editor: Editor, params: ChosenParams, _: _ProgressId) -> OpenedEditJson | NothingJson:
     call = await _chosen(editor, params, "Edit the input of which call?")
     return {} if call is None else {"path": await editor.editing.open(call.run, call.id, "input")}
 
 
-async def _graph(editor: Editor, params: opening.GraphParams, _: _ProgressId) -> Json:
+async def _graph(
+    editor: Editor, params: opening.GraphParams, _: _ProgressId
+) -> GraphJson | DrawingJson | OpenedGraphJson | OpenedDrawingJson:
     result = await execute_shared(editor.core, editor.caller, "ao.graph", _plain(params))
-    if not params.open:
-        return result
-    return {**result, **await editor.contents.open(opening.graph_of(result, params), "the graph")}
+    if params.open:
+        result |= await editor.contents.open(opening.graph_of(result, params), "the graph")
+    return cast("GraphJson | DrawingJson | OpenedGraphJson | OpenedDrawingJson", result)
 
 
-async def _call(editor: Editor, params: opening.CallParams, _: _ProgressId) -> Json:
+async def _call(
+    editor: Editor, params: opening.CallParams, _: _ProgressId
+) -> WholeCallJson | RawCallJson | OpenedCallJson | OpenedRawCallJson:
     result = await execute_shared(editor.core, editor.caller, "ao.call", _plain(params))
-    if not params.open:
-        return result
-    address = await opening.call_of(editor.core, result)
-    return {**result, **await editor.contents.open(address, f"call {result['call']['number']}")}
+    if params.open:
+        address = await opening.call_of(editor.core, result)
+        result |= await editor.contents.open(address, f"call {result['call']['number']}")
+    return cast("WholeCallJson | RawCallJson | OpenedCallJson | OpenedRawCallJson", result)
 
 
-async def _open_prompt(editor: Editor, params: OpenPartParams, _: _ProgressId) -> Json:
+async def _open_prompt(editor: Editor, params: OpenPartParams, _: _ProgressId) -> OpenedJson | NothingJson:
     call = await _chosen(editor, params, "Open the prompt of which call?")
     if call is None:
         return {}
@@ -88,7 +105,7 @@ async def _open_prompt(editor: Editor, params: OpenPartParams, _: _ProgressId) -
     return await editor.contents.open(address, f"the prompt of {words.call_name(call)}")
 
 
-async def _open_output(editor: Editor, params: OpenPartParams, _: _ProgressId) -> Json:
+async def _open_output(editor: Editor, params: OpenPartParams, _: _ProgressId) -> OpenedJson | NothingJson:
     call = await _chosen(editor, params, "Open the output of which call?")
     if call is None:
         return {}
@@ -96,25 +113,25 @@ async def _open_output(editor: Editor, params: OpenPartParams, _: _ProgressId) -
     return await editor.contents.open(address, f"the output of {words.call_name(call)}")
 
 
-async def _open_log(editor: Editor, params: opening.OpenLogParams, _: _ProgressId) -> Json:
+async def _open_log(editor: Editor, params: opening.OpenLogParams, _: _ProgressId) -> OpenedJson:
     address = await opening.of_log(editor.core, params)
     return await editor.contents.open(address, f"what run {address.run} prints")
 
 
-async def _open_diff(editor: Editor, params: opening.OpenDiffParams, _: _ProgressId) -> Json:
+async def _open_diff(editor: Editor, params: opening.OpenDiffParams, _: _ProgressId) -> OpenedJson:
     address = await opening.of_diff(editor.core, params)
     return await editor.contents.open(address, f"what changed from run {address.other} to run {address.run}")
 
 
-async def _open_code(editor: Editor, params: opening.OpenCodeParams, _: _ProgressId) -> Json:
+async def _open_code(editor: Editor, params: opening.OpenCodeParams, _: _ProgressId) -> OpenedJson:
     address = await opening.of_code(editor.core, editor.caller, params)
     return await editor.contents.open(address, f"{address.name} as it was", params.line)
 
 
-async def _record(editor: Editor, params: recording.RecordParams, _: _ProgressId) -> Json:
+async def _record(editor: Editor, params: recording.RecordParams, _: _ProgressId) -> CommandLineJson:
     answer = await execute_shared(editor.core, editor.caller, "ao.record", _plain(params))
     editor.say(f"Run your program with ao-record in place of python, to record its calls: {answer['command']}")
-    return answer
+    return cast("CommandLineJson", answer)
 
 
 def _plain(params: Any) -> Json:
@@ -140,8 +157,10 @@ def _choice(call: Call) -> str:
     return words.joined([words.call_name(call), words.shortened(call.preview or "", 40)])
 
 
-def _here(name: str, handler: Callable[[Editor, Any, _ProgressId], Awaitable[Json]]) -> EditorCommand[Any]:
-    return EditorCommand(COMMANDS[name].summary, COMMANDS[name].params, handler)
+def _here(
+    name: str, handler: Callable[[Editor, Any, _ProgressId], Awaitable[Mapping[str, object]]]
+) -> EditorCommand[Any]:
+    return EditorCommand(COMMANDS[name].summary, COMMANDS[name].params, handler, COMMANDS[name].since)
 
 
 EDITOR_ONLY: Mapping[str, EditorCommand[Any]] = {
@@ -179,7 +198,7 @@ async def execute(editor: Editor, name: str, arguments: Sequence[Any] | None, to
         given = {"open": True}  # chosen from the editor's list of commands, by somebody who sees no answer
     if own is None:
         return await _shared(editor, name, given, token)
-    return await own.handler(editor, read(own.params, given), token)
+    return cast("Json", await own.handler(editor, read(own.params, given), token))
 
 
 async def _shared(editor: Editor, name: str, given: Any, token: _ProgressId) -> Json:

@@ -18,16 +18,15 @@ from ao_lsp.server import editor_files
 from ao_lsp.server.commands import opening
 from ao_lsp.server.content.address import Address
 from ao_lsp.server.lsp.dispatch import AnswerError
+from ao_lsp.server.lsp.panel import CONTENT_DID_CHANGE
 from ao_lsp.server.model import Change
 from ao_lsp.server.params import CommandError
+from ao_lsp.server.results.opening import OpenedJson
 from ao_lsp.server.sources import keep
 from ao_lsp.server.store import StoreError
-from ao_lsp.server.views import Json
 
 if TYPE_CHECKING:
     from ao_lsp.server.lsp.editor import Editor
-
-CONTENT_DID_CHANGE = "$/ao/contentDidChange"
 
 _LOOK_S = 0.5
 """How often is looked whether a program has printed something."""
@@ -55,7 +54,7 @@ class Contents:
         self._changed: dict[str, _Read] = {}
         self._rewriting = self._looking = False
 
-    async def open(self, address: Address, what: str, line: int | None = None) -> Json:
+    async def open(self, address: Address, what: str, line: int | None = None) -> OpenedJson:
         """Show a text, at a line (from 1); `what` says what it is. Gives `uri`, `language`, and `path` where it is in
         a file.
 
@@ -64,7 +63,7 @@ class Contents:
             StoreError: the database fails.
         """
         editor = self._editor
-        answer: Json = {"uri": address.uri, "language": address.language}
+        answer: OpenedJson = {"uri": address.uri, "language": address.language}
         if editor.client.opens_addresses and await editor.opened_by_client(address.uri, line):
             return answer
         found = await opening.content(editor.core, editor.caller, address)

@@ -263,6 +263,8 @@ class Dispatch(LanguageServerProtocol):
             result.capabilities.workspace.text_document_content = ours
         if result.capabilities.execute_command_provider is not None:
             result.capabilities.execute_command_provider.work_done_progress = True
+        if client.asked is not None and not client.ao:
+            log.warning("%s wants other versions of our protocol than there are: %.200r", client.name, client.asked)
         if client.ao:
             result.capabilities.experimental = {"ao": self._server.offered}
         self._server.begin()

@@ -23,13 +23,14 @@ from ao_lsp.server.lsp.contents import Contents
 from ao_lsp.server.lsp.dispatch import AnswerError, Dispatch
 from ao_lsp.server.lsp.documents import Document, Units, file_of
 from ao_lsp.server.lsp.editing import Editing
+from ao_lsp.server.lsp.negotiation import offer
 from ao_lsp.server.lsp.places import Place
 from ao_lsp.server.lsp.progress import Progress
 from ao_lsp.server.lsp.recordings import Recordings
 from ao_lsp.server.lsp.refresh import keep_fresh
 from ao_lsp.server.lsp.words import uri_of
+from ao_lsp.server.results.editors import ServerJson
 from ao_lsp.server.sources import Sources
-from ao_lsp.server.views import Json
 
 log = logging.getLogger(__name__)
 
@@ -71,9 +72,9 @@ class Editor(LanguageServer):
     # -- the life cycle
 
     @property
-    def offered(self) -> Json:
+    def offered(self) -> ServerJson:
         """What the client may know of our own part of the protocol."""
-        return {"version": panel.VERSION, "methods": list(panel.METHODS)}
+        return offer(self.client, [*panel.METHODS, *panel.HEARD], panel.NOTIFICATIONS)
 
     def begin(self) -> None:
         """The client has introduced itself."""

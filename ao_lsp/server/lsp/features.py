@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
 from lsprotocol import types as lsp
+from pygls.exceptions import JsonRpcMethodNotFound
 
 from ao_lsp.server.lsp import configured, hovers, panel
 from ao_lsp.server.lsp.hints import hint
@@ -117,6 +118,8 @@ def _did_show(ls: Editor, params: Any) -> None:
 
 def _panel(method: str) -> Callable[[Editor, Any], Awaitable[Json]]:
     async def answered(ls: Editor, params: Any) -> Json:
+        if ls.client.asked is not None and not ls.client.ao:
+            raise JsonRpcMethodNotFound(f"{method} is not there in a version that the client knows")
         return await panel.answer(ls, method, params)
 
     return answered

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ao_lsp.server import command, refs
 from ao_lsp.server.lsp.documents import Document
@@ -13,8 +13,8 @@ from ao_lsp.server.lsp.places import find_places
 from ao_lsp.server.lsp.recordings import names_of
 from ao_lsp.server.lsp.words import call_name, uri_of
 from ao_lsp.server.model import Site
-from ao_lsp.server.params import CommandError, param, read
-from ao_lsp.server.views import Json
+from ao_lsp.server.params import CommandError, param
+from ao_lsp.server.results.editors import LinesJson, LocationJson
 
 if TYPE_CHECKING:
     from ao_lsp.server.lsp.editor import Editor
@@ -26,21 +26,19 @@ class LocateParams:
     run: str = param(command.RUN, "last")
 
 
-async def locate(editor: Editor, params: Any) -> Json:
-    """Where a call was made: `uri`, `line` and `end_line` (from 1), and whether it `moved` since it was recorded.
-    Where it is not there any more, the recorded lines, with `found` false.
+async def locate(editor: Editor, params: LocateParams) -> LocationJson:
+    """Where a call was made.
 
     Raises:
         CommandError: there is no such call, or nobody knows where it was made.
         StoreError: the database fails.
     """
-    wanted = read(LocateParams, params)
-    graph = await refs.find_graph(editor.core, wanted.run)
-    call = refs.find_call(graph, wanted.call)
+    graph = await refs.find_graph(editor.core, params.run)
+    call = refs.find_call(graph, params.call)
     site = call.site
     if site is None:
         raise CommandError("not_found", f"it is not known where {call_name(call)} was made")
-    recorded = {"uri": uri_of(site.file), "line": site.line, "end_line": site.end_line or site.line}
+    recorded: LinesJson = {"uri": uri_of(site.file), "line": site.line, "end_line": site.end_line or site.line}
     document = _open(editor, site) or await asyncio.to_thread(_on_disk, site)
     record = await editor.recordings.of_run(graph.run.id)
     if document is None or record is None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from lsprotocol import types as lsp
 
@@ -15,7 +15,7 @@ from ao_lsp.server.lsp import words
 from ao_lsp.server.lsp.dispatch import AnswerError
 from ao_lsp.server.lsp.progress import progress
 from ao_lsp.server.rerun import Rerun
-from ao_lsp.server.views import Json
+from ao_lsp.server.results.rerunning import RerunJson
 
 if TYPE_CHECKING:
     from ao_lsp.server.lsp.editor import Editor
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 _SHOW = "Show its output"
 
 
-async def start(editor: Editor, **params: Any) -> Json:
+async def start(editor: Editor, **params: Any) -> RerunJson:
     """Rerun in the background, by these parameters of `ao.rerun`, and show how it goes on. Gives what `ao.rerun` does.
 
     Raises:
@@ -41,7 +41,7 @@ async def start(editor: Editor, **params: Any) -> Json:
         changes.close()
     else:
         editor.spawn(_show(editor, started, changes, answer["counts"]["calls"]))
-    return answer
+    return cast("RerunJson", answer)
 
 
 async def _show(editor: Editor, started: Rerun, changes: Subscription, expected: int) -> None:

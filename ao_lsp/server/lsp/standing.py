@@ -6,12 +6,11 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from ao_lsp.server.commands.standing import status
+from ao_lsp.server.lsp.panel import STATUS
 from ao_lsp.server.lsp.progress import LONG_S, progress
 
 if TYPE_CHECKING:
     from ao_lsp.server.lsp.editor import Editor
-
-STATUS = "$/ao/status"
 
 SERVER_STATUS = "experimental/serverStatus"
 """What others (rust-analyzer first) call it; Zed shows it, for one."""

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 
 from ao_lsp.server.changes import Changes
 from ao_lsp.server.search.reading import said_by
-from ao_lsp.server.search.snippet import Snippet, snippet
+from ao_lsp.server.search.snippet import Part, Snippet, snippet
 from ao_lsp.server.store import Indexed, SaidBy, Store, StoreError, Unindexed
 
 __all__ = ["Match", "Search", "Snippet"]
@@ -74,9 +74,10 @@ class Search:
 
     async def matches(self, run: str, texts: set[int], needle: str) -> Match:
         """The calls of `run` and its subruns that have one of `texts`, which contain `needle`."""
-        found: list[tuple[SaidBy, str, int]] = []
+        found: list[tuple[SaidBy, Part, int]] = []
         for said in await self._store.said(run):
-            for part, ranges in (("output", said.answered), ("prompt", said.asked)):
+            parts: tuple[tuple[Part, tuple[range, ...]], ...] = (("output", said.answered), ("prompt", said.asked))
+            for part, ranges in parts:
                 # Of the messages of a prompt, the last one: those before it are the history of the conversation.
                 number = next((n for some in reversed(ranges) for n in reversed(some) if n in texts), None)
                 if number is not None:

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from typing import Literal, TypeAlias
 
 from ao_lsp.server.store.texts import folded, kept, position
+
+Part: TypeAlias = Literal["prompt", "output"]
 
 _BEFORE, _AFTER = 30, 60  # letters around it
 _MOST = 200
@@ -15,13 +18,13 @@ _MOST = 200
 class Snippet:
     """`part` is prompt or output; what was looked for is `text[start:end]`."""
 
-    part: str
+    part: Part
     text: str
     start: int
     end: int
 
 
-def snippet(part: str, text: str, needle: str) -> Snippet:
+def snippet(part: Part, text: str, needle: str) -> Snippet:
     """The first place of `needle` in a kept text, with what stands around it."""
     start, end = position(text, folded(kept(needle))) or (0, 0)
     end = min(end, start + _MOST)

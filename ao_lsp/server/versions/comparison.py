@@ -7,11 +7,14 @@ import hashlib
 import os
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import Literal, TypeAlias
 
 from ao_lsp.server.versions import files, history, snapshot
 from ao_lsp.server.versions.history import File
 from ao_lsp.server.versions.repository import Repository
 from ao_lsp.server.versions.snapshot import Program
+
+Status: TypeAlias = Literal["added", "changed", "removed"]
 
 _MOST_LINES = 20_000
 """Of longer files no differences are looked for: it could take minutes."""
@@ -34,7 +37,7 @@ class Difference:
     that is too long for it."""
 
     name: str
-    status: str
+    status: Status
     diff: str | None
 
 
@@ -76,7 +79,7 @@ def differences(a: State, b: State) -> Iterator[Difference]:
         was, is_ = a.files.get(name), b.files.get(name)
         if was == is_:
             continue
-        status = "added" if was is None else "removed" if is_ is None else "changed"
+        status: Status = "added" if was is None else "removed" if is_ is None else "changed"
         left, right = (_lines(state.read(name)) if file else [] for state, file in ((a, was), (b, is_)))
         yield Difference(os.fsdecode(name), status, _unified(os.fsdecode(name), status, (was, left), (is_, right)))
 

@@ -9,9 +9,10 @@ import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ao_lsp.server.changes import Subscription
+from ao_lsp.server.results.daemon import WatchedJson
 from ao_lsp.server.store import Store, StoreError
 from ao_lsp.server.watch.compiling import Compiling, Wanted
 from ao_lsp.server.watch.folder import Folder
@@ -47,7 +48,7 @@ class Folders:
         self._events = _file_events()
         self._compiling, self._turns = Compiling(watcher.busy), Turns(2)
 
-    def status(self) -> list[dict[str, Any]]:
+    def status(self) -> list[WatchedJson]:
         """What is watched."""
         return [
             {

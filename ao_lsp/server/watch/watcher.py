@@ -7,11 +7,12 @@ import importlib
 import logging
 from collections.abc import Callable, Hashable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ao_lsp import paths
 from ao_lsp.server.changes import Changes
 from ao_lsp.server.configuration import of_daemon
+from ao_lsp.server.results.daemon import WatchedJson
 from ao_lsp.server.store import Store
 
 if TYPE_CHECKING:
@@ -69,7 +70,7 @@ class Watcher:
         if self._tasks:
             await asyncio.wait(self._tasks)
 
-    def status(self) -> list[dict[str, Any]]:
+    def status(self) -> list[WatchedJson]:
         """What is watched."""
         return self._folders.status() if self._folders is not None else []
 

@@ -1,0 +1,65 @@
+"""Types for clients in Lua, as LuaCATS annotations. Neovim's JSON has nil for the null of a field."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from contract.shapes import Choice, Definition, Either, Items, Named, Plain, Shape, Table, options
+from contract.surface import Operation, Surface
+
+_PLAIN = {"text": "string", "null": "nil"}
+
+_HEAD = """\
+---@meta
+--- What ao-lsp says to clients. Made by scripts/make-protocol from the types; docs/protocol.md explains it.
+"""
+
+
+def lua(surface: Surface) -> str:
+    found = surface.types.found
+    methods = surface.methods.items()
+    tables = [
+        _table("ao.Command", {**surface.commands, **surface.editor_commands}),
+        _table("ao.Request", {name: one for name, one in methods if not one.to_client}),
+        _table("ao.Notification", {name: one for name, one in methods if one.to_client}),
+    ]
+    return "\n".join([_HEAD, *(_class(found[name]) for name in sorted(found)), *tables])
+
+
+def _class(one: Definition) -> str:
+    lines = [*(f"--- {line}" for line in one.doc.splitlines()), f"---@class ao.{one.name}"]
+    for field in one.fields:
+        shapes = [shape for shape in options(field.shape) if shape != Plain("null")]
+        mark = "" if field.required and len(shapes) == len(options(field.shape)) else "?"
+        kind = "|".join(_unique(map(of_shape, shapes)))
+        lines.append(f"---@field {field.name}{mark} {kind} {field.doc}".rstrip())
+    return "\n".join([*lines, ""])
+
+
+def _table(name: str, operations: Mapping[str, Operation]) -> str:
+    lines = [f"---@alias {name}"]
+    for one in operations.values():
+        takes = f"takes ao.{one.params.name}"
+        gives = "" if one.result is None else f", gives {of_shape(one.result)}"
+        lines.append(f'---| "{one.name}" # {one.summary}: {takes}{gives}')
+    return "\n".join([*lines, ""])
+
+
+def of_shape(shape: Shape) -> str:
+    match shape:
+        case Plain(name):
+            return _PLAIN.get(name, name)
+        case Choice(values):
+            return "|".join(f'"{value}"' for value in values)
+        case Items(of):
+            return f"({of_shape(of)})[]" if isinstance(of, Choice | Either) else f"{of_shape(of)}[]"
+        case Table(of):
+            return f"table<string, {of_shape(of)}>"
+        case Named(name):
+            return f"ao.{name}"
+        case Either(shapes):
+            return "|".join(_unique(map(of_shape, shapes)))
+
+
+def _unique(texts: Iterable[str]) -> list[str]:
+    return list(dict.fromkeys(texts))
