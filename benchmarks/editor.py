@@ -1,133 +1,288 @@
-"""What the daemon spends on what an editor asks for most: CPU time per hover, and per file's hints and lenses.
+"""What the language server's clients cost the daemon: the numbers of docs/performance.md, "Editor".
 
-    python benchmarks/editor.py [REQUESTS]
+    python benchmarks/editor.py [asked] [memory] [streaming] [fairness]    (all of them)
 
-Records `examples/research_agent.py` against the model server, opens it over a real `ao-lsp`, asks again and
-again, and reads the daemon's CPU time from the kernel: parsing, answering and writing are all in it.
+- asked: CPU time of the daemon per request: a hover, hints and lenses of `examples/research_agent.py`, a thousand hints
+- memory: what an idle editor adds, with VS Code's capabilities and a file of 500 lines open; 20 of them, and 200; and
+  what as many more add when these have left
+- streaming: 20 editors have the file of a program open that makes 2,000 streamed calls (`ao-record`, a model server)
+- fairness: how long a hover takes while another client sends 10,000 requests at once, one buffer of 30 MB, or asks for
+  graphs of 2,000 calls
+
+Times of the loop's turns are of the processor: the machine may have other work.
 """
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
+import signal
+import statistics
 import subprocess
 import sys
 import tempfile
+import time
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).resolve().parent.parent
+from graph import Run
+from lsp_clients import ROOT, Editor, connected, most_in_a_second
+
+sys.path.append(str(ROOT / "examples"))
+
+from model_server import ModelServer
+
 BIN = Path(sys.executable).parent
 AGENT = ROOT / "examples/research_agent.py"
+VERSION = sys.version.split()[0]
+
+CALLS = 2000
+STREAMED = f"""
+import json, os, urllib.request
+URL = os.environ["OPENAI_BASE_URL"] + "/chat/completions"
+
+def ask(number):
+    body = {{"model": "m", "stream": True, "messages": [{{"role": "user", "content": f"question {{number}}"}}]}}
+    request = urllib.request.Request(URL, json.dumps(body).encode(), {{"Content-Type": "application/json"}})
+    with urllib.request.urlopen(request) as response:
+        return response.read()
+
+for number in range({CALLS}):
+    ask(number)
+"""
 
 
-class Editor:
-    """Speaks LSP with an `ao-lsp` process, one request after the other."""
+class Daemon:
+    """A watched daemon in a home of its own, until the end of the block."""
 
-    def __init__(self, env: dict[str, str]) -> None:
-        self._process = subprocess.Popen([BIN / "ao-lsp"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=env)
-        self._last = 0
+    def __enter__(self) -> Daemon:
+        self._home = tempfile.TemporaryDirectory(prefix="ao-", dir="/tmp", ignore_cleanup_errors=True)
+        self.folder = Path(self._home.name)
+        os.environ["AO_HOME"] = str(self.folder / "home")
+        os.makedirs(os.environ["AO_HOME"])
+        self._report = self.folder / "turns.json"
+        watched = [sys.executable, str(ROOT / "benchmarks/watched_daemon.py"), str(self._report)]
+        self._process = subprocess.Popen(watched)
+        self.pid = self._process.pid
+        from ao_lsp import connect
 
-    def tell(self, method: str, params: Any) -> None:
-        self._send({"method": method, "params": params})
+        while (session := connect.existing_session("cli")) is None:
+            assert self._process.poll() is None
+            time.sleep(0.05)
+        session[0].close()
+        return self
 
-    def ask(self, method: str, params: Any) -> Any:
-        """The result of a request."""
-        self._last += 1
-        self._send({"id": self._last, "method": method, "params": params})
-        while True:
-            message = self._receive()
-            if message.get("id") == self._last and "method" not in message:
-                if "error" in message:
-                    raise SystemExit(f"{method}: {message['error']}")
-                return message["result"]
-
-    def leave(self) -> None:
-        self.ask("shutdown", None)
-        self.tell("exit", None)
+    def __exit__(self, *_: object) -> None:
+        with suppress(ProcessLookupError):
+            self._process.terminate()
         self._process.wait()
+        self._home.cleanup()
 
-    def _send(self, message: dict[str, Any]) -> None:
-        assert self._process.stdin is not None
-        body = json.dumps({"jsonrpc": "2.0", **message}).encode()
-        self._process.stdin.write(b"Content-Length: %d\r\n\r\n%s" % (len(body), body))
-        self._process.stdin.flush()
+    def cpu(self) -> float:
+        """Seconds of the processor so far (proc(5))."""
+        fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
-    def _receive(self) -> dict[str, Any]:
-        assert self._process.stdout is not None
-        length = 0
-        while line := self._process.stdout.readline().strip():
-            name, _, value = line.partition(b":")
-            if name.lower() == b"content-length":
-                length = int(value)
-        message: dict[str, Any] = json.loads(self._process.stdout.read(length))
-        return message
+    def memory(self) -> int:
+        """Resident bytes."""
+        fields = Path(f"/proc/{self.pid}/statm").read_text().split()
+        return int(fields[1]) * os.sysconf("SC_PAGE_SIZE")
 
-
-def cpu_s(pid: int) -> float:
-    """User and system time of a process so far, seconds (proc(5))."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    async def turns(self) -> Any:
+        """What the turns of its loop took since this was asked last."""
+        self._report.unlink(missing_ok=True)
+        os.kill(self.pid, signal.SIGUSR1)
+        while not self._report.exists():
+            await asyncio.sleep(0.01)
+        return json.loads(self._report.read_text())
 
 
-def main(requests: int) -> None:
-    """Measure, and print table rows for docs/performance.md."""
-    with tempfile.TemporaryDirectory(prefix="ao-bench-", dir="/tmp") as folder:
-        env = {**os.environ, "AO_HOME": folder}
-        model = subprocess.Popen(
-            [sys.executable, ROOT / "examples/model_server.py", "--port", "0"], stdout=subprocess.PIPE, text=True
-        )
-        try:
-            assert model.stdout is not None
-            url = model.stdout.readline().strip()
-            subprocess.run(
-                [BIN / "ao-record", AGENT, "night trains"],
-                env={**env, "OPENAI_BASE_URL": f"{url}/v1", "OPENAI_API_KEY": "k"},
-                stdout=subprocess.DEVNULL,
-                check=True,
-            )
-            status = subprocess.run(
-                [BIN / "ao-server", "status", "--json"], env=env, check=True, stdout=subprocess.PIPE
-            )
-            pid = json.loads(status.stdout)["pid"]
-            _measured(Editor(env), pid, requests)
-        finally:
-            model.terminate()
-            model.wait()
-            subprocess.run([BIN / "ao-server", "stop"], env=env, stdout=subprocess.DEVNULL, check=True)
+def row(*cells: object) -> None:
+    print(f"| {' | '.join(map(str, (VERSION, *cells)))} |", flush=True)
 
 
-def _measured(editor: Editor, pid: int, requests: int) -> None:
-    hint = {"dynamicRegistration": False}
-    editor.ask(
-        "initialize",
-        {"processId": None, "rootUri": None, "capabilities": {"textDocument": {"inlayHint": hint, "codeLens": hint}}},
-    )
-    editor.tell("initialized", {})
-    uri, text = AGENT.as_uri(), AGENT.read_text()
-    document = {"uri": uri}
-    editor.tell(
-        "textDocument/didOpen", {"textDocument": {**document, "languageId": "python", "version": 1, "text": text}}
-    )
-    lines = text.splitlines()
-    whole = {"start": {"line": 0, "character": 0}, "end": {"line": len(lines), "character": 0}}
-    lenses = editor.ask("textDocument/codeLens", {"textDocument": document})
-    line = lenses[0]["range"]["start"]["line"]
-    at = {"line": line, "character": len(lines[line]) - len(lines[line].lstrip())}
-    asked = {
-        "hover on a call": ("textDocument/hover", {"textDocument": document, "position": at}),
-        "inlay hints of the file": ("textDocument/inlayHint", {"textDocument": document, "range": whole}),
-        "code lenses of the file": ("textDocument/codeLens", {"textDocument": document}),
-    }
-    version = sys.version.split()[0]
-    for name, (method, params) in asked.items():
-        assert editor.ask(method, params), f"{name}: nothing is shown"
-        before = cpu_s(pid)
-        for _ in range(requests):
-            editor.ask(method, params)
-        print(f"| {version} | {name} | {(cpu_s(pid) - before) / requests * 1000:.2f} ms | {requests} |")
-    editor.leave()
+async def asked() -> None:
+    with Daemon() as daemon, ModelServer() as model:
+        env = {**os.environ, "OPENAI_BASE_URL": f"{model.url}/v1", "OPENAI_API_KEY": "k"}
+        subprocess.run([BIN / "ao-record", AGENT, "night trains"], env=env, stdout=subprocess.DEVNULL, check=True)
+        editor = await connected()
+        await editor.begin(ROOT)
+        editor.open(AGENT)
+        first = (await editor.lenses())[0]["range"]["start"]
+        await _costs(daemon, "hover on a call", lambda: editor.hover(first["line"], first["character"]), 2000)
+        await _costs(daemon, "inlay hints of the file", editor.hints, 1000)
+        await _costs(daemon, "code lenses of the file", editor.lenses, 1000)
+        file = daemon.folder / "long.py"
+        line = 'client.chat.completions.create(model="m", messages=[])\n'
+        file.write_text("import openai\n\nclient = openai.OpenAI()\n" + line * 1000)
+        run = Run("long")
+        for number in range(1000):
+            site = {"file": str(file), "line": number + 4, "end_line": number + 4, "column": 0, "end_column": 54}
+            run.call(f"question {number}", f"answer {number} and more", {**site, "function": "<module>"})
+        run.end()
+        run.wait()
+        editor.open(file)
+        assert len(await editor.hints()) == 1000
+        await _costs(daemon, "1,000 inlay hints", editor.hints, 50)
+        await _costs(daemon, "1,000 inlay hints of a buffer that was edited", lambda: _edited(editor), 20)
+        await editor.leave()
+
+
+async def _edited(editor: Editor) -> Any:
+    assert editor.shown is not None
+    at = {"line": 0, "character": 0}
+    change = {"range": {"start": at, "end": at}, "text": "#"}
+    document = {"uri": editor.shown[0], "version": 2}
+    editor.tell("textDocument/didChange", {"textDocument": document, "contentChanges": [change]})
+    return await editor.hints()
+
+
+async def _costs(daemon: Daemon, name: str, ask: Callable[[], Awaitable[Any]], times: int) -> None:
+    assert await ask(), f"{name}: nothing is shown"
+    await daemon.turns()
+    before = daemon.cpu()
+    for _ in range(times):
+        await ask()
+    cost = (daemon.cpu() - before) / times
+    longest = (await daemon.turns())["longest"][0][0]
+    row(name, f"{cost * 1000:.2f} ms", f"{longest * 1000:.1f} ms", times)
+
+
+async def memory() -> None:
+    with Daemon() as daemon:
+        file = daemon.folder / "agent.py"
+        file.write_text("".join(f"def f{number}(x):\n    return x + {number}\n" for number in range(250)))
+        first = [await _idle(file) for _ in range(2)]
+        for many in (20, 200):
+            added = []
+            for _ in range(2):
+                before = daemon.memory()
+                editors = [await _idle(file) for _ in range(many)]
+                added.append(f"{(daemon.memory() - before) / many / 1024:.0f} kB")
+                for editor in editors:
+                    await editor.leave()
+                while await _clients() > len(first) + 1:
+                    await asyncio.sleep(0.05)
+                await asyncio.sleep(2)  # garbage is collected a moment later
+            row(f"{many} editors", *added)
+        for editor in first:
+            await editor.leave()
+
+
+async def _clients() -> int:
+    from ao_lsp import connect
+    from ao_lsp.cli.client import Client
+
+    client = Client(await asyncio.to_thread(connect.open_session, "cli"))
+    found = len(client.request("daemon.status")["clients"])
+    client.close()
+    return found
+
+
+async def _idle(file: Path) -> Editor:
+    editor = await connected()
+    await editor.begin(file.parent)
+    editor.open(file)
+    await editor.lenses()
+    await editor.hints()
+    return editor
+
+
+async def streaming(many: int = 20) -> None:
+    with Daemon() as daemon, ModelServer() as model:
+        program = daemon.folder / "program.py"
+        program.write_text(STREAMED)
+        editors = [await _idle(program) for _ in range(many)]
+        await daemon.turns()
+        before, began = daemon.cpu(), time.monotonic()
+        env = {**os.environ, "OPENAI_BASE_URL": f"{model.url}/v1"}
+        process = await asyncio.create_subprocess_exec(BIN / "ao-record", program, env=env)
+        assert await process.wait() == 0
+        took = time.monotonic() - began
+        cost = daemon.cpu() - before
+        turns = await daemon.turns()
+        name, length = turns["longest"][0][2], turns["longest"][0][0]
+        told = [max(map(most_in_a_second, editor.refreshed.values()), default=0) for editor in editors]
+        row(
+            f"{CALLS} streamed calls, {many} editors", f"{took:.1f} s", f"{cost:.1f} s", f"{turns['spent']:.1f} s",
+            f"{length * 1000:.0f} ms (`{name}`)", turns["over"], max(told),
+        )  # fmt: skip
+        for spent, clock, who in turns["longest"]:
+            print(f"    {spent * 1000:.1f} ms of CPU, {clock * 1000:.1f} ms: {who}", file=sys.stderr)
+        assert max(told) <= 4
+        while "→" not in str(shown := await editors[0].hints()):  # it has been told to refresh, or will be
+            assert shown
+            print(time.monotonic() - began, shown)
+            await asyncio.sleep(0.1)
+        for editor in editors:
+            await editor.leave()
+
+
+async def fairness() -> None:
+    with Daemon() as daemon:
+        file = daemon.folder / "agent.py"
+        file.write_text('import openai\n\nclient = openai.OpenAI()\nclient.chat.completions.create(model="m")\n')
+        run = Run("many")
+        site = {"file": str(file), "line": 4, "end_line": 4, "column": 0, "end_column": 41, "function": "<module>"}
+        for number in range(CALLS):
+            run.call(f"question {number}", f"answer {number}", site)
+        run.end()
+        run.wait()
+        patient = await _idle(file)
+        await patient.hover(3, 0)
+        text = "x = 'some text that is long'\n" * (1 << 20)
+        item = {"uri": "file:///large.py", "languageId": "python", "version": 1, "text": text}
+
+        def pipelined(editor: Editor) -> list[Awaitable[Any]]:
+            return [editor.hints() for _ in range(10_000)]
+
+        def opened(editor: Editor) -> list[Awaitable[Any]]:
+            editor.tell("textDocument/didOpen", {"textDocument": item})
+            return [editor.ask("textDocument/codeLens", {"textDocument": {"uri": item["uri"]}})]
+
+        def graphs(editor: Editor) -> list[Awaitable[Any]]:
+            return [editor.ask("ao/graph", {"run": "many"}) for _ in range(20)]
+
+        await _beside(daemon, "nothing", patient, file, lambda _: [])
+        await _beside(daemon, "10,000 requests at once", patient, file, pipelined)
+        await _beside(daemon, "a buffer of 30 MB", patient, file, opened)
+        await _beside(daemon, f"20 graphs of {CALLS} calls at once", patient, file, graphs)
+        await patient.leave()
+
+
+async def _beside(
+    daemon: Daemon, name: str, patient: Editor, file: Path, ask: Callable[[Editor], list[Awaitable[Any]]]
+) -> None:
+    """How long hovers take while another client is busy with what `ask` asks."""
+    other = await _idle(file)
+    await daemon.turns()
+    busy = asyncio.gather(*ask(other))
+    times: list[float] = []
+    while not busy.done() or len(times) < 20:
+        began = time.monotonic()
+        await patient.hover(3, 0)
+        times.append(time.monotonic() - began)
+        await asyncio.sleep(0.001)
+    await busy
+    longest = (await daemon.turns())["longest"][0]
+    row(
+        name, f"{statistics.median(times) * 1000:.1f} ms", f"{max(times) * 1000:.0f} ms",
+        f"{longest[0] * 1000:.0f} ms (`{longest[2]}`)", len(times),
+    )  # fmt: skip
+    await other.leave()
+
+
+PARTS = {"asked": asked, "memory": memory, "streaming": streaming, "fairness": fairness}
+
+
+def main() -> None:
+    for name in sys.argv[1:] or PARTS:
+        print(f"{name}:", flush=True)
+        asyncio.run(PARTS[name]())
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]) if len(sys.argv) > 1 else 1000)
+    main()

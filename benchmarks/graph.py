@@ -70,9 +70,9 @@ class Run:
         self._socket, _ = connect.open_session("record", run=name, stream="s")
         self._say("run.start", run=name, session=name, name=name, argv=["agent.py"])
 
-    def call(self, asked: str, said: str) -> None:
+    def call(self, asked: str, said: str, site: dict[str, Any] = SITE) -> None:
         call, self._calls = f"{self.name}-{self._calls:06}", self._calls + 1
-        about = {"kind": "llm", "method": "POST", "url": "http://h/v1/chat/completions", "site": SITE, "stack": [SITE]}
+        about = {"kind": "llm", "method": "POST", "url": "http://h/v1/chat/completions", "site": site, "stack": [site]}
         request = {"model": "m", "messages": [{"role": "user", "content": asked}]}
         self._say("call.start", {"request": request}, call=call, endpoint="/v1/chat/completions", **about)
         choice = {"index": 0, "message": {"role": "assistant", "content": said}, "finish_reason": "stop"}

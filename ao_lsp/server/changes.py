@@ -7,7 +7,7 @@ comes twice rather than never.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 from ao_lsp.server.model import Change
 
@@ -50,7 +50,7 @@ class Subscription:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def put(self, changes: Iterable[Change]) -> None:
+    def put(self, changes: Sequence[Change]) -> None:
         wanted = [change for change in changes if self._session in (None, change.session)]
         if len(self._pending) + len(wanted) > _PENDING:
             self.miss()
@@ -65,6 +65,21 @@ class Subscription:
         self._arrived.set()
 
 
+class Listener(Subscription):
+    """A subscription to all changes that is told of them at once, by `heard` and `missed`, and not in its own time:
+    what it does, it has done before any other subscriber can act. Neither may raise. `Changes.add` begins it."""
+
+    def __init__(self, changes: Changes, heard: Callable[[Sequence[Change]], None], missed: Callable[[], None]) -> None:
+        super().__init__(changes, None)
+        self._heard, self._told_missed = heard, missed
+
+    def put(self, changes: Sequence[Change]) -> None:
+        self._heard(changes)
+
+    def miss(self) -> None:
+        self._told_missed()
+
+
 class Changes:
     """Hands every committed change to every subscriber."""
 
@@ -76,8 +91,12 @@ class Changes:
 
     def subscribe(self, session: str | None = None) -> Subscription:
         subscription = Subscription(self, session)
-        self._subscriptions.add(subscription)
+        self.add(subscription)
         return subscription
+
+    def add(self, subscription: Subscription) -> None:
+        """Begin a subscription that has not begun, or has been closed."""
+        self._subscriptions.add(subscription)
 
     def unsubscribe(self, subscription: Subscription) -> None:
         self._subscriptions.discard(subscription)

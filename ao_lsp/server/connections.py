@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import importlib
 import logging
 import os
 import socket
+import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
@@ -26,6 +28,8 @@ from ao_lsp.server.store import StoreError
 log = logging.getLogger(__name__)
 
 PREAMBLE_TIMEOUT_S = 5.0
+
+_SESSION = "ao_lsp.server.lsp.session"
 
 _SETTLE_S = 2.0
 """How long a request waits for what ended programs sent when nothing of it comes in; with as much as there may be, a
@@ -224,7 +228,11 @@ class Connections:
                 )
             else:
                 # Imported when the first editor comes: it costs a second, and recording needs none of it.
-                session = await asyncio.to_thread(importlib.import_module, "ao_lsp.server.lsp.session")
+                first = _SESSION not in sys.modules
+                session = await asyncio.to_thread(importlib.import_module, _SESSION)
+                if first:
+                    # Modules stay. The garbage collector need not look through them, which holds up everybody.
+                    gc.freeze()
                 await session.serve(self._core, reader, writer, preamble, connection.gauge)
         finally:
             writer.close()

@@ -26,7 +26,7 @@ from ao_lsp.server.lsp.editing import Editing
 from ao_lsp.server.lsp.negotiation import offer
 from ao_lsp.server.lsp.places import Place
 from ao_lsp.server.lsp.progress import Progress
-from ao_lsp.server.lsp.recordings import Recordings
+from ao_lsp.server.lsp.recordings import recordings_of
 from ao_lsp.server.lsp.refresh import keep_fresh
 from ao_lsp.server.lsp.words import uri_of
 from ao_lsp.server.results.editors import ServerJson
@@ -55,7 +55,8 @@ class Editor(LanguageServer):
         self.client = Client()
         self.units = Units(self.client.encoding)
         self.documents: dict[str, Document] = {}
-        self.recordings, self.sources = Recordings(core), Sources()
+        self.recordings, self.sources = recordings_of(core), Sources()
+        self.recordings.join()
         self._attaching = Attaching(self.documents, self.recordings, self.sources)
         self.editing, self.contents = Editing(self), Contents(self)
         self.complained: set[str] = set()
@@ -114,6 +115,7 @@ class Editor(LanguageServer):
             task.cancel()
         if tasks:
             await asyncio.wait(tasks)
+        self.recordings.leave()
 
     # -- files
 

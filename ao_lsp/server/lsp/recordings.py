@@ -1,15 +1,18 @@
-"""What has been recorded of files, for one editor: read when it is first asked for, kept until it changes."""
+"""What has been recorded of files: read when an editor first asks for it, kept for all of them until it changes."""
 
 from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from weakref import WeakKeyDictionary
 
 from ao_lsp.server import pricing, providers
+from ao_lsp.server.changes import Listener
 from ao_lsp.server.core import Core
-from ao_lsp.server.model import Call, EditField, Graph, Run
+from ao_lsp.server.lsp.shared import Shared
+from ao_lsp.server.model import Call, Change, EditField, Graph, Run
 from ao_lsp.server.params import is_text
 from ao_lsp.server.sources import keep
 
@@ -41,15 +44,32 @@ class Said:
 
 
 class Recordings:
-    """The records that an editor's buffers show."""
+    """The records that the buffers of all editors show. Made by `recordings_of`; an editor `join`s and `leave`s."""
 
     def __init__(self, core: Core) -> None:
-        self._store, self._matching = core.store, core.matching
+        self._store, self._matching, self._changes = core.store, core.matching, core.changes
+        self._runs = Shared(self._read_record)
+        self._names = Shared(self._read_names)
+        self._touched = Shared(self._read_touched)
         self._files: dict[str, tuple[Record, ...]] = {}
-        self._runs: dict[str, Record] = {}
         self._said: dict[tuple[str, str], Said] = {}
-        self._reading = asyncio.Lock()
-        self._changes = 0
+        self._users, self._hearing = 0, Listener(core.changes, self._changed, self._missed)
+
+    def join(self) -> None:
+        """One more uses them."""
+        self._users += 1
+        if self._users == 1:
+            self._changes.add(self._hearing)
+
+    def leave(self) -> None:
+        """One that has joined no longer uses them. Without anybody nothing is kept."""
+        self._users -= 1
+        if self._users == 0:
+            self._hearing.close()
+            for shared in (self._runs, self._names, self._touched):
+                shared.close()
+            self._files.clear()
+            self._said.clear()
 
     async def of_file(self, path: str) -> tuple[Record, ...]:
         """The newest runs in which `path` made calls, newest first. The same object until it changes.
@@ -57,17 +77,11 @@ class Recordings:
         Raises:
             StoreError: the database fails.
         """
-        async with self._reading:
-            found: tuple[Record, ...] = ()
-            for _ in range(2):  # what changes while it is read is read again; what changes all the time is not
-                if path in self._files:
-                    break
-                changes = self._changes
-                runs = await self._store.runs_in_files(names_of(path), _MOST_RUNS)
-                found = tuple(record for record in [await self._record(run) for run in runs] if record is not None)
-                if changes == self._changes:
-                    keep(self._files, path, found)
-            return self._files.get(path, found)
+        read = [await self._runs.get(run) for run in await self._names.get(path)]
+        found = tuple(record for record in read if record is not None)
+        if self._files.get(path) != found:  # records are equal only to themselves
+            keep(self._files, path, found)
+        return self._files[path]
 
     async def of_run(self, run: str) -> Record | None:
         """A run; None where there is none.
@@ -75,22 +89,32 @@ class Recordings:
         Raises:
             StoreError: the database fails.
         """
-        async with self._reading:
-            return await self._record(run)
+        return await self._runs.get(run)
 
-    async def _record(self, run: str) -> Record | None:
-        if run not in self._runs:
-            changes = self._changes
-            await pricing.loaded()
-            graph = await self._matching.graph(run)
-            if graph is None:
-                return None
-            edits = {(edit.call, edit.field): edit.content for edit in await self._store.edits(run)}
-            record = Record(graph, edits)
-            if changes != self._changes:
-                return record
-            keep(self._runs, run, record)
-        return self._runs[run]
+    async def touch(self, runs: Iterable[str], files: Collection[str]) -> bool:
+        """Whether these runs or their subruns made calls from one of `files`, directly or not.
+
+        Raises:
+            StoreError: the database fails.
+        """
+        for run in runs:
+            known = self._touched.known(run)  # it may have touched more since then, but not less
+            if not (known or set()).isdisjoint(files) or not (await self._touched.get(run)).isdisjoint(files):
+                return True
+        return False
+
+    async def _read_names(self, path: str) -> list[str]:
+        return await self._store.runs_in_files(names_of(path), _MOST_RUNS)
+
+    async def _read_touched(self, run: str) -> set[str]:
+        return await self._store.files_of([run])
+
+    async def _read_record(self, run: str) -> Record | None:
+        await pricing.loaded()
+        graph = await self._matching.graph(run)
+        if graph is None:
+            return None
+        return Record(graph, {(edit.call, edit.field): edit.content for edit in await self._store.edits(run)})
 
     async def said(self, call: Call) -> Said:
         """What a call was asked, and what came back.
@@ -118,18 +142,40 @@ class Recordings:
                 keep(self._said, key, found)
         return found
 
-    def forget(self, runs: Iterable[str]) -> None:
-        """These runs have changed."""
-        self._changes += 1
-        self._files.clear()
-        for run in set(runs):
-            self._runs.pop(run, None)
-            for key in [key for key in self._said if key[0] == run]:
-                del self._said[key]
+    def _changed(self, changes: Sequence[Change]) -> None:
+        """This has been committed: it is heard of at once, before any editor passes it on."""
+        for change in changes:
+            self._runs.forget(change.graphs)
+            if change.call is not None and change.kind == "call.ended":
+                self._said.pop((change.graphs[0] if change.graphs else change.run, change.call), None)
+            if change.kind == "run.deleted":
+                for key in [key for key in self._said if key[0] in change.graphs]:
+                    del self._said[key]
+            if change.kind not in _CALLS_NOTHING:
+                self._touched.forget(change.graphs)
+                # A run that is known to be in a file stays in it.
+                runs = set(change.graphs) if change.kind != "run.deleted" else set()
+                self._names.forget_where(runs.isdisjoint)
 
-    def forget_all(self) -> None:
+    def _missed(self) -> None:
         """Any run may have changed."""
-        self.forget([*self._runs, *(run for run, _ in self._said)])
+        for shared in (self._runs, self._names, self._touched):
+            shared.forget_all()
+        self._said.clear()
+
+
+_CALLS_NOTHING = ("call.ended", "run.note", "run.versioned", "edges.matched", "edit.stored", "edit.removed")
+"""After these changes a run has made calls from where it had before."""
+
+_known: WeakKeyDictionary[Core, Recordings] = WeakKeyDictionary()
+
+
+def recordings_of(core: Core) -> Recordings:
+    """The recordings on a core: one for all of its editors, so that each thing is read once for them."""
+    found = _known.get(core)
+    if found is None:
+        found = _known[core] = Recordings(core)
+    return found
 
 
 def names_of(path: str) -> list[str]:

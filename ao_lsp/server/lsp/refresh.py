@@ -32,22 +32,14 @@ async def keep_fresh(editor: Editor) -> None:
     with editor.core.changes.subscribe() as subscription:
         while True:
             changes = await subscription.next()
-            editor.recordings.forget(_graphs(changes))
             await asyncio.sleep(_GATHER_S)
             more = subscription.taken()
-            editor.recordings.forget(_graphs(more))
             began = time.monotonic()
             if subscription.missed():
-                editor.recordings.forget_all()
                 await _pass_on(editor, [*changes, *more], everything=True)
             else:
                 await _pass_on(editor, [*changes, *more])
             await asyncio.sleep(max(0.0, _PAUSE_S - _GATHER_S - (time.monotonic() - began)))
-
-
-def _graphs(changes: Iterable[Change]) -> set[str]:
-    """The runs whose graphs have changed: a subrun's, and those of the runs around it."""
-    return {run for change in changes for run in change.graphs}
 
 
 async def _pass_on(editor: Editor, changes: list[Change], everything: bool = False) -> None:
@@ -105,4 +97,4 @@ async def _concerns(editor: Editor, changes: Iterable[Change]) -> bool:
     if any(change.kind == "run.deleted" for change in changes):  # nobody knows any more what was in it
         return True
     told = {change.run for change in changes if change.kind not in ("run.started", "run.note", "run.versioned")}
-    return bool(told) and not open_files.isdisjoint(await editor.core.store.files_of(sorted(told)))
+    return await editor.recordings.touch(sorted(told), open_files)

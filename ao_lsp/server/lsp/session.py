@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 from typing import Any
 
@@ -15,6 +16,11 @@ from ao_lsp.server.lsp.inbox import Inbox
 from ao_lsp.server.lsp.wire import MalformedError, Outgoing
 
 log = logging.getLogger(__name__)
+
+_COLLECT_AFTER_S = 1.0
+
+_left = 0
+"""How many have left since garbage was collected."""
 
 
 async def serve(
@@ -37,6 +43,7 @@ async def serve(
         await asyncio.wait({filling})
         await editor.close()
         log.info("%s has left", editor.client.name)
+        _collect_soon()
 
 
 async def attend(editor: Editor, inbox: Inbox) -> None:
@@ -60,3 +67,17 @@ async def attend(editor: Editor, inbox: Inbox) -> None:
         await asyncio.sleep(0)
         if protocol.out is not None and protocol.out.congested:
             await protocol.out.drained()
+
+
+def _collect_soon() -> None:
+    """What a client was made of is a knot of references, which a daemon that has nothing else to do would keep."""
+    global _left
+    _left += 1
+    asyncio.get_running_loop().call_later(_COLLECT_AFTER_S, _collect)
+
+
+def _collect() -> None:
+    global _left
+    if _left:  # else it has been done for others that left at about the same time
+        _left = 0
+        gc.collect()
