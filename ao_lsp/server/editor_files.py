@@ -25,6 +25,8 @@ from ao_lsp.server.render import labels
 # A view can be had again at any time.
 _VIEW_KEPT_S = 7 * 24 * 3600.0
 
+_MARK = "\ufeff"
+
 _EDIT_NAME = re.compile(r".*\.(output|input)\.(?:md|json)")
 
 
@@ -68,6 +70,18 @@ def write_edit(path: str, content: str, known: Iterable[str]) -> None:
     if found is not None and found not in known:
         os.replace(path, path + ".bak")
     _write(path, content + "\n", 0o600)
+
+
+def as_meant(text: str, known: Iterable[str]) -> str:
+    """`text` without what editors do to a file by themselves: other line ends, a mark at its beginning, line ends at
+    its end. `known` are the texts that it may be, or may have been made of."""
+    texts = list(known)
+    if not any(one.startswith(_MARK) for one in texts):
+        text = text.removeprefix(_MARK)
+    if not any("\r" in one for one in texts):
+        text = text.replace("\r\n", "\n")
+    same = (one for one in texts if one.rstrip("\r\n") == text.rstrip("\r\n"))
+    return next(same, text)
 
 
 def read_edit(path: str) -> str | None:

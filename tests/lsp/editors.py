@@ -44,6 +44,9 @@ class User:
         self._protocol: Any = client.protocol  # partly untyped
         self.answers: dict[str, str] = {}
         self.asked: list[str] = []
+        self.answering = asyncio.Event()
+        """Cleared, the user leaves questions open."""
+        self.answering.set()
         self.can_ask = True
         """Whether it knows `window/showMessageRequest`, which editors that do need not say."""
         self.put_into_buffers: list[Path] = []
@@ -61,10 +64,11 @@ class User:
 
     def _listen(self) -> None:
         # Functions, because pygls takes no methods.
-        def asked(params: lsp.ShowMessageRequestParams) -> lsp.MessageActionItem | None:
+        async def asked(params: lsp.ShowMessageRequestParams) -> lsp.MessageActionItem | None:
             if not self.can_ask:
                 raise JsonRpcMethodNotFound
             self.asked.append(params.message)
+            await self.answering.wait()
             for beginning, answer in self.answers.items():
                 if params.message.startswith(beginning):
                     return next(action for action in params.actions or () if action.title.startswith(answer))

@@ -106,6 +106,95 @@ async def test_a_refused_edit_says_why_and_keeps_what_was_written(agent: Path) -
         assert (field, json.loads(content)["model"]) == ("input", "gpt-6")
 
 
+async def test_a_mistake_is_shown_where_it_is_until_it_is_mended(agent: Path) -> None:
+    record(agent)
+    async with editor("vscode") as user:
+        file = await opened(user, agent, "✎ input")
+        request: dict[str, Any] = json.loads(file.read_text("utf-8"))
+        user.save(file, '{\n  "model": "𝒳", "messages": [}')
+        await user.until(lambda: user.messages)
+        assert user.messages[-1].endswith("(line 2, column 30)")
+        await user.until(lambda: user.client.diagnostics.get(file.as_uri()))
+        [mark] = user.client.diagnostics[file.as_uri()]
+        assert (mark.range.start.line, mark.range.start.character) == (1, 30), "in the units of the editor"
+        assert "is not JSON" in str(mark.message)
+        request["messages"][0]["role"] = "usr"
+        user.save(file, json.dumps(request, indent=2))
+        await user.until(lambda: len(user.messages) == 2)
+        line = next(n for n, text in enumerate(file.read_text("utf-8").splitlines(), 1) if "usr" in text)
+        assert f"(line {line}, column " in user.messages[-1]
+        request["messages"][0]["role"] = "user"
+        request["messages"][0]["content"] = "another question"
+        user.save(file, json.dumps(request))
+        await user.until(lambda: user.asked)
+        await user.until(lambda: not user.client.diagnostics[file.as_uri()])
+
+
+async def test_of_one_file_there_is_one_question_at_a_time(agent: Path) -> None:
+    record(agent)
+    async with editor("vscode") as user:
+        file = await opened(user, agent)
+        user.answering.clear()  # the user thinks
+        user.save(file, "first\n")
+        await user.until(lambda: user.asked)
+        for text in ("second\n", "third\n", "fourth\n"):
+            user.save(file, text)
+        await user.until(lambda: edits() == [("output", "fourth")])
+        user.save(file, "output of c1\n")
+        await user.until(lambda: edits() == [])
+        assert len(user.asked) == 1
+        user.answers["stored the edited output"] = "Rerun"
+        user.answering.set()
+        await user.until(lambda: len(user.messages) == 2)
+        assert user.messages[-1] == "the edit was taken back meanwhile: nothing is rerun"
+        assert ask("ao.runs")["total"] == 1
+
+
+async def test_an_edit_that_was_taken_back_is_made_again_by_saving_it_again(agent: Path) -> None:
+    record(agent)
+    async with editor("vscode") as user:
+        uri = await user.open(agent)
+        file = await opened(user, agent)
+        user.save(file, "edited\n")
+        await user.until(lambda: user.asked)
+        await user.click(uri, PLAN, "↶ edited output")
+        assert edits() == []
+        while not edits():  # the editor may hear of it a moment later
+            user.save(file)
+            await user.until(lambda: user.asked)
+        assert edits() == [("output", "edited")]
+
+
+async def test_what_an_editor_does_to_a_file_by_itself_is_no_edit(agent: Path) -> None:
+    record(agent)
+    async with editor("vscode") as user:
+        file = await opened(user, agent)
+        for bytes_ in (b"output of c1", b"output of c1\r\n", b"output of c1\n\n", b"\xef\xbb\xbfoutput of c1\n"):
+            file.write_bytes(bytes_)
+            user.save(file)
+        file.write_bytes(b"two\r\nlines\r\n")
+        user.save(file)
+        await user.until(lambda: user.asked)
+        assert edits() == [("output", "two\nlines")]
+        assert len(user.asked) == 1
+        assert user.messages == []
+
+
+async def test_a_file_of_a_run_that_was_deleted_is_refused(agent: Path) -> None:
+    record(agent)
+    async with editor("vscode") as user:
+        file = await opened(user, agent)
+        ask("ao.rm", runs=["run1"])
+        record(agent, "run2")
+        file.parent.mkdir(parents=True)  # as editors do
+        user.save(file, "too late\n")
+        await user.until(lambda: user.messages)
+        assert user.messages == [
+            "the edit was not stored: there is no run run1 (ao runs lists them; the newest is run2)"
+        ]
+        assert ask("ao.call", run="run2", call="c1")["edits"] == []
+
+
 async def test_a_file_that_is_no_text_is_refused(agent: Path) -> None:
     record(agent)
     async with editor("vscode") as user:

@@ -11,7 +11,7 @@ import asyncio
 import os
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from lsprotocol import types as lsp
 
@@ -22,8 +22,10 @@ from ao_lsp.server.editor_files import EditOf
 from ao_lsp.server.lsp import reruns, words
 from ao_lsp.server.lsp.dispatch import AnswerError
 from ao_lsp.server.lsp.documents import file_of
+from ao_lsp.server.mistakes import mistake
 from ao_lsp.server.model import Call, Change, EditField
 from ao_lsp.server.params import CommandError
+from ao_lsp.server.store import StoreError
 
 if TYPE_CHECKING:
     from ao_lsp.server.lsp.editor import Editor
@@ -33,13 +35,18 @@ _LOOK_S = 0.3
 _RERUN, _LATER = "Rerun from here", "Not now"
 
 
+_State: TypeAlias = "tuple[int, int, int]"
+
+
 @dataclass(slots=True)
 class _Watched:
-    """An edit file that was opened from here: what it is of, its state, and the last text that was acted on."""
+    """An edit file that was opened from here: what it is of, its state, the last text that was acted on, and the state
+    in which it was seen last."""
 
     edit: EditOf
-    state: tuple[int, int] | None
+    state: _State | None
     text: str | None
+    seen: _State | None = None
 
 
 class Editing:
@@ -49,8 +56,10 @@ class Editing:
         self._editor = editor
         self._watched: dict[str, _Watched] = {}
         self._looking = False
-        # One read after the other: of two at once, the later one could be done first.
-        self._reading = asyncio.Lock()
+        # One after the other: of two at once, the later one could be done first.
+        self._reading, self._storing = asyncio.Lock(), asyncio.Lock()
+        self._asking: set[EditOf] = set()
+        self._marked: set[str] = set()
 
     async def open(self, run: str, call: str, field: EditField) -> str:
         """Open the file in which `field` of a call is edited, and return its path.
@@ -87,6 +96,10 @@ class Editing:
         deleted = {run for change in changes if change.kind == "run.deleted" for run in change.gone}
         for path in [path for path, watched in self._watched.items() if watched.edit.run in deleted]:
             del self._watched[path]
+        taken_back = {(change.run, change.call) for change in changes if change.kind == "edit.removed"}
+        for watched in self._watched.values():
+            if (watched.edit.run, watched.edit.call) in taken_back:
+                watched.text = None  # saved once more as it is, it is an edit once more
 
     # -- files that nobody tells of
 
@@ -102,7 +115,8 @@ class Editing:
                 for path, watched in list(self._watched.items()):
                     state = _state(path)
                     # A file that changes from one look to the next is being written.
-                    if state is None or state == watched.state:
+                    seen, watched.seen = watched.seen, state
+                    if state is None or state == watched.state or state != seen:
                         continue
                     async with self._reading:
                         watched.state = state
@@ -120,26 +134,74 @@ class Editing:
         if text is None:
             self._editor.say(f"{path} cannot be read as UTF-8 text; the edit was not stored", lsp.MessageType.Error)
             return
-        core, caller = self._editor.core, self._editor.caller
         try:
-            graph = await refs.find_graph(core, edit.run)
-            call = refs.find_call(graph, edit.call)
-            known = {(one.call, one.field): one.content for one in await core.store.edits(edit.run)}
-            before = known.get((edit.call, edit.field))
-            params = {"run": edit.run, "call": edit.call, "field": edit.field}
-            if text == before:
-                return
-            if text == await recorded(core, call, edit.field):
-                if before is not None:
-                    await execute(core, caller, "ao.unedit", {**params, "all": True})
-                    self._editor.say(f"took back the edited {edit.field} of {words.call_name(call)}")
-                return
-            await execute(core, caller, "ao.edit", {**params, "content": text})
+            async with self._storing:
+                call = await self._stored(edit, text)
         except CommandError as error:
-            hint = f" ({error.hint})" if error.hint and error.code != "refused" else ""
-            self._editor.say(f"the edit was not stored: {error}{hint}", lsp.MessageType.Error)
+            self._refused(path, text, error)
             return
-        await self._offer_rerun(call, edit.field)
+        except StoreError as error:
+            self._refused(path, text, CommandError(error.code, str(error), error.hint))
+            return
+        self._mark(path, None)
+        if call is not None and edit not in self._asking:  # one question is enough
+            self._asking.add(edit)
+            try:
+                await self._offer_rerun(call, edit.field)
+            finally:
+                self._asking.discard(edit)
+
+    async def _stored(self, edit: EditOf, text: str) -> Call | None:
+        """The call, where there is an edit of it that has not been there before.
+
+        Raises:
+            CommandError: it is refused, or there is no such call.
+            StoreError: the database fails.
+        """
+        core, caller = self._editor.core, self._editor.caller
+        graph = await refs.find_graph(core, edit.run)
+        call = refs.find_call(graph, edit.call)
+        was, before = await recorded(core, call, edit.field), await self._edited(edit)
+        text = editor_files.as_meant(text, [one for one in (before, was) if one is not None])
+        if text == before:
+            return None
+        params = {"run": edit.run, "call": edit.call, "field": edit.field}
+        if text != was:
+            await execute(core, caller, "ao.edit", {**params, "content": text})
+            return call
+        if before is not None:
+            await execute(core, caller, "ao.unedit", {**params, "all": True})
+            self._editor.say(f"took back the edited {edit.field} of {words.call_name(call)}")
+        return None
+
+    async def _edited(self, edit: EditOf) -> str | None:
+        """The edit that counts; None where there is none."""
+        edits = await self._editor.core.store.edits(edit.run)
+        return next((one.content for one in edits if (one.call, one.field) == (edit.call, edit.field)), None)
+
+    def _refused(self, path: str, text: str, error: CommandError) -> None:
+        """Say why an edit was not stored, and where in the file that is."""
+        hint = f" ({error.hint})" if error.hint and error.code != "refused" else ""
+        at = mistake(text, str(error)) if error.code == "refused" else None
+        where = "" if at is None else f" (line {at[0] + 1}, column {at[1] + 1})"
+        self._editor.say(f"the edit was not stored: {error}{where}{hint}", lsp.MessageType.Error)
+        if error.code != "refused":
+            if path in self._watched:
+                self._watched[path].text = None  # saved once more as it is, it may be stored
+        else:
+            line, column = at or (0, 0)
+            content = text.split("\n")[line]
+            start, end = (self._editor.units.from_column(content, one) for one in (column, len(content)))
+            extent = lsp.Range(lsp.Position(line, start), lsp.Position(line, max(start, end)))
+            self._mark(path, lsp.Diagnostic(extent, str(error), lsp.DiagnosticSeverity.Error, source="ao"))
+
+    def _mark(self, path: str, mark: lsp.Diagnostic | None) -> None:
+        """Show what is wrong with an edit file where it is wrong; None: nothing is."""
+        if mark is None and path not in self._marked:
+            return
+        (self._marked.discard if mark is None else self._marked.add)(path)
+        shown = lsp.PublishDiagnosticsParams(words.uri_of(path), [] if mark is None else [mark])
+        self._editor.protocol.tell(lsp.TEXT_DOCUMENT_PUBLISH_DIAGNOSTICS, shown)
 
     async def _offer_rerun(self, call: Call, field: EditField) -> None:
         told = f"stored the edited {field} of {words.call_name(call)}"
@@ -155,16 +217,19 @@ class Editing:
             self._editor.say(told)
             return
         if chosen == _RERUN:
+            if await self._edited(EditOf(call.run, call.id, field)) is None:
+                self._editor.say("the edit was taken back meanwhile: nothing is rerun")
+                return
             try:
                 await reruns.start(self._editor, run=call.run, **{"from": call.id})
             except CommandError as error:
                 self._editor.say(f"it cannot be rerun: {error}", lsp.MessageType.Error)
 
 
-def _state(path: str) -> tuple[int, int] | None:
+def _state(path: str) -> _State | None:
     """What changes when a file is saved, whether it is written anew or replaced; None where it is gone."""
     try:
         found = os.stat(path)
     except OSError:
         return None
-    return found.st_mtime_ns, found.st_ino
+    return found.st_mtime_ns, found.st_ino, found.st_size
