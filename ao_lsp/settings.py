@@ -61,6 +61,8 @@ class Setting:
         elif self.kind == "list":
             if not isinstance(value, list) or not all(isinstance(item, str) and item for item in value):
                 raise SettingError(f"must be a list of texts, not {value!r}")
+            if self.choices and not set(value) <= set(self.choices):
+                raise SettingError(f"must be a list of {_or(self.choices)}, not {value!r}")
         elif self.kind == "number":
             if isinstance(value, bool) or not isinstance(value, (int, float)):
                 raise SettingError(f"must be a number, not {value!r}")
@@ -68,7 +70,7 @@ class Setting:
         elif not isinstance(value, str) or not value or "\0" in value:
             raise SettingError(f"must be a text, not {value!r}")
         elif self.choices and value not in self.choices:
-            raise SettingError(f"must be {', '.join(self.choices[:-1])} or {self.choices[-1]}, not {value!r}")
+            raise SettingError(f"must be {_or(self.choices)}, not {value!r}")
         return value
 
     def _number(self, said: str | float) -> float:
@@ -81,6 +83,10 @@ class Setting:
         return number
 
 
+def _or(choices: tuple[str, ...]) -> str:
+    return f"{', '.join(choices[:-1])} or {choices[-1]}"
+
+
 SETTINGS = (
     Setting("python", "text", "AO_PYTHON", project=True, editor=True),
     Setting("rewrite", "list", "AO_REWRITE", project=True),
@@ -90,6 +96,7 @@ SETTINGS = (
     Setting("on_miss", "choice", "AO_ON_MISS", "live", "strict", "ask", project=True, editor=True),
     Setting("lenses", "flag", "", editor=True),
     Setting("hints", "flag", "", editor=True),
+    Setting("diagnostics", "list", "", "failed-call", "crash", "unused-output", "stale-recording", editor=True),
     Setting("watch", "flag", "AO_WATCH"),
     Setting("versions", "flag", "AO_VERSIONS", project=True),
     Setting("versions_keep_days", "number", "AO_VERSIONS_KEEP_DAYS"),

@@ -168,12 +168,12 @@ class Groups:
         self._open.remove(group)
         if group.process != os.getpid():
             return  # the parent of this process is still in there
-        from ao_lsp.runner import recorder
+        from ao_lsp.runner import crash
 
         failed = error is not None and not (isinstance(error, SystemExit) and not error.code)
         failed = failed and not isinstance(error, GeneratorExit)
         outcome = {"status": "failed" if failed else "finished"}
-        described = recorder.described(error) if failed and error is not None else None
+        described = crash.described(error) if failed and error is not None else None
         if group.recorded:
             self._recorder.post(
                 {"type": "subrun.end", "subrun": group.id, "at": time.time(), **outcome, "error": described}

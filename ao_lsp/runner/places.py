@@ -117,6 +117,19 @@ def place(code: CodeType, instruction: int, line: int | None = None) -> Place:
 def _code_points(file: str, line: int | None, byte: int | None) -> int | None:
     if line is None or byte is None:
         return None
+    lines = _lines_of(file)
+    if not 0 < line <= len(lines):
+        return byte
+    return len(lines[line - 1][:byte].decode("utf-8", "replace"))
+
+
+def line_of(file: str, line: int) -> str:
+    """A line of a source, from 1; empty where it cannot be read."""
+    lines = _lines_of(file)
+    return lines[line - 1].decode("utf-8", "replace") if 0 < line <= len(lines) else ""
+
+
+def _lines_of(file: str) -> list[bytes]:
     lines = _lines.get(file)
     if lines is None:
         try:
@@ -125,6 +138,4 @@ def _code_points(file: str, line: int | None, byte: int | None) -> int | None:
         except OSError:
             lines = []
         _lines[file] = lines
-    if not 0 < line <= len(lines):
-        return byte
-    return len(lines[line - 1][:byte].decode("utf-8", "replace"))
+    return lines

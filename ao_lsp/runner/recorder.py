@@ -272,7 +272,9 @@ class Recorder:
             self._outcome["exit_code"] = code if isinstance(code, int) else 0 if code is None else 1
             self._outcome["status"] = "failed" if self._outcome["exit_code"] else "finished"
         elif error is not None:
-            self._outcome = {"exit_code": 1, "status": "failed", "error": described(error)}
+            from ao_lsp.runner import crash
+
+            self._outcome = {"exit_code": 1, "status": "failed", "error": crash.described(error)}
             if isinstance(error, KeyboardInterrupt):
                 self._outcome["exit_code"] = 130
 
@@ -432,25 +434,6 @@ def _plan(options: Options) -> Plan | None:
     options.plan = os.path.abspath(path)
     options.policy = options.policy or plan.policy
     return plan
-
-
-def described(error: BaseException) -> dict[str, Any]:
-    """An uncaught exception: its type, text, and the innermost line of the user's code."""
-    from ao_lsp.runner import places
-
-    found: dict[str, Any] = {
-        "type": type(error).__name__,
-        "message": secrets.message_of(error),
-        "file": None,
-        "line": None,
-    }
-    trace = error.__traceback__
-    while trace is not None:
-        code = trace.tb_frame.f_code
-        if places.is_users(code, trace.tb_frame.f_globals.get("__name__") or ""):
-            found["file"], found["line"] = code.co_filename, trace.tb_lineno
-        trace = trace.tb_next
-    return found
 
 
 def _write_outcome(where: str, outcome: dict[str, Any]) -> None:

@@ -322,6 +322,8 @@ def _failure(value: object) -> Failure | None:
         message=optional(value, "message") or "",
         file=optional(value, "file"),
         line=whole(value, "line"),
+        frames=tuple(frame for frame in map(_site, entries(value, "frames")) if frame),
+        calls=tuple(call for call in entries(value, "calls") if isinstance(call, str)),
     )
 
 

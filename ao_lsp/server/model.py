@@ -38,12 +38,18 @@ class Site:
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """Why a run or a call failed; `file` and `line` only where a traceback told them."""
+    """Why a run or a call failed; `file` and `line` only where a traceback told them.
+
+    Of a run: `frames` are those of the user's code in the traceback, innermost first, and `calls` (ids) those whose
+    outputs the error says, or was raised over.
+    """
 
     type: str
     message: str
     file: str | None = None
     line: int | None = None
+    frames: tuple[Site, ...] = ()
+    calls: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -56,6 +56,7 @@ class User:
         self.statuses: list[dict[str, Any]] = []
         self.content_changes: list[str] = []
         """The addresses of texts that have changed, as the server says."""
+        self.on_diagnostics: Callable[[lsp.PublishDiagnosticsParams], None] = lambda _: None
         self.capabilities = lsp.ServerCapabilities()
         self._versions: dict[str, int] = {}
         self._listen()
@@ -99,16 +100,26 @@ class User:
         def status_changed(params: Any) -> None:
             self.statuses.append(_plain(params))
 
+        def diagnostics_sent(params: lsp.PublishDiagnosticsParams) -> None:
+            self.client.diagnostics[params.uri] = params.diagnostics
+            self.on_diagnostics(params)
+
+        def refresh_diagnostics(_: None) -> None:
+            self.refreshes.append("diagnostics")
+
         for method, function in (
             (lsp.WINDOW_SHOW_MESSAGE_REQUEST, asked),
             (lsp.WORKSPACE_APPLY_EDIT, apply_edit),
             (lsp.WORKSPACE_CODE_LENS_REFRESH, refresh_lenses),
             (lsp.WORKSPACE_INLAY_HINT_REFRESH, refresh_hints),
             (lsp.WORKSPACE_TEXT_DOCUMENT_CONTENT_REFRESH, refresh_content),
+            (lsp.WORKSPACE_DIAGNOSTIC_REFRESH, refresh_diagnostics),
+            (lsp.TEXT_DOCUMENT_PUBLISH_DIAGNOSTICS, diagnostics_sent),
             ("$/ao/graphDidChange", graph_changed),
             ("$/ao/contentDidChange", content_changed),
             ("$/ao/status", status_changed),
         ):
+            self._protocol.fm.features.pop(method, None)  # pytest-lsp answers two of them by itself
             self.client.feature(method)(function)
 
     @property
@@ -165,6 +176,9 @@ class User:
             )
         )
 
+    def close(self, uri: str) -> None:
+        self.client.text_document_did_close(lsp.DidCloseTextDocumentParams(_document(uri)))
+
     def save(self, file: Path, text: str | None = None) -> None:
         """Write a file and tell the server, as an editor does that has it open under this server."""
         if text is not None:
@@ -197,6 +211,27 @@ class User:
             return ""
         assert isinstance(found.contents, lsp.MarkupContent)
         return found.contents.value
+
+    async def diagnostics(self, uri: str) -> list[lsp.Diagnostic]:
+        """What the editor shows of a buffer now: what it has been sent, or is answered where it asks."""
+        if self.capabilities.diagnostic_provider is None:
+            return list(self.client.diagnostics.get(uri, ()))
+        assert uri not in self.client.diagnostics, "sent to an editor that asks: it would show them twice"
+        params = lsp.DocumentDiagnosticParams(_document(uri))
+        report = await self.client.text_document_diagnostic_async(params)
+        assert isinstance(report, lsp.RelatedFullDocumentDiagnosticReport)
+        return list(report.items)
+
+    async def problems(self, uri: str, *wanted: tuple[int, str]) -> list[lsp.Diagnostic]:
+        """The diagnostics, once they are these: the line (from 1) and the code of each."""
+        deadline = asyncio.get_running_loop().time() + LONG_S
+        while True:
+            found = await self.diagnostics(uri)
+            told = [(one.range.start.line + 1, one.code) for one in found]
+            if told == list(wanted):
+                return found
+            assert asyncio.get_running_loop().time() < deadline, f"{told}, not {list(wanted)}"
+            await asyncio.sleep(0.02)  # between two looks
 
     async def actions(self, uri: str, line: int, *only: str) -> list[tuple[str, lsp.Command]]:
         """Title and command of the code actions on a line, from 1."""

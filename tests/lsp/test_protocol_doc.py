@@ -12,10 +12,10 @@ from jsonschema import Draft202012Validator
 
 from ao_lsp.server.lsp import features
 from ao_lsp.server.results.editors import SettingsJson
-from ao_lsp.settings import SETTINGS
+from ao_lsp.settings import SETTINGS, Setting
 from contract import pages
 from contract.__main__ import outdated
-from contract.shapes import Choice, Plain, Types, options
+from contract.shapes import Choice, Items, Plain, Shape, Types, options
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "protocol.md").read_text(encoding="utf-8")
@@ -43,10 +43,13 @@ def test_the_settings_of_an_editor_are_those_that_there_are() -> None:
     types.shape(SettingsJson)
     fields = types.found["Settings"].fields
     kinds = {"flag": Plain("boolean"), "text": Plain("text")}
+
+    def shape(setting: Setting) -> Shape:
+        one = Choice(setting.choices) if setting.choices else kinds[setting.kind]
+        return Items(one) if setting.kind == "list" else one
+
     assert {field.name: options(field.shape)[0] for field in fields} == {
-        setting.name: Choice(setting.choices) if setting.choices else kinds[setting.kind]
-        for setting in SETTINGS
-        if setting.editor
+        setting.name: shape(setting) for setting in SETTINGS if setting.editor
     }
 
 

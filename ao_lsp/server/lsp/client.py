@@ -21,6 +21,10 @@ class Client:
     action_literals: bool = False
     lens_refresh: bool = False
     hint_refresh: bool = False
+    pulls_diagnostics: bool = False
+    """Whether it asks for diagnostics, and again when it is told to: then it is sent none."""
+    related_information: bool = False
+    hierarchical_symbols: bool = False
     show_document: bool = False
     edits_documents: bool = False
     progress: bool = False
@@ -87,6 +91,15 @@ def read_client(params: Any) -> Client:
         action_literals=said("capabilities", "textDocument", "codeAction", "codeActionLiteralSupport") is not None,
         lens_refresh=can("workspace", "codeLens", "refreshSupport"),
         hint_refresh=can("workspace", "inlayHint", "refreshSupport"),
+        pulls_diagnostics=(
+            said("capabilities", "textDocument", "diagnostic") is not None
+            and can("workspace", "diagnostics", "refreshSupport")
+        ),
+        related_information=(
+            can("textDocument", "publishDiagnostics", "relatedInformation")
+            or can("textDocument", "diagnostic", "relatedInformation")
+        ),
+        hierarchical_symbols=can("textDocument", "documentSymbol", "hierarchicalDocumentSymbolSupport"),
         show_document=can("window", "showDocument", "support"),
         edits_documents=can("workspace", "applyEdit") and can("workspace", "workspaceEdit", "documentChanges"),
         progress=can("window", "workDoneProgress"),

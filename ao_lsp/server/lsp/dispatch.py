@@ -114,7 +114,7 @@ class Dispatch(LanguageServerProtocol):
 
     async def _answer(self, name: Id, handler: Callable[[Any], Any], params: Any) -> bytes:
         """The answer to a request, as it is sent."""
-        result = self._plain(await _run(handler, params))
+        result = self.plain(await _run(handler, params))
         answer = framed(await large.dumped({"jsonrpc": "2.0", "id": name, "result": result}))
         if len(answer) > MOST_OUT:
             raise CommandError("refused", f"the answer would be {len(answer) >> 20} MB long", "ask for a part of it")
@@ -209,7 +209,7 @@ class Dispatch(LanguageServerProtocol):
 
     def tell(self, method: str, params: Any) -> None:
         """Send a notification; `params` of lsprotocol's types, or plain."""
-        self.send({"method": method, "params": self._plain(params)})
+        self.send({"method": method, "params": self.plain(params)})
 
     async def ask(self, method: str, params: Any = None) -> Any:
         """What the client answers to a request, as plain JSON values.
@@ -221,7 +221,7 @@ class Dispatch(LanguageServerProtocol):
             raise AnswerError("the client has left")
         async with self._question() as (name, future):
             message = {"id": name, "method": method}
-            self.send(message if params is None else {**message, "params": self._plain(params)})
+            self.send(message if params is None else {**message, "params": self.plain(params)})
             return await future
 
     @asynccontextmanager
@@ -234,13 +234,13 @@ class Dispatch(LanguageServerProtocol):
         finally:
             del self._asked[name]
 
-    def _plain(self, value: Any) -> Any:
+    def plain(self, value: Any) -> Any:
         """As JSON values. A dictionary is made of them already, and may be as large as a graph."""
         return value if isinstance(value, dict) else self._converter.unstructure(value)
 
     def _send_data(self, data: Any) -> None:
         """What pygls itself wants to send."""
-        self.send(self._plain(data))
+        self.send(self.plain(data))
 
     # -- the life cycle
 
@@ -257,6 +257,8 @@ class Dispatch(LanguageServerProtocol):
         result = yield from super().lsp_initialize(params)
         client = self._server.client
         log.info("%s is here", client.name)
+        if not client.pulls_diagnostics:  # it is sent them; one that does both shows them twice
+            result.capabilities.diagnostic_provider = None
         result.capabilities.position_encoding = lsp.PositionEncodingKind(client.encoding)
         if client.text_document_content and result.capabilities.workspace is not None:
             ours = lsp.TextDocumentContentOptions(schemes=[SCHEME])

@@ -26,6 +26,7 @@ from ao_lsp.server.lsp.editing import Editing
 from ao_lsp.server.lsp.negotiation import offer
 from ao_lsp.server.lsp.places import Place
 from ao_lsp.server.lsp.progress import Progress
+from ao_lsp.server.lsp.publishing import Diagnostics
 from ao_lsp.server.lsp.recordings import recordings_of
 from ao_lsp.server.lsp.refresh import keep_fresh
 from ao_lsp.server.lsp.words import uri_of
@@ -59,6 +60,7 @@ class Editor(LanguageServer):
         self.recordings.join()
         self._attaching = Attaching(self.documents, self.recordings, self.sources)
         self.editing, self.contents = Editing(self), Contents(self)
+        self.diagnostics = Diagnostics(self)
         self.complained: set[str] = set()
         self.graphs: dict[str, str] = {}
         """The runs whose graphs the client has asked for by `ao/graph`, with their sessions."""
@@ -137,6 +139,7 @@ class Editor(LanguageServer):
     def opened(self, params: lsp.DidOpenTextDocumentParams) -> None:
         item = params.text_document
         self.documents[item.uri] = Document.opened(item.uri, item.version, item.text)
+        self.diagnostics.changed(item.uri)
 
     def changed(self, params: lsp.DidChangeTextDocumentParams) -> None:
         item = params.text_document
@@ -145,11 +148,13 @@ class Editor(LanguageServer):
             log.warning("a change of a buffer that is not open")
             return
         self.documents[item.uri] = before.changed(item.version, params.content_changes, self.units)
+        self.diagnostics.changed(item.uri)
 
     def closed(self, params: lsp.DidCloseTextDocumentParams) -> None:
         self.contents.closed(params.text_document.uri)
         self.documents.pop(params.text_document.uri, None)
         self._attaching.closed(params.text_document.uri)
+        self.diagnostics.closed(params.text_document.uri)
 
     async def places(self, uri: str) -> tuple[Document, tuple[Place, ...]] | None:
         """A buffer with its places; None for one that is not open, or no Python.

@@ -11,6 +11,7 @@ from pygls.exceptions import JsonRpcMethodNotFound
 from ao_lsp.server.lsp import configured, hovers, panel
 from ao_lsp.server.lsp.hints import hint
 from ao_lsp.server.lsp.lenses import ACTION_KIND, actions, lenses
+from ao_lsp.server.lsp.publishing import SOURCE
 from ao_lsp.server.views import Json
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ def register(editor: Editor) -> None:
     feature(lsp.TEXT_DOCUMENT_CODE_ACTION, lsp.CodeActionOptions(code_action_kinds=[ACTION_KIND]))(_code_action)
     feature(lsp.TEXT_DOCUMENT_INLAY_HINT, lsp.InlayHintOptions())(_inlay_hint)
     feature(lsp.TEXT_DOCUMENT_HOVER)(_hover)
+    feature(lsp.TEXT_DOCUMENT_DIAGNOSTIC, lsp.DiagnosticOptions(False, False, identifier=SOURCE))(_diagnostic)
     feature(lsp.TEXT_DOCUMENT_DID_SAVE, lsp.SaveOptions(include_text=False))(_did_save)
     feature(lsp.WORKSPACE_DID_CHANGE_WORKSPACE_FOLDERS)(_folders_changed)
     feature(lsp.WORKSPACE_TEXT_DOCUMENT_CONTENT)(_content)
@@ -97,6 +99,10 @@ async def _hover(ls: Editor, params: lsp.HoverParams) -> lsp.Hover | None:
     kind = lsp.MarkupKind.Markdown if ls.client.markdown else lsp.MarkupKind.PlainText
     extent = document.range(place.extent.start, place.extent.end, ls.units)
     return lsp.Hover(contents=lsp.MarkupContent(kind, text), range=extent)
+
+
+async def _diagnostic(ls: Editor, params: lsp.DocumentDiagnosticParams) -> lsp.DocumentDiagnosticReport:
+    return await ls.diagnostics.asked(params.text_document.uri, params.previous_result_id)
 
 
 async def _did_save(ls: Editor, params: lsp.DidSaveTextDocumentParams) -> None:

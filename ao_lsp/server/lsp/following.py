@@ -29,6 +29,10 @@ class Follower:
         trail = self.trail(site.file, run)
         return trail.extent(site) if trail is not None else None
 
+    def source(self, file: str, run: Run) -> Sequence[str] | None:
+        """The lines of the file as the run read it; None where nobody knows them."""
+        return self._sources.as_run(file, run)
+
     def trail(self, file: str, run: Run) -> Trail | None:
         """From the file as the run read it to the buffer; None where nobody knows that."""
         source = self._sources.as_run(file, run)

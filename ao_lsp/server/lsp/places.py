@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ao_lsp.server.lsp.callsites import CallSite
 from ao_lsp.server.lsp.documents import Document
@@ -20,12 +20,26 @@ from ao_lsp.server.model import Call, Graph, Site
 
 
 @dataclass(frozen=True, slots=True)
+class Visit:
+    """The calls that a run made at a place, in their order."""
+
+    record: Record
+    calls: tuple[Call, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Place:
-    """An extent with the calls that the newest run made there, in their order; none: it never ran."""
+    """An extent with the calls that the newest run made there, in their order; none: it never ran.
+
+    `spot` is the expression that they were recorded at, in the source that this run read, and `earlier` are the runs
+    that came there before, newest first.
+    """
 
     extent: Extent
     record: Record | None
     calls: tuple[Call, ...]
+    spot: Site | None = None
+    earlier: tuple[Visit, ...] = ()
 
 
 def find_places(follower: Follower, names: Collection[str], records: Sequence[Record]) -> tuple[Place, ...]:
@@ -34,14 +48,20 @@ def find_places(follower: Follower, names: Collection[str], records: Sequence[Re
     found: dict[Extent, Place] = {_extent(site): Place(_extent(site), None, ()) for site in document.sites}
     for record in records:
         here: dict[Extent, dict[int, Call]] = {}
+        came: dict[Extent, Site] = {}
         for spot, calls in _spots(record.graph, names):
             trail = follower.trail(spot.file, record.run)
             extent = _followed(document, spot, trail) if trail is not None else _guessed(document, spot)
             if extent is not None:
                 here.setdefault(extent, {}).update((call.number, call) for call in calls)
+                came.setdefault(extent, spot)
         for extent, numbered in here.items():
-            if extent not in found or not found[extent].calls:
-                found[extent] = Place(extent, record, tuple(numbered[number] for number in sorted(numbered)))
+            calls = [numbered[number] for number in sorted(numbered)]
+            place = found.get(extent)
+            if place is None or not place.calls:
+                found[extent] = Place(extent, record, tuple(calls), came[extent])
+            else:
+                found[extent] = replace(place, earlier=(*place.earlier, Visit(record, tuple(calls))))
     return tuple(sorted(found.values(), key=lambda place: (place.extent.line, place.extent.column)))
 
 

@@ -6,6 +6,7 @@ import asyncio
 import os
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 from weakref import WeakKeyDictionary
 
 from ao_lsp.server import pricing, providers
@@ -51,6 +52,8 @@ class Recordings:
         self._runs = Shared(self._read_record)
         self._names = Shared(self._read_names)
         self._touched = Shared(self._read_touched)
+        self._last = Shared(self._read_last)
+        self._shared: tuple[Shared[str, Any], ...] = (self._runs, self._names, self._touched, self._last)
         self._files: dict[str, tuple[Record, ...]] = {}
         self._said: dict[tuple[str, str], Said] = {}
         self._users, self._hearing = 0, Listener(core.changes, self._changed, self._missed)
@@ -66,7 +69,7 @@ class Recordings:
         self._users -= 1
         if self._users == 0:
             self._hearing.close()
-            for shared in (self._runs, self._names, self._touched):
+            for shared in self._shared:
                 shared.close()
             self._files.clear()
             self._said.clear()
@@ -102,6 +105,26 @@ class Recordings:
             if not (known or set()).isdisjoint(files) or not (await self._touched.get(run)).isdisjoint(files):
                 return True
         return False
+
+    async def last(self) -> tuple[Run, ...]:
+        """The last run of each program that has ended, and the subruns in these that an error has ended and that have
+        not been run again alone; newest first. Of programs that ran long ago there are none.
+
+        Raises:
+            StoreError: the database fails.
+        """
+        return await self._last.get("")
+
+    async def _read_last(self, _: str) -> tuple[Run, ...]:
+        ended = [run for run in await self._store.last_runs() if run.status != "running"]
+        last: dict[tuple[object, ...], Run] = {}
+        for run in ended:
+            if run.subrun_of is None:
+                last.setdefault(program(run), run)
+        whole = {run.id for run in last.values()}
+        failed = [run for run in ended if run.root in whole]
+        current = [run for run in failed if (again := last.get(program(run))) is None or again.started < run.started]
+        return tuple(sorted([*last.values(), *current], key=lambda run: run.started, reverse=True))
 
     async def _read_names(self, path: str) -> list[str]:
         return await self._store.runs_in_files(names_of(path), _MOST_RUNS)
@@ -151,6 +174,8 @@ class Recordings:
             if change.kind == "run.deleted":
                 for key in [key for key in self._said if key[0] in change.graphs]:
                     del self._said[key]
+            if change.kind in _ENDS:
+                self._last.forget([""])
             if change.kind not in _CALLS_NOTHING:
                 self._touched.forget(change.graphs)
                 # A run that is known to be in a file stays in it.
@@ -159,13 +184,16 @@ class Recordings:
 
     def _missed(self) -> None:
         """Any run may have changed."""
-        for shared in (self._runs, self._names, self._touched):
+        for shared in self._shared:
             shared.forget_all()
         self._said.clear()
 
 
 _CALLS_NOTHING = ("call.ended", "run.note", "run.versioned", "edges.matched", "edit.stored", "edit.removed")
 """After these changes a run has made calls from where it had before."""
+
+_ENDS = ("run.started", "run.ended", "run.deleted", "run.versioned", "subrun.ended")
+"""After these changes another run may be the last one of its program."""
 
 _known: WeakKeyDictionary[Core, Recordings] = WeakKeyDictionary()
 
@@ -176,6 +204,11 @@ def recordings_of(core: Core) -> Recordings:
     if found is None:
         found = _known[core] = Recordings(core)
     return found
+
+
+def program(run: Run) -> tuple[object, ...]:
+    """What two runs of the same program, or of the same part of one, have in common."""
+    return run.target, run.cwd, run.path
 
 
 def names_of(path: str) -> list[str]:

@@ -56,20 +56,29 @@ async def _pass_on(editor: Editor, changes: list[Change], everything: bool = Fal
             if editor.visible is None or run in editor.visible:
                 editor.protocol.tell(GRAPH_DID_CHANGE, {"run": run, "revision": revision})
     await editor.contents.changed(changes, everything)
-    can_refresh = editor.client.hint_refresh or editor.client.lens_refresh
-    if can_refresh and (everything or await _concerns(editor, changes)):
+    if everything or await _concerns(editor, changes):
         await refresh_all(editor)
+    elif await _ends_in_a_buffer(editor, changes):
+        await _refresh_diagnostics(editor)
 
 
 async def refresh_all(editor: Editor) -> None:
-    """Have the client ask again for what it shows, if it can."""
+    """Have the client ask again for what it shows, if it can; send it its diagnostics, if it does not ask."""
     asked = [
         # Hints first: Neovim 0.12 keeps drawing old ones where the lenses come right before them.
         *([lsp.WORKSPACE_INLAY_HINT_REFRESH] if editor.client.hint_refresh else []),
         *([lsp.WORKSPACE_CODE_LENS_REFRESH] if editor.client.lens_refresh else []),
     ]
-    if asked:
-        await asyncio.wait([asyncio.create_task(_refresh(editor, method)) for method in asked])
+    asking = [asyncio.create_task(_refresh(editor, method)) for method in asked]
+    asking.append(asyncio.create_task(_refresh_diagnostics(editor)))
+    await asyncio.wait(asking)
+
+
+async def _refresh_diagnostics(editor: Editor) -> None:
+    if editor.client.pulls_diagnostics:
+        await _refresh(editor, lsp.WORKSPACE_DIAGNOSTIC_REFRESH)
+    else:
+        await editor.diagnostics.publish()
 
 
 async def _revisions(editor: Editor) -> dict[str, int]:
@@ -89,12 +98,29 @@ async def _refresh(editor: Editor, method: str) -> None:
         return
 
 
+def _open_files(editor: Editor) -> set[str]:
+    return {name for document in editor.documents.values() if document.path for name in names_of(document.path)}
+
+
 async def _concerns(editor: Editor, changes: Iterable[Change]) -> bool:
     """Whether a buffer shows anything of what has changed."""
-    open_files = {name for document in editor.documents.values() if document.path for name in names_of(document.path)}
+    open_files = _open_files(editor)
     if not open_files:
         return False
     if any(change.kind == "run.deleted" for change in changes):  # nobody knows any more what was in it
         return True
     told = {change.run for change in changes if change.kind not in ("run.started", "run.note", "run.versioned")}
     return await editor.recordings.touch(sorted(told), open_files)
+
+
+async def _ends_in_a_buffer(editor: Editor, changes: Iterable[Change]) -> bool:
+    """Whether a run has ended by an error in a buffer that made none of its calls, or one may have ended that a buffer
+    still shows the error of."""
+    ended = [change.run for change in changes if change.kind in ("run.ended", "subrun.ended")]
+    if not ended:
+        return False
+    if editor.diagnostics.shows_crashes:
+        return True
+    open_files = _open_files(editor)
+    runs = [await editor.core.store.run(run) for run in ended] if open_files else []
+    return any(run is not None and run.error is not None and run.error.file in open_files for run in runs)

@@ -16,6 +16,9 @@ class SettingsJson(TypedDict, total=False):
     on_miss: Annotated[Literal["live", "strict", "ask"] | None, "what a rerun does with a call without a recording"]
     lenses: Annotated[bool | None, "show code lenses"]
     hints: Annotated[bool | None, "show inlay hints"]
+    diagnostics: Annotated[
+        list[Literal["failed-call", "crash", "unused-output", "stale-recording"]] | None, "the diagnostics to show"
+    ]
 
 
 class ClientJson(TypedDict, total=False):

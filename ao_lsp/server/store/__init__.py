@@ -164,6 +164,9 @@ class Store(Protocol):
         """The newest runs that made a call from one of `files`, newest first; of the last few runs
         also those that made one in a function that was called from there. A subrun's calls are its root's."""
 
+    async def last_runs(self) -> list[Run]:
+        """The newest runs, and those of their subruns that an error has ended; newest first."""
+
     async def files_of(self, runs: Sequence[str]) -> set[str]:
         """The files from which these runs and their subruns made calls, directly or not."""
 

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 
 from ao_lsp.server.detours import without_detours
-from ao_lsp.server.model import Call, Edge, Graph, RunSummary, Spent
+from ao_lsp.server.model import Call, Edge, Graph, Run, RunSummary, Spent
 from ao_lsp.server.processes import Process
 from ao_lsp.server.store import rows
 from ao_lsp.server.store.driver import Row, Transaction
@@ -42,6 +42,11 @@ _IN_STACKS = """SELECT DISTINCT coalesce(runs.root, runs.id) AS id FROM runs JOI
     WHERE runs.id IN (
         SELECT value FROM each(?) UNION SELECT runs.id FROM runs WHERE root IN (SELECT value FROM each(?))
     ) AND calls.started IS NOT NULL AND instr(calls.stack, value) > 0"""
+
+_NEWEST = """SELECT * FROM runs WHERE started IS NOT NULL AND subrun_of IS NULL
+    ORDER BY started DESC, rowid DESC LIMIT 20"""
+_FAILED_SUBRUNS = """SELECT * FROM runs WHERE root IN (SELECT value FROM each(?)) AND started IS NOT NULL
+    AND error IS NOT NULL ORDER BY started DESC, rowid DESC LIMIT 20"""
 
 EDITS = f"""{TREE} SELECT edits.*, bodies.codec, bodies.data FROM edits
     JOIN bodies ON bodies.hash = edits.body WHERE run IN (SELECT id FROM tree) AND version =
@@ -111,6 +116,13 @@ async def runs_in_files(db: Transaction, files: Sequence[str], most: int) -> lis
     for row in await db.fetch(_IN_STACKS, [dump(file) for file in files], list(last), list(last)):
         found[row["id"]] = last[row["id"]]
     return sorted(found, key=lambda run: (found[run]["started"], found[run]["rowid"]), reverse=True)[:most]
+
+
+async def last_runs(db: Transaction) -> list[Run]:
+    """The newest runs, and those of their subruns that an error has ended; newest first."""
+    runs = [rows.run_of(row) for row in await db.fetch(_NEWEST)]
+    failed = await db.fetch(_FAILED_SUBRUNS, [run.id for run in runs])
+    return sorted([*runs, *map(rows.run_of, failed)], key=lambda run: run.started, reverse=True)
 
 
 async def graph(db: Transaction, run: str) -> Graph | None:

@@ -252,11 +252,20 @@ def session_of(row: Row) -> Session:
 
 
 def failure_text(failure: Failure | None) -> str | None:
-    return storable(dump([failure.type, failure.message, failure.file, failure.line])) if failure else None
+    if failure is None:
+        return None
+    said: list[Any] = [failure.type, failure.message, failure.file, failure.line]
+    if failure.frames or failure.calls:
+        said += [[_site_list(frame) for frame in failure.frames], failure.calls]
+    return storable(dump(said))
 
 
 def failure_of(text: str | None) -> Failure | None:
-    return Failure(*json.loads(text)) if text else None
+    if not text:
+        return None
+    type_, message, file, line, *more = json.loads(text)
+    frames, calls = more[:2] if more else ((), ())
+    return Failure(type_, message, file, line, tuple(Site(*frame) for frame in frames), tuple(calls))
 
 
 def headers_of(text: str | None) -> Headers:

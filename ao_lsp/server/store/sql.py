@@ -175,6 +175,10 @@ class SqlStore:
         async with self._driver.read() as db:
             return await reading.runs_in_files(db, files, most)
 
+    async def last_runs(self) -> list[Run]:
+        async with self._driver.read() as db:
+            return await reading.last_runs(db)
+
     async def files_of(self, runs: Sequence[str]) -> set[str]:
         async with self._driver.read() as db:
             found = await db.fetch(

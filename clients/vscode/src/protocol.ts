@@ -1334,6 +1334,8 @@ export interface Settings {
   lenses?: boolean | null;
   /** show inlay hints */
   hints?: boolean | null;
+  /** the diagnostics to show */
+  diagnostics?: ("failed-call" | "crash" | "unused-output" | "stale-recording")[] | null;
 }
 
 /** Parameters of `ao.show`. */

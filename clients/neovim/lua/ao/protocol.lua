@@ -893,6 +893,7 @@
 ---@field on_miss? "live"|"strict"|"ask" what a rerun does with a call without a recording
 ---@field lenses? boolean show code lenses
 ---@field hints? boolean show inlay hints
+---@field diagnostics? ("failed-call"|"crash"|"unused-output"|"stale-recording")[] the diagnostics to show
 
 --- Parameters of `ao.show`.
 ---@class ao.ShowParams
