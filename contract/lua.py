@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
-from contract.shapes import Choice, Definition, Either, Items, Named, Plain, Shape, Table, options
+from contract.shapes import Choice, Definition, Either, Field, Items, Named, Plain, Shape, Table, options
 from contract.surface import Operation, Surface
 
 _PLAIN = {"text": "string", "null": "nil"}
@@ -23,12 +23,15 @@ def lua(surface: Surface) -> str:
         _table("ao.Request", {name: one for name, one in methods if not one.to_client}),
         _table("ao.Notification", {name: one for name, one in methods if one.to_client}),
     ]
-    return "\n".join([_HEAD, *(_class(found[name]) for name in sorted(found)), *tables])
+    return "\n".join(
+        [_HEAD, *(_class(found[name], *surface.types.split(found[name])) for name in sorted(found)), *tables]
+    )
 
 
-def _class(one: Definition) -> str:
-    lines = [*(f"--- {line}" for line in one.doc.splitlines()), f"---@class ao.{one.name}"]
-    for field in one.fields:
+def _class(one: Definition, bases: Sequence[str], added: Sequence[Field]) -> str:
+    heads = f": {', '.join(f'ao.{name}' for name in bases)}" if bases else ""
+    lines = [*(f"--- {line}" for line in one.doc.splitlines()), f"---@class ao.{one.name}{heads}"]
+    for field in added:
         shapes = [shape for shape in options(field.shape) if shape != Plain("null")]
         mark = "" if field.required and len(shapes) == len(options(field.shape)) else "?"
         kind = "|".join(_unique(map(of_shape, shapes)))

@@ -24,6 +24,8 @@ _DIRECTIVE = re.compile(r"^\{\{(\w+)((?: [^\s{}]+)*)\}\}$", re.MULTILINE)
 
 _EXAMPLE = re.compile(r"^```json (\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
+_MANY = {"text": "texts", "integer": "whole numbers", "number": "numbers"}
+
 _WORDS = {"integer": "a whole number", "number": "a number", "boolean": "true or false", "any": "anything"}
 
 
@@ -67,7 +69,7 @@ def words(shape: Shape, link: Callable[[str], str]) -> str:
         case Choice(values):
             return " \\| ".join(values)
         case Items(of):
-            return f"a list of {words(of, link)}"
+            return f"a list of {_MANY.get(of.name, words(of, link)) if isinstance(of, Plain) else words(of, link)}"
         case Table(of):
             return f"{words(of, link)} by name"
         case Named(name):
@@ -181,6 +183,12 @@ class _Page:
                 yield ""
                 yield from list(self._parameters(name))[:-1]
             elif one.fields:
+                bases, added = self._surface.types.split(one)
+                if bases:
+                    yield ""
+                    yield f"All of {' and '.join(map(self._link, bases))}" + (", and:" if added else ".")
+                if not added:
+                    continue
                 yield ""
                 rows = (
                     (
@@ -188,7 +196,7 @@ class _Page:
                         words(field.shape, self._link),
                         field.doc,
                     )
-                    for field in one.fields
+                    for field in added
                 )
                 yield from _table(("field", "type", ""), rows)
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import inspect
+import re
+import sys
 import types
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -71,12 +73,14 @@ class Field:
 
 @dataclass(frozen=True, slots=True)
 class Definition:
-    """A type of objects. A `closed` one is refused with a field that it does not know."""
+    """A type of objects. A `closed` one is refused with a field that it does not know. `fields` has those of `bases`,
+    too, the types that it adds to; not each of them is one that was met."""
 
     name: str
     doc: str
     fields: tuple[Field, ...]
     closed: bool
+    bases: tuple[str, ...] = ()
 
 
 class Types:
@@ -134,7 +138,14 @@ class Types:
             for name in kind.__annotations__
         ]
         name = kind.__name__.removesuffix("Json")
-        return self._add(Definition(name, inspect.getdoc(kind) or "", tuple(listed), closed=False), kind)
+        made = Definition(name, inspect.getdoc(kind) or "", tuple(listed), closed=False, bases=tuple(_bases(kind)))
+        return self._add(made, kind)
+
+    def split(self, one: Definition) -> tuple[list[str], list[Field]]:
+        """The types here that one adds to, and the fields that it adds."""
+        bases = [name for name in one.bases if name in self.found and name != one.name]
+        known = {field for name in bases for field in self.found[name].fields}
+        return bases, [field for field in one.fields if field not in known]
 
     def _add(self, definition: Definition, kind: type[Any]) -> Named:
         known = self.found.get(definition.name)
@@ -177,6 +188,19 @@ def closure(names: Iterable[str], found: Mapping[str, Definition]) -> list[str]:
             seen[name] = None
             waiting += [one for field in found[name].fields for one in used(field.shape)]
     return list(seen)
+
+
+def _bases(kind: Any) -> Iterator[str]:
+    """The names of the types that one adds to. At run time a TypedDict is a `dict` and nothing else: its source says
+    more. Private ones are passed over."""
+    try:
+        said = re.match(r"class \w+\((.*?)\)", inspect.getsource(kind), re.DOTALL)
+    except OSError:  # one that no class statement makes
+        return
+    for name in re.split(r"[\s,]+", said[1]) if said else ():
+        base = vars(sys.modules[kind.__module__]).get(name)
+        if is_typeddict(base):
+            yield from _bases(base) if name.startswith("_") else [name.removesuffix("Json")]
 
 
 def _doc_of(hint: Any) -> str:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 from ao_lsp.server.lsp.negotiation import REVISION, VERSION
-from contract.shapes import Choice, Definition, Either, Items, Named, Plain, Shape, Table
+from contract.shapes import Choice, Definition, Either, Field, Items, Named, Plain, Shape, Table
 from contract.surface import Operation, Surface
 
 _PLAIN = {"text": "string", "integer": "number", "any": "unknown"}
@@ -23,7 +23,7 @@ export const REVISION = {REVISION};
 
 def typescript(surface: Surface) -> str:
     found = surface.types.found
-    named = [_interface(found[name]) for name in sorted(found)]
+    named = [_interface(found[name], *surface.types.split(found[name])) for name in sorted(found)]
     requests = {name: one for name, one in surface.methods.items() if one.kind == "request"}
     notes = {name: one for name, one in surface.methods.items() if one.kind == "notification"}
     told = {name: one for name, one in notes.items() if one.to_client}
@@ -41,11 +41,12 @@ def _of_editors(surface: Surface) -> Mapping[str, Operation]:
     return {**surface.commands, **surface.editor_commands}
 
 
-def _interface(one: Definition) -> str:
+def _interface(one: Definition, bases: Sequence[str], added: Sequence[Field]) -> str:
     if not one.fields:
         return f"{_doc(one.doc, '')}export type {one.name} = Record<string, never>;\n"
-    lines = [f"{_doc(one.doc, '')}export interface {one.name} {{"]
-    for field in one.fields:
+    heads = f" extends {', '.join(bases)}" if bases else ""
+    lines = [f"{_doc(one.doc, '')}export interface {one.name}{heads} {{"]
+    for field in added:
         mark = "" if field.required else "?"
         lines.append(f"{_doc(field.doc, '  ')}  {field.name}{mark}: {of_shape(field.shape)};")
     return "\n".join([*lines, "}\n"])

@@ -387,7 +387,9 @@ async def test_a_database_that_fails_is_told_with_what_to_do(client: Client) -> 
         raise StoreError("unavailable", "the disk is full", "free some space")
 
     client.feature("x/fail", fail)
-    assert (await client.ask("x/fail"))["error"] == {"code": -32803, "message": "the disk is full; free some space"}
+    data = {"code": "unavailable", "message": "the disk is full", "hint": "free some space"}
+    told = {"code": -32803, "message": "the disk is full; free some space", "data": data}
+    assert (await client.ask("x/fail"))["error"] == told
 
 
 async def test_an_error_of_pygls_keeps_its_code(client: Client) -> None:

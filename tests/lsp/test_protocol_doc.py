@@ -4,6 +4,7 @@ date."""
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,8 @@ from jsonschema import Draft202012Validator
 
 from ao_lsp.server.lsp import features
 from ao_lsp.server.results.editors import SettingsJson
+from ao_lsp.server.results.errors import CODES
+from ao_lsp.server.store.errors import _KNOWN
 from ao_lsp.settings import SETTINGS, Setting
 from contract import pages
 from contract.__main__ import outdated
@@ -51,6 +54,13 @@ def test_the_settings_of_an_editor_are_those_that_there_are() -> None:
     assert {field.name: options(field.shape)[0] for field in fields} == {
         setting.name: shape(setting) for setting in SETTINGS if setting.editor
     }
+
+
+def test_every_code_of_an_error_is_told() -> None:
+    sources = [path.read_text(encoding="utf-8") for path in (ROOT / "ao_lsp" / "server").rglob("*.py")]
+    used = {code for text in sources for code in re.findall(r'(?:Command|Store)Error\(\s*"(\w+)"', text)}
+    assert {"bad_params", "unavailable"} <= used <= CODES.keys()
+    assert {code for _, code, *_ in _KNOWN} <= CODES.keys()
 
 
 def test_the_page_has_every_feature_that_is_answered() -> None:

@@ -117,6 +117,7 @@ class Waiting:
 
 
 def check(name: str, result: Any) -> None:
-    """Hold a result to what the schema says that the command gives."""
+    """Hold a result to what the schema says that the command gives, with nothing beside it."""
     table = SCHEMA["daemonCommands"] if name.startswith("daemon.") else SCHEMA["commands"]
-    Draft202012Validator({**SCHEMA, **table[name]["result"]}).validate(result)
+    strict = {name: {**one, "additionalProperties": False} for name, one in SCHEMA["$defs"].items()}
+    Draft202012Validator({**SCHEMA, "$defs": strict, **table[name]["result"]}).validate(result)

@@ -30,4 +30,4 @@ async def _record(_: Core, caller: Caller, params: RecordParams) -> CommandLineJ
     return {"command": shlex.join(argv), "argv": argv, "cwd": folder}
 
 
-RECORD = Command("say how a program is recorded: the command line to run", RecordParams, _record)
+RECORD = Command("say how a program is recorded: the command line to run", RecordParams, _record, since=2)

@@ -62,4 +62,4 @@ def _doing(running: list[RunningJson], count: int, compiling: int) -> str:
     return ", ".join(said)
 
 
-STATUS = Command("whether all is well, which programs run, and what is compiled", StatusParams, _status)
+STATUS = Command("whether all is well, which programs run, and what is compiled", StatusParams, _status, since=2)

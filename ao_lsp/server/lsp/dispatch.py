@@ -27,6 +27,7 @@ from ao_lsp.server.lsp import large
 from ao_lsp.server.lsp.client import read_client
 from ao_lsp.server.lsp.wire import INVALID_REQUEST, MOST_OUT, Id, Outgoing, encode, framed, is_id
 from ao_lsp.server.params import CommandError
+from ao_lsp.server.results.errors import ErrorDataJson
 from ao_lsp.server.store import StoreError
 
 if TYPE_CHECKING:
@@ -130,11 +131,10 @@ class Dispatch(LanguageServerProtocol):
             self.out.write(task.result())
 
     def _failed(self, name: Id, method: str, error: BaseException) -> None:
-        if isinstance(error, CommandError):
+        if isinstance(error, CommandError | StoreError):
             code = {"bad_params": INVALID_PARAMS, "internal": INTERNAL_ERROR}.get(error.code, FAILED)
-            self.refuse(name, code, _told(error), {"code": error.code, "message": str(error), "hint": error.hint})
-        elif isinstance(error, StoreError):
-            self.refuse(name, FAILED, _told(error))
+            data: ErrorDataJson = {"code": error.code, "message": str(error), "hint": error.hint}
+            self.refuse(name, code, _told(error), data)
         elif isinstance(error, JsonRpcException):
             self.refuse(name, error.code, error.message)
         else:

@@ -15,6 +15,7 @@ CODES: Mapping[str, str] = {
     "busy": "the database is busy or locked",
     "full": "the database has no room left",
     "corrupt": "the database is damaged",
+    "newer": "the database was written by a newer ao-lsp: upgrade this one",
     "unavailable": "the database, or a file, cannot be read or written",
     "failed": "the database cannot do it, for another reason",
     "internal": "a fault of ao-lsp; its log has the details",

@@ -122,13 +122,10 @@ export interface CodeFiles {
 }
 
 /** A file as it was. */
-export interface CodeText {
+export interface CodeText extends CodeFile {
   version: string;
   /** the run that it was named by */
   run: string | null;
-  file: string;
-  executable: boolean;
-  link: boolean;
   bytes: number;
   /** null of what is no UTF-8 */
   text: string | null;
@@ -264,16 +261,7 @@ export interface Drawing {
 }
 
 /** A drawing, and how new it is. */
-export interface DrawingRevision {
-  run: string;
-  format: "text" | "mermaid" | "dot" | "svg";
-  text: string;
-  /** format `text`: the run */
-  details?: GraphRun;
-  /** format `text`: all of them, in order of start */
-  subruns?: Run[];
-  /** format `text`: whose lines they are */
-  rows?: Row[];
+export interface DrawingRevision extends Drawing {
   revision: number;
 }
 
@@ -301,12 +289,7 @@ export interface Edit {
 }
 
 /** A file in which a call is edited. */
-export interface EditFile {
-  /** the run that the call belongs to */
-  run: string;
-  call: string;
-  number: number;
-  field: "output" | "input";
+export interface EditFile extends Edited {
   path: string;
   /** what is in it */
   content: string;
@@ -356,19 +339,7 @@ export interface Edited {
 }
 
 /** A rerun that has ended. */
-export interface EndedRerun {
-  parent_run: string;
-  fork_call: string | null;
-  /** what to know before */
-  notes: string[];
-  counts: PlanCounts;
-  estimate: Estimate;
-  calls: PlannedCall[];
-  /** its id */
-  run: string;
-  pid: number;
-  /** the path of the file that gets its output */
-  log: string;
+export interface EndedRerun extends Rerun {
   /** that of the program; negative: the signal that ended it */
   exit_code: number;
 }
@@ -474,49 +445,7 @@ export interface Forecast {
 }
 
 /** A run that says what was looked for. */
-export interface FoundRun {
-  id: string;
-  name: string;
-  status: "running" | "finished" | "failed" | "killed" | "lost";
-  /** null: it goes on, was killed, or is a subrun */
-  exit_code: number | null;
-  /** as the program sees it */
-  argv: string[];
-  started: string;
-  /** null: it goes on */
-  duration_s: number | null;
-  /** that of its code ([versions.md](versions.md)); null: none was taken */
-  version: string | null;
-  /** what it is a rerun of */
-  parent_run: string | null;
-  /** the call that it was rerun from */
-  fork_call: string | null;
-  /** the run right around it */
-  subrun_of: string | null;
-  /** what the program gave as its result */
-  result: unknown;
-  /** what the program said of it */
-  notes: string[];
-  /** false: it is not certain that just that code ran */
-  version_exact: boolean | null;
-  /** why it is not */
-  version_note: string | null;
-  /** the program and its reruns have one */
-  session: string;
-  cwd: string;
-  error: Failure | null;
-  /** those of subruns included, as in all that follows */
-  calls: number;
-  failed_calls: number;
-  /** those that were sent, and not served from a recording */
-  live_calls: number;
-  edits: number;
-  input_tokens: number;
-  output_tokens: number;
-  /** what is known; null where nothing is. See [Cost](commands.md#cost) */
-  cost_usd: number | null;
-  /** the calls that are missing in it */
-  unknown_costs: number;
+export interface FoundRun extends Summary {
   /** how many they are, those of subruns included */
   matching_calls: number;
   /** the first of them, in order, up to 20 lines */
@@ -572,47 +501,13 @@ export interface GraphParams {
 }
 
 /** A graph, and how new it is. */
-export interface GraphRevision {
-  run: GraphRun;
-  /** all of them, in order of start */
-  subruns: Run[];
-  /** the calls in order of start, those of subruns too */
-  nodes: Node[];
-  edges: Edge[];
-  /** edges from calls that are not in this run */
-  outside: Outside[];
+export interface GraphRevision extends Graph {
   /** as high as that of the last notification: it is up to date */
   revision: number;
 }
 
 /** The run of a graph, with the cost of all its calls. */
-export interface GraphRun {
-  id: string;
-  name: string;
-  status: "running" | "finished" | "failed" | "killed" | "lost";
-  /** null: it goes on, was killed, or is a subrun */
-  exit_code: number | null;
-  /** as the program sees it */
-  argv: string[];
-  started: string;
-  /** null: it goes on */
-  duration_s: number | null;
-  /** that of its code ([versions.md](versions.md)); null: none was taken */
-  version: string | null;
-  /** what it is a rerun of */
-  parent_run: string | null;
-  /** the call that it was rerun from */
-  fork_call: string | null;
-  /** the run right around it */
-  subrun_of: string | null;
-  /** what the program gave as its result */
-  result: unknown;
-  /** what the program said of it */
-  notes: string[];
-  /** false: it is not certain that just that code ran */
-  version_exact: boolean | null;
-  /** why it is not */
-  version_note: string | null;
+export interface GraphRun extends Run {
   /** what is known; null where nothing is. See [Cost](commands.md#cost) */
   cost_usd: number | null;
   /** the calls that are missing in it */
@@ -620,9 +515,7 @@ export interface GraphRun {
 }
 
 /** A line that a value went through, with what stands there. */
-export interface Hop {
-  file: string;
-  line: number;
+export interface Hop extends Step {
   /** by indentation; null outside of functions, and where `text` is */
   function: string | null;
   /** null: the file is gone, or was written after the run began */
@@ -789,15 +682,7 @@ export interface Node {
 export type Nothing = Record<string, never>;
 
 /** An edge, seen from one of its ends. */
-export interface NumberedEdge {
-  /** the id of a call */
-  source: string;
-  /** the id of a call */
-  target: string;
-  /** the value was followed, or its text was found again */
-  evidence: "tracked" | "matched";
-  /** the lines that it went through; of a matched edge none */
-  path: Step[];
+export interface NumberedEdge extends Edge {
   /** of the call at the other end */
   number: number;
 }
@@ -867,58 +752,11 @@ export interface Opened {
 }
 
 /** A call that is shown. */
-export interface OpenedCall {
-  messages: Message[];
-  output: Output | null;
-  /** the run that was asked for */
-  run: string;
-  call: Node;
-  error: Failure | null;
-  request: HttpRequest;
-  /** null: none came */
-  response: HttpResponse | null;
-  /** the calls whose outputs it used */
-  sources: NumberedEdge[];
-  /** the calls that used its output */
-  targets: NumberedEdge[];
-  outside: Outside[];
-  edits: Edit[];
-  /** in a rerun: the recorded call that was served */
-  source_call: string | null;
-  input_edited: boolean;
-  started: string;
-  /** seconds from its start to the first byte of the answer */
-  first_byte_s: number | null;
-  /** false: the program stopped reading, or the answer broke off */
-  complete: boolean;
-  site: Site | null;
-  /** the user's frames, innermost first */
-  stack: Site[];
-  /** its address, `ao:///…` */
-  uri: string;
-  /** as LSP names languages */
-  language: string;
-  /** of a read-only file, where its address cannot be opened */
-  path?: string;
+export interface OpenedCall extends WholeCall, Opened {
 }
 
 /** A drawing that is shown. */
-export interface OpenedDrawing {
-  run: string;
-  format: "text" | "mermaid" | "dot" | "svg";
-  text: string;
-  /** format `text`: the run */
-  details?: GraphRun;
-  /** format `text`: all of them, in order of start */
-  subruns?: Run[];
-  /** format `text`: whose lines they are */
-  rows?: Row[];
-  /** its address, `ao:///…` */
-  uri: string;
-  /** as LSP names languages */
-  language: string;
-  /** of a read-only file, where its address cannot be opened */
-  path?: string;
+export interface OpenedDrawing extends Drawing, Opened {
 }
 
 /** A file in which a call is edited. */
@@ -927,70 +765,15 @@ export interface OpenedEdit {
 }
 
 /** A graph that is shown, as text. */
-export interface OpenedGraph {
-  run: GraphRun;
-  /** all of them, in order of start */
-  subruns: Run[];
-  /** the calls in order of start, those of subruns too */
-  nodes: Node[];
-  edges: Edge[];
-  /** edges from calls that are not in this run */
-  outside: Outside[];
-  /** its address, `ao:///…` */
-  uri: string;
-  /** as LSP names languages */
-  language: string;
-  /** of a read-only file, where its address cannot be opened */
-  path?: string;
+export interface OpenedGraph extends Graph, Opened {
 }
 
 /** A call that is shown, and its bodies. */
-export interface OpenedRawCall {
-  messages: Message[];
-  output: Output | null;
-  /** the run that was asked for */
-  run: string;
-  call: Node;
-  error: Failure | null;
-  request: HttpRequest;
-  /** null: none came */
-  response: HttpResponse | null;
-  /** the calls whose outputs it used */
-  sources: NumberedEdge[];
-  /** the calls that used its output */
-  targets: NumberedEdge[];
-  outside: Outside[];
-  edits: Edit[];
-  /** in a rerun: the recorded call that was served */
-  source_call: string | null;
-  input_edited: boolean;
-  started: string;
-  /** seconds from its start to the first byte of the answer */
-  first_byte_s: number | null;
-  /** false: the program stopped reading, or the answer broke off */
-  complete: boolean;
-  site: Site | null;
-  /** the user's frames, innermost first */
-  stack: Site[];
-  raw: Bodies;
-  /** its address, `ao:///…` */
-  uri: string;
-  /** as LSP names languages */
-  language: string;
-  /** of a read-only file, where its address cannot be opened */
-  path?: string;
+export interface OpenedRawCall extends RawCall, Opened {
 }
 
 /** `initializationOptions.ao`. */
-export interface Options {
-  /** the newest version of this protocol that it knows */
-  version?: number;
-  /** the oldest one; 1 where it is missing */
-  min_version?: number;
-  /** in place of both: each version that it knows */
-  versions?: number[];
-  /** texts are opened under their addresses (`ao:///…`), and asked for by `ao/content` */
-  content?: boolean;
+export interface Options extends Client {
   /** for clients that cannot tell settings otherwise */
   settings?: Settings | null;
 }
@@ -1018,15 +801,7 @@ export interface OutputParams {
 }
 
 /** An edge from a call that is not in the run: of the runs around it, or of earlier runs of the session, through files that these left behind. */
-export interface Outside {
-  /** the id of a call */
-  source: string;
-  /** the id of a call */
-  target: string;
-  /** the value was followed, or its text was found again */
-  evidence: "tracked" | "matched";
-  /** the lines that it went through; of a matched edge none */
-  path: Step[];
+export interface Outside extends Edge {
   /** that of the source */
   run: string;
   /** of the source in its run */
@@ -1062,14 +837,7 @@ export interface Passage {
 }
 
 /** What is needed to start a rerun. */
-export interface Plan {
-  parent_run: string;
-  fork_call: string | null;
-  /** what to know before */
-  notes: string[];
-  counts: PlanCounts;
-  estimate: Estimate;
-  calls: PlannedCall[];
+export interface Plan extends Forecast {
   /** the id that it will have */
   run: string;
   /** the path of a file, for `AO_PLAN` */
@@ -1144,33 +912,7 @@ export interface Queues {
 }
 
 /** A call, whole, and its bodies as they were. */
-export interface RawCall {
-  messages: Message[];
-  output: Output | null;
-  /** the run that was asked for */
-  run: string;
-  call: Node;
-  error: Failure | null;
-  request: HttpRequest;
-  /** null: none came */
-  response: HttpResponse | null;
-  /** the calls whose outputs it used */
-  sources: NumberedEdge[];
-  /** the calls that used its output */
-  targets: NumberedEdge[];
-  outside: Outside[];
-  edits: Edit[];
-  /** in a rerun: the recorded call that was served */
-  source_call: string | null;
-  input_edited: boolean;
-  started: string;
-  /** seconds from its start to the first byte of the answer */
-  first_byte_s: number | null;
-  /** false: the program stopped reading, or the answer broke off */
-  complete: boolean;
-  site: Site | null;
-  /** the user's frames, innermost first */
-  stack: Site[];
+export interface RawCall extends WholeCall {
   raw: Bodies;
 }
 
@@ -1183,14 +925,7 @@ export interface RecordParams {
 }
 
 /** A rerun that was started. */
-export interface Rerun {
-  parent_run: string;
-  fork_call: string | null;
-  /** what to know before */
-  notes: string[];
-  counts: PlanCounts;
-  estimate: Estimate;
-  calls: PlannedCall[];
+export interface Rerun extends Forecast {
   /** its id */
   run: string;
   pid: number;
@@ -1446,33 +1181,7 @@ export interface Stopping {
 }
 
 /** A run with what its calls come to. */
-export interface Summary {
-  id: string;
-  name: string;
-  status: "running" | "finished" | "failed" | "killed" | "lost";
-  /** null: it goes on, was killed, or is a subrun */
-  exit_code: number | null;
-  /** as the program sees it */
-  argv: string[];
-  started: string;
-  /** null: it goes on */
-  duration_s: number | null;
-  /** that of its code ([versions.md](versions.md)); null: none was taken */
-  version: string | null;
-  /** what it is a rerun of */
-  parent_run: string | null;
-  /** the call that it was rerun from */
-  fork_call: string | null;
-  /** the run right around it */
-  subrun_of: string | null;
-  /** what the program gave as its result */
-  result: unknown;
-  /** what the program said of it */
-  notes: string[];
-  /** false: it is not certain that just that code ran */
-  version_exact: boolean | null;
-  /** why it is not */
-  version_note: string | null;
+export interface Summary extends Run {
   /** the program and its reruns have one */
   session: string;
   cwd: string;

@@ -84,12 +84,9 @@
 ---@field files ao.CodeFile[]
 
 --- A file as it was.
----@class ao.CodeText
+---@class ao.CodeText: ao.CodeFile
 ---@field version string
 ---@field run? string the run that it was named by
----@field file string
----@field executable boolean
----@field link boolean
 ---@field bytes integer
 ---@field text? string null of what is no UTF-8
 ---@field base64 string of a link: where it leads
@@ -186,13 +183,7 @@
 ---@field rows? ao.Row[] format `text`: whose lines they are
 
 --- A drawing, and how new it is.
----@class ao.DrawingRevision
----@field run string
----@field format "text"|"mermaid"|"dot"|"svg"
----@field text string
----@field details? ao.GraphRun format `text`: the run
----@field subruns? ao.Run[] format `text`: all of them, in order of start
----@field rows? ao.Row[] format `text`: whose lines they are
+---@class ao.DrawingRevision: ao.Drawing
 ---@field revision integer
 
 --- Part of the output of one call reached the input of another.
@@ -211,11 +202,7 @@
 ---@field content string what the user wrote
 
 --- A file in which a call is edited.
----@class ao.EditFile
----@field run string the run that the call belongs to
----@field call string
----@field number integer
----@field field "output"|"input"
+---@class ao.EditFile: ao.Edited
 ---@field path string
 ---@field content string what is in it
 ---@field recorded string what was recorded; saving that takes the edit back
@@ -247,16 +234,7 @@
 ---@field field "output"|"input"
 
 --- A rerun that has ended.
----@class ao.EndedRerun
----@field parent_run string
----@field fork_call? string
----@field notes string[] what to know before
----@field counts ao.PlanCounts
----@field estimate ao.Estimate
----@field calls ao.PlannedCall[]
----@field run string its id
----@field pid integer
----@field log string the path of the file that gets its output
+---@class ao.EndedRerun: ao.Rerun
 ---@field exit_code integer that of the program; negative: the signal that ended it
 
 --- Why something cannot be done.
@@ -326,33 +304,7 @@
 ---@field calls ao.PlannedCall[]
 
 --- A run that says what was looked for.
----@class ao.FoundRun
----@field id string
----@field name string
----@field status "running"|"finished"|"failed"|"killed"|"lost"
----@field exit_code? integer null: it goes on, was killed, or is a subrun
----@field argv string[] as the program sees it
----@field started string
----@field duration_s? number null: it goes on
----@field version? string that of its code ([versions.md](versions.md)); null: none was taken
----@field parent_run? string what it is a rerun of
----@field fork_call? string the call that it was rerun from
----@field subrun_of? string the run right around it
----@field result any what the program gave as its result
----@field notes string[] what the program said of it
----@field version_exact? boolean false: it is not certain that just that code ran
----@field version_note? string why it is not
----@field session string the program and its reruns have one
----@field cwd string
----@field error? ao.Failure
----@field calls integer those of subruns included, as in all that follows
----@field failed_calls integer
----@field live_calls integer those that were sent, and not served from a recording
----@field edits integer
----@field input_tokens integer
----@field output_tokens integer
----@field cost_usd? number what is known; null where nothing is. See [Cost](commands.md#cost)
----@field unknown_costs integer the calls that are missing in it
+---@class ao.FoundRun: ao.Summary
 ---@field matching_calls integer how many they are, those of subruns included
 ---@field matches ao.Match[] the first of them, in order, up to 20 lines
 
@@ -387,38 +339,16 @@
 ---@field open? boolean show it in the editor, too; elsewhere: write it to a read-only file
 
 --- A graph, and how new it is.
----@class ao.GraphRevision
----@field run ao.GraphRun
----@field subruns ao.Run[] all of them, in order of start
----@field nodes ao.Node[] the calls in order of start, those of subruns too
----@field edges ao.Edge[]
----@field outside ao.Outside[] edges from calls that are not in this run
+---@class ao.GraphRevision: ao.Graph
 ---@field revision integer as high as that of the last notification: it is up to date
 
 --- The run of a graph, with the cost of all its calls.
----@class ao.GraphRun
----@field id string
----@field name string
----@field status "running"|"finished"|"failed"|"killed"|"lost"
----@field exit_code? integer null: it goes on, was killed, or is a subrun
----@field argv string[] as the program sees it
----@field started string
----@field duration_s? number null: it goes on
----@field version? string that of its code ([versions.md](versions.md)); null: none was taken
----@field parent_run? string what it is a rerun of
----@field fork_call? string the call that it was rerun from
----@field subrun_of? string the run right around it
----@field result any what the program gave as its result
----@field notes string[] what the program said of it
----@field version_exact? boolean false: it is not certain that just that code ran
----@field version_note? string why it is not
+---@class ao.GraphRun: ao.Run
 ---@field cost_usd? number what is known; null where nothing is. See [Cost](commands.md#cost)
 ---@field unknown_costs integer the calls that are missing in it
 
 --- A line that a value went through, with what stands there.
----@class ao.Hop
----@field file string
----@field line integer
+---@class ao.Hop: ao.Step
 ---@field function? string by indentation; null outside of functions, and where `text` is
 ---@field text? string null: the file is gone, or was written after the run began
 
@@ -534,11 +464,7 @@
 ---@class ao.Nothing
 
 --- An edge, seen from one of its ends.
----@class ao.NumberedEdge
----@field source string the id of a call
----@field target string the id of a call
----@field evidence "tracked"|"matched" the value was followed, or its text was found again
----@field path ao.Step[] the lines that it went through; of a matched edge none
+---@class ao.NumberedEdge: ao.Edge
 ---@field number integer of the call at the other end
 
 --- Why a rerun cannot be started.
@@ -582,87 +508,23 @@
 ---@field path? string of a read-only file, where its address cannot be opened
 
 --- A call that is shown.
----@class ao.OpenedCall
----@field messages ao.Message[]
----@field output? ao.Output
----@field run string the run that was asked for
----@field call ao.Node
----@field error? ao.Failure
----@field request ao.HttpRequest
----@field response? ao.HttpResponse null: none came
----@field sources ao.NumberedEdge[] the calls whose outputs it used
----@field targets ao.NumberedEdge[] the calls that used its output
----@field outside ao.Outside[]
----@field edits ao.Edit[]
----@field source_call? string in a rerun: the recorded call that was served
----@field input_edited boolean
----@field started string
----@field first_byte_s? number seconds from its start to the first byte of the answer
----@field complete boolean false: the program stopped reading, or the answer broke off
----@field site? ao.Site
----@field stack ao.Site[] the user's frames, innermost first
----@field uri string its address, `ao:///…`
----@field language string as LSP names languages
----@field path? string of a read-only file, where its address cannot be opened
+---@class ao.OpenedCall: ao.WholeCall, ao.Opened
 
 --- A drawing that is shown.
----@class ao.OpenedDrawing
----@field run string
----@field format "text"|"mermaid"|"dot"|"svg"
----@field text string
----@field details? ao.GraphRun format `text`: the run
----@field subruns? ao.Run[] format `text`: all of them, in order of start
----@field rows? ao.Row[] format `text`: whose lines they are
----@field uri string its address, `ao:///…`
----@field language string as LSP names languages
----@field path? string of a read-only file, where its address cannot be opened
+---@class ao.OpenedDrawing: ao.Drawing, ao.Opened
 
 --- A file in which a call is edited.
 ---@class ao.OpenedEdit
 ---@field path string
 
 --- A graph that is shown, as text.
----@class ao.OpenedGraph
----@field run ao.GraphRun
----@field subruns ao.Run[] all of them, in order of start
----@field nodes ao.Node[] the calls in order of start, those of subruns too
----@field edges ao.Edge[]
----@field outside ao.Outside[] edges from calls that are not in this run
----@field uri string its address, `ao:///…`
----@field language string as LSP names languages
----@field path? string of a read-only file, where its address cannot be opened
+---@class ao.OpenedGraph: ao.Graph, ao.Opened
 
 --- A call that is shown, and its bodies.
----@class ao.OpenedRawCall
----@field messages ao.Message[]
----@field output? ao.Output
----@field run string the run that was asked for
----@field call ao.Node
----@field error? ao.Failure
----@field request ao.HttpRequest
----@field response? ao.HttpResponse null: none came
----@field sources ao.NumberedEdge[] the calls whose outputs it used
----@field targets ao.NumberedEdge[] the calls that used its output
----@field outside ao.Outside[]
----@field edits ao.Edit[]
----@field source_call? string in a rerun: the recorded call that was served
----@field input_edited boolean
----@field started string
----@field first_byte_s? number seconds from its start to the first byte of the answer
----@field complete boolean false: the program stopped reading, or the answer broke off
----@field site? ao.Site
----@field stack ao.Site[] the user's frames, innermost first
----@field raw ao.Bodies
----@field uri string its address, `ao:///…`
----@field language string as LSP names languages
----@field path? string of a read-only file, where its address cannot be opened
+---@class ao.OpenedRawCall: ao.RawCall, ao.Opened
 
 --- `initializationOptions.ao`.
----@class ao.Options
----@field version? integer the newest version of this protocol that it knows
----@field min_version? integer the oldest one; 1 where it is missing
----@field versions? integer[] in place of both: each version that it knows
----@field content? boolean texts are opened under their addresses (`ao:///…`), and asked for by `ao/content`
+---@class ao.Options: ao.Client
 ---@field settings? ao.Settings for clients that cannot tell settings otherwise
 
 --- What a call gave.
@@ -682,11 +544,7 @@
 
 --- An edge from a call that is not in the run: of the runs around it, or of earlier runs of the session, through
 --- files that these left behind.
----@class ao.Outside
----@field source string the id of a call
----@field target string the id of a call
----@field evidence "tracked"|"matched" the value was followed, or its text was found again
----@field path ao.Step[] the lines that it went through; of a matched edge none
+---@class ao.Outside: ao.Edge
 ---@field run string that of the source
 ---@field number integer of the source in its run
 ---@field function? string
@@ -711,13 +569,7 @@
 ---@field text string
 
 --- What is needed to start a rerun.
----@class ao.Plan
----@field parent_run string
----@field fork_call? string
----@field notes string[] what to know before
----@field counts ao.PlanCounts
----@field estimate ao.Estimate
----@field calls ao.PlannedCall[]
+---@class ao.Plan: ao.Forecast
 ---@field run string the id that it will have
 ---@field plan string the path of a file, for `AO_PLAN`
 ---@field argv string[]
@@ -768,25 +620,7 @@
 ---@field spool ao.SpoolQueue
 
 --- A call, whole, and its bodies as they were.
----@class ao.RawCall
----@field messages ao.Message[]
----@field output? ao.Output
----@field run string the run that was asked for
----@field call ao.Node
----@field error? ao.Failure
----@field request ao.HttpRequest
----@field response? ao.HttpResponse null: none came
----@field sources ao.NumberedEdge[] the calls whose outputs it used
----@field targets ao.NumberedEdge[] the calls that used its output
----@field outside ao.Outside[]
----@field edits ao.Edit[]
----@field source_call? string in a rerun: the recorded call that was served
----@field input_edited boolean
----@field started string
----@field first_byte_s? number seconds from its start to the first byte of the answer
----@field complete boolean false: the program stopped reading, or the answer broke off
----@field site? ao.Site
----@field stack ao.Site[] the user's frames, innermost first
+---@class ao.RawCall: ao.WholeCall
 ---@field raw ao.Bodies
 
 --- Parameters of `ao.record`.
@@ -795,13 +629,7 @@
 ---@field arguments? string[] what it is given on its command line
 
 --- A rerun that was started.
----@class ao.Rerun
----@field parent_run string
----@field fork_call? string
----@field notes string[] what to know before
----@field counts ao.PlanCounts
----@field estimate ao.Estimate
----@field calls ao.PlannedCall[]
+---@class ao.Rerun: ao.Forecast
 ---@field run string its id
 ---@field pid integer
 ---@field log string the path of the file that gets its output
@@ -975,22 +803,7 @@
 ---@field pid integer
 
 --- A run with what its calls come to.
----@class ao.Summary
----@field id string
----@field name string
----@field status "running"|"finished"|"failed"|"killed"|"lost"
----@field exit_code? integer null: it goes on, was killed, or is a subrun
----@field argv string[] as the program sees it
----@field started string
----@field duration_s? number null: it goes on
----@field version? string that of its code ([versions.md](versions.md)); null: none was taken
----@field parent_run? string what it is a rerun of
----@field fork_call? string the call that it was rerun from
----@field subrun_of? string the run right around it
----@field result any what the program gave as its result
----@field notes string[] what the program said of it
----@field version_exact? boolean false: it is not certain that just that code ran
----@field version_note? string why it is not
+---@class ao.Summary: ao.Run
 ---@field session string the program and its reruns have one
 ---@field cwd string
 ---@field error? ao.Failure
