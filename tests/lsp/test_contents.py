@@ -183,7 +183,10 @@ async def test_what_a_rerun_prints_is_shown_while_it_goes_on(tmp_path: Path, mod
         await shows("first\n100%\n")
         with pytest.raises(JsonRpcException, match=r"nothing of what run .* printed was kept"):
             await user.run("ao.openLog", run=ask("ao.runs")["runs"][1]["id"])
-        # What it changed in, and how the code was.
+        # What it changed in, and how the code was; both are in the menu of the call.
+        titles = [title for title, _ in await user.actions(await user.open(file), 8)]
+        menu = ["ao: what changed since", "ao: what agent.py printed"]
+        assert [title.split(" run ")[0] for title in titles[-2:]] == menu
         diff = await standard(user, (await user.run("ao.openDiff"))["uri"])
         assert diff.startswith("# agent.py ")
         assert "identical, 1 same" in diff

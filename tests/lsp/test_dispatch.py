@@ -257,7 +257,7 @@ async def test_diagnostics_of_other_servers_may_be_as_they_like(client: Client) 
     client.send("textDocument/didOpen", _opened("client.chat.completions.create(m)"))
     for diagnostics in ([], [{"message": 5}], [None], "none", {"a": 1}, None):
         answer = await client.ask("textDocument/codeAction", _code_action(diagnostics))
-        assert [action["command"] for action in answer["result"]] == ["ao.howToRecord"], diagnostics
+        assert [action["command"] for action in answer["result"]] == ["ao.record"], diagnostics
 
 
 async def test_kinds_of_actions_may_be_such_as_nobody_has_heard_of(client: Client) -> None:

@@ -76,7 +76,7 @@ async def test_a_program_is_recorded_seen_edited_and_rerun(tmp_path: Path, serve
         report = (await user.hints(uri))[REPORT]
         assert "→ 2 " in await user.hover(uri, PLAN, 22)
         actions = await user.actions(uri, PLAN)
-        assert len(actions) == len(titles[PLAN])
+        assert len(actions) == len(titles[PLAN]) + 2, "prompt and output, to read"
 
         edit_file = await opened(user, profile, named(actions, "ao: edit the output of call 1"))
         user.answers = {"stored the edited output": "Rerun from here"}

@@ -61,6 +61,22 @@ async def test_programs_that_run_are_told_of(core: Core, agent: Path) -> None:
         assert len(user.statuses) == told + 1, "what changes nothing is not told of"
 
 
+async def test_a_client_that_records_by_itself_is_offered_to_and_not_told_how(core: Core, agent: Path) -> None:
+    how = "not recorded yet"
+    for commands, title in ((["ao.record"], "▶ record"), (["other.command", 7], how), (None, how)):
+        client = Client(core)
+        await client.begin(capabilities={"experimental": {"commands": {"commands": commands}}})
+        item = {"uri": agent.as_uri(), "languageId": "python", "version": 1, "text": agent.read_text("utf-8")}
+        client.send("textDocument/didOpen", {"textDocument": item})
+        found = await client.ask("textDocument/codeLens", {"textDocument": {"uri": agent.as_uri()}})
+        command = found["result"][0]["command"]
+        assert (command["title"], command["command"]) == (title, "ao.record")
+        await client.ask("workspace/executeCommand", {"command": "ao.record", "arguments": command["arguments"]})
+        told = [message for message in client.sent.messages if message.get("method") == "window/showMessage"]
+        assert len(told) == (0 if title == "▶ record" else 1)
+        await client.editor.close()
+
+
 async def test_a_client_that_did_not_ask_for_it_is_told_nothing(core: Core) -> None:
     client = Client(core)
     await client.begin()

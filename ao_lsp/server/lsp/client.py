@@ -36,6 +36,8 @@ class Client:
     """Whether it asks for the texts of `ao:` addresses by `workspace/textDocumentContent`."""
     ao_content: bool = False
     """Whether it does so by our own `ao/content`."""
+    commands: frozenset[str] = frozenset()
+    """The commands that it does by itself, as it says (`experimental.commands`, which rust-analyzer began)."""
     server_status: bool = False
     """Whether it wants `experimental/serverStatus`."""
     folders: tuple[str, ...] = ()
@@ -45,6 +47,11 @@ class Client:
     """Whether it tells changes of settings to a server that has registered for them."""
     options: Any = None
     """The settings that it starts with (docs/configuration.md)."""
+
+    @property
+    def records(self) -> bool:
+        """Whether it starts programs by itself, in a terminal of its own."""
+        return "ao.record" in self.commands
 
     @property
     def opens_addresses(self) -> bool:
@@ -106,6 +113,7 @@ def read_client(params: Any) -> Client:
         ao=version,
         text_document_content=isinstance(said("capabilities", "workspace", "textDocumentContent"), dict),
         ao_content=version > 0 and isinstance(asked, dict) and asked.get("content") is True,
+        commands=frozenset(name for name in listed("experimental", "commands", "commands") if isinstance(name, str)),
         server_status=can("experimental", "serverStatusNotification"),
         asked=asked,
         folders=tuple(uri for uri in uris if isinstance(uri, str)),

@@ -130,7 +130,8 @@ async def _open_code(editor: Editor, params: opening.OpenCodeParams, _: _Progres
 
 async def _record(editor: Editor, params: recording.RecordParams, _: _ProgressId) -> CommandLineJson:
     answer = await execute_shared(editor.core, editor.caller, "ao.record", _plain(params))
-    editor.say(f"Run your program with ao-record in place of python, to record its calls: {answer['command']}")
+    if not editor.client.records:
+        editor.say(f"Run your program with ao-record in place of python, to record its calls: {answer['command']}")
     return cast("CommandLineJson", answer)
 
 

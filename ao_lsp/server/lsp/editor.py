@@ -183,6 +183,10 @@ class Editor(LanguageServer):
     def command_names(self) -> list[str]:
         return list(EDITOR_COMMANDS)
 
+    def has_log(self, run: str) -> bool:
+        """Whether what a run printed was kept."""
+        return self.core.reruns.log_of(run) is not None
+
     def progress_cancelled(self, token: int | str) -> None:
         """The user wants something to stop."""
         if isinstance(token, int | str) and token in self.in_progress:  # lsprotocol takes anything for a token

@@ -57,7 +57,7 @@ async def _code_lens(ls: Editor, params: lsp.CodeLensParams) -> list[lsp.CodeLen
     if not ls.caller.settings.get("lenses", True):
         return []
     found = await ls.places(params.text_document.uri)
-    return lenses(*found, ls.units) if found is not None else []
+    return lenses(*found, ls.units, ls.client.records) if found is not None else []
 
 
 async def _code_action(ls: Editor, params: lsp.CodeActionParams) -> list[lsp.CodeAction | lsp.Command]:
@@ -65,7 +65,8 @@ async def _code_action(ls: Editor, params: lsp.CodeActionParams) -> list[lsp.Cod
     if found is None:
         return []
     lines = params.range.start.line, params.range.end.line
-    return actions(*found, lines, params.context.only, ls.client.action_literals)
+    client, only = ls.client, params.context.only
+    return actions(*found, lines, only, ls.has_log, client.action_literals, client.records)
 
 
 async def _inlay_hint(ls: Editor, params: lsp.InlayHintParams) -> list[lsp.InlayHint]:

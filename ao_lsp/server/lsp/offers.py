@@ -22,20 +22,24 @@ class Offer:
     argument: dict[str, Any]
 
 
-def offers(place: Place, file: str) -> list[Offer]:
-    """The offers at a place in `file`, in the order in which they are shown."""
+def offers(place: Place, file: str, records: bool = False) -> list[Offer]:
+    """The offers at a place in `file`, in the order in which they are shown. `records`: the client records programs by
+    itself; others are told how."""
     if place.record is None:
-        return [Offer("not recorded yet", "ao: how to record this call", "ao.howToRecord", {"file": file})]
+        said = (
+            ("▶ record", "ao: record this program") if records else ("not recorded yet", "ao: how to record this call")
+        )
+        return [Offer(*said, "ao.record", {"file": file})]
     run, calls = place.record.run, place.calls
     ended = [call for call in calls if call.status != "running"]
     answered = [call for call in ended if call.status == "ok"]
     found: list[Offer] = []
     if ended:
-        found.append(_of_call("▶ rerun from here", "rerun from", "ao.rerunFrom", run.id, ended[0], ended))
+        found.append(of_call("▶ rerun from here", "rerun from", "ao.rerunFrom", run.id, ended[0], ended))
     if answered:
-        found.append(_of_call("✎ output", "edit the output of", "ao.editOutput", run.id, answered[-1], answered))
+        found.append(of_call("✎ output", "edit the output of", "ao.editOutput", run.id, answered[-1], answered))
     if ended:
-        found.append(_of_call("✎ input", "edit the input of", "ao.editInput", run.id, ended[-1], ended))
+        found.append(of_call("✎ input", "edit the input of", "ao.editInput", run.id, ended[-1], ended))
     edited = [(call, field) for call in calls for field in ("output", "input") if _is_edited(place, call, field)]
     for call, field in edited[:_MOST_CHOICES]:
         argument = {"run": run.id, "call": call.id, "field": field}
@@ -53,8 +57,8 @@ def _is_edited(place: Place, call: Call, field: str) -> bool:
     return place.record is not None and (call.id, field) in place.record.edits
 
 
-def _of_call(title: str, verb: str, command: str, run: str, call: Call, among: list[Call]) -> Offer:
-    """`call` is what is meant where the user cannot be asked which of several."""
+def of_call(title: str, verb: str, command: str, run: str, call: Call, among: list[Call]) -> Offer:
+    """An offer for one of the calls `among`; `call` is what is meant where the user cannot be asked which."""
     argument: dict[str, Any] = {"run": run, "call": call.id}
     if len(among) == 1:
         return Offer(title, f"ao: {verb} {words.call_name(call)}", command, argument)
