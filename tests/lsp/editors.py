@@ -11,7 +11,7 @@ import json
 import os
 import sys
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -305,6 +305,13 @@ async def editor(
         raise
     finally:
         await client.stop()  # type: ignore[no-untyped-call]
+
+
+@asynccontextmanager
+async def every_editor() -> AsyncIterator[list[tuple[str, User]]]:
+    """One of each, side by side."""
+    async with AsyncExitStack() as stack:
+        yield [(profile, await stack.enter_async_context(editor(profile))) for profile in PROFILES]
 
 
 def introduction(

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +13,7 @@ from model_server import ModelServer
 
 from tests.daemons import start
 from tests.lsp.conftest import AGENT, PLAN, SEARCH, begin, plan_site, search_site, site
-from tests.lsp.editors import PROFILES, User, editor, introduction
+from tests.lsp.editors import PROFILES, User, editor, every_editor, introduction
 from tests.runner.recorded import RECORD
 
 pytestmark = pytest.mark.usefixtures("home")
@@ -71,13 +69,6 @@ async def run(file: Path, server: ModelServer, *arguments: str) -> int:
         stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.DEVNULL,
     )  # fmt: skip
     return await process.wait()
-
-
-@asynccontextmanager
-async def every_editor() -> AsyncIterator[list[tuple[str, User]]]:
-    """One of each, side by side."""
-    async with AsyncExitStack() as stack:
-        yield [(profile, await stack.enter_async_context(editor(profile))) for profile in PROFILES]
 
 
 async def test_a_crash_is_on_the_line_that_raised_with_the_output_that_it_was_about(

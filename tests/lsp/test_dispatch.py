@@ -167,7 +167,7 @@ async def test_what_is_offered_is_what_is_answered(new: Client) -> None:
     offered = (await new.begin())["capabilities"]
     assert {name for name, value in offered.items() if value} == {
         "positionEncoding", "textDocumentSync", "codeLensProvider", "codeActionProvider", "inlayHintProvider",
-        "hoverProvider", "executeCommandProvider", "workspace",
+        "hoverProvider", "documentSymbolProvider", "callHierarchyProvider", "executeCommandProvider", "workspace",
     }  # fmt: skip
     assert "ao.rerunFrom" in offered["executeCommandProvider"]["commands"]
     assert offered["codeLensProvider"] == {"resolveProvider": False}

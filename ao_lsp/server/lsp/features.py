@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any
 from lsprotocol import types as lsp
 from pygls.exceptions import JsonRpcMethodNotFound
 
-from ao_lsp.server.lsp import configured, hovers, panel
+from ao_lsp.server.lsp import configured, hierarchy, hovers, panel
 from ao_lsp.server.lsp.hints import hint
 from ao_lsp.server.lsp.lenses import ACTION_KIND, actions, lenses
 from ao_lsp.server.lsp.publishing import SOURCE
+from ao_lsp.server.lsp.symbols import flat_symbols, symbols
 from ao_lsp.server.views import Json
 
 if TYPE_CHECKING:
@@ -29,6 +30,10 @@ def register(editor: Editor) -> None:
     feature(lsp.TEXT_DOCUMENT_INLAY_HINT, lsp.InlayHintOptions())(_inlay_hint)
     feature(lsp.TEXT_DOCUMENT_HOVER)(_hover)
     feature(lsp.TEXT_DOCUMENT_DIAGNOSTIC, lsp.DiagnosticOptions(False, False, identifier=SOURCE))(_diagnostic)
+    feature(lsp.TEXT_DOCUMENT_DOCUMENT_SYMBOL, lsp.DocumentSymbolOptions(label="LLM calls"))(_symbols)
+    feature(lsp.TEXT_DOCUMENT_PREPARE_CALL_HIERARCHY)(_prepare_hierarchy)
+    feature(lsp.CALL_HIERARCHY_INCOMING_CALLS)(_incoming)
+    feature(lsp.CALL_HIERARCHY_OUTGOING_CALLS)(_outgoing)
     feature(lsp.TEXT_DOCUMENT_DID_SAVE, lsp.SaveOptions(include_text=False))(_did_save)
     feature(lsp.WORKSPACE_DID_CHANGE_WORKSPACE_FOLDERS)(_folders_changed)
     feature(lsp.WORKSPACE_TEXT_DOCUMENT_CONTENT)(_content)
@@ -104,6 +109,27 @@ async def _hover(ls: Editor, params: lsp.HoverParams) -> lsp.Hover | None:
 
 async def _diagnostic(ls: Editor, params: lsp.DocumentDiagnosticParams) -> lsp.DocumentDiagnosticReport:
     return await ls.diagnostics.asked(params.text_document.uri, params.previous_result_id)
+
+
+async def _symbols(
+    ls: Editor, params: lsp.DocumentSymbolParams
+) -> list[lsp.DocumentSymbol] | list[lsp.SymbolInformation] | None:
+    attached = await ls.attached(params.text_document.uri)
+    if attached is None:
+        return None
+    return (symbols if ls.client.hierarchical_symbols else flat_symbols)(attached, ls.units)
+
+
+async def _prepare_hierarchy(ls: Editor, params: lsp.CallHierarchyPrepareParams) -> list[lsp.CallHierarchyItem] | None:
+    return await hierarchy.prepare(ls, params.text_document.uri, params.position)
+
+
+async def _incoming(ls: Editor, params: lsp.CallHierarchyIncomingCallsParams) -> list[lsp.CallHierarchyIncomingCall]:
+    return await hierarchy.incoming(ls, params.item)
+
+
+async def _outgoing(ls: Editor, params: lsp.CallHierarchyOutgoingCallsParams) -> list[lsp.CallHierarchyOutgoingCall]:
+    return await hierarchy.outgoing(ls, params.item)
 
 
 async def _did_save(ls: Editor, params: lsp.DidSaveTextDocumentParams) -> None:

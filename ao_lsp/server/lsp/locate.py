@@ -39,7 +39,7 @@ async def locate(editor: Editor, params: LocateParams) -> LocationJson:
     if site is None:
         raise CommandError("not_found", f"it is not known where {call_name(call)} was made")
     recorded: LinesJson = {"uri": uri_of(site.file), "line": site.line, "end_line": site.end_line or site.line}
-    document = _open(editor, site) or await asyncio.to_thread(_on_disk, site)
+    document = open_buffer(editor, site) or await asyncio.to_thread(on_disk, site)
     record = await editor.recordings.of_run(graph.run.id)
     if document is None or record is None:
         return {**recorded, "moved": False, "found": False}
@@ -53,7 +53,7 @@ async def locate(editor: Editor, params: LocateParams) -> LocationJson:
     return {"uri": document.uri, "line": line, "end_line": end_line, "moved": line != site.line, "found": True}
 
 
-def _open(editor: Editor, site: Site) -> Document | None:
+def open_buffer(editor: Editor, site: Site) -> Document | None:
     """The buffer of the file, where the editor has it open under one of its names."""
     names = {site.file, *names_of(site.file)}
     for document in editor.documents.values():
@@ -62,7 +62,8 @@ def _open(editor: Editor, site: Site) -> Document | None:
     return None
 
 
-def _on_disk(site: Site) -> Document | None:
+def on_disk(site: Site) -> Document | None:
+    """The file as it is on disk; None where it cannot be read."""
     try:
         with open(site.file, encoding="utf-8", errors="replace", newline="") as file:
             return Document.opened(uri_of(site.file), 0, file.read())
