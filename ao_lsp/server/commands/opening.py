@@ -108,7 +108,7 @@ async def content(core: Core, caller: Caller, address: Address) -> Content:
     try:
         return await _content(core, caller, address)
     except CommandError as error:
-        if error.code != "not_found":
+        if error.code not in ("not_found", "conflict"):
             raise
         return Content(address, f"This is not there any more: {error}.\n", gone=True)
 
@@ -156,7 +156,8 @@ async def _log(core: Core, caller: Caller, address: Address) -> Content:
     size = await asyncio.to_thread(editor_files.size, path) if path is not None else 0
     first = max(0, size - _LOG_BYTES)
     found = await output.OUTPUT.run(core, caller, {"run": address.run, "from": first, "limit": 2 * _LOG_BYTES})
-    return Content(address, texts.log(found["text"], first, found["ended"]), live=not found["ended"])
+    text = await asyncio.to_thread(texts.log, found["text"], first, found["ended"])
+    return Content(address, text, live=not found["ended"])
 
 
 async def _going_on(core: Core, run: str) -> bool:

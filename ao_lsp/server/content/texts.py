@@ -39,13 +39,12 @@ def _whole(said: Json, run_name: str) -> Iterator[str]:
     yield " · ".join(fact for fact in facts if fact)
     status = f" → {response['status']}" if response and said["request"]["method"] != "CALL" else ""
     yield f"{said['request']['method']} {said['request']['url']}{status}"
-    edges = [
-        *(f"← {edge['number']}{_evidence(edge)}" for edge in said["sources"]),
-        *(f"← {edge['number']} {edge['function'] or ''} of run {edge['run']}" for edge in said["outside"]),
-        *(f"→ {edge['number']}{_evidence(edge)}" for edge in said["targets"]),
-    ]
-    if edges:
-        yield "\n".join(edges)
+    sources = [f"{edge['number']}{_evidence(edge)}" for edge in said["sources"]]
+    sources += [f"{edge['number']} of run {edge['run']}" for edge in said["outside"]]
+    targets = [f"{edge['number']}{_evidence(edge)}" for edge in said["targets"]]
+    ways = [f"{arrow} {', '.join(ends)}" for arrow, ends in (("←", sources), ("→", targets)) if ends]
+    if ways:
+        yield " · ".join(ways)
     for edit in said["edits"]:
         yield f"## edited {edit['field']}: what a rerun gets\n\n{edit['content']}"
     yield from _messages(said["messages"])

@@ -18,7 +18,7 @@ from ao_lsp.server.commands import execute as execute_shared
 from ao_lsp.server.commands.opening import ChosenParams, OpenPartParams
 from ao_lsp.server.lsp import reruns, words
 from ao_lsp.server.lsp.dispatch import AnswerError
-from ao_lsp.server.lsp.progress import LONG_S, progress
+from ao_lsp.server.lsp.progress import LONG_S, cancelled, progress
 from ao_lsp.server.model import Call
 from ao_lsp.server.params import CommandError, read
 from ao_lsp.server.results.calls import RawCallJson, WholeCallJson
@@ -207,12 +207,8 @@ async def _shared(editor: Editor, name: str, given: Any, token: _ProgressId) -> 
     task = asyncio.current_task()
     assert task is not None  # noqa: S101 - each request has one
     title = _TITLES.get(name) or f"ao: {name.rpartition('.')[2]}"
-    async with progress(editor, title, lambda: _cancelled(task), token, LONG_S) as shown:
+    async with progress(editor, title, lambda: cancelled(task), token, LONG_S) as shown:
         return await execute_shared(editor.core, replace(editor.caller, progress=shown.report), name, given)
-
-
-def _cancelled(task: asyncio.Task[Any]) -> None:
-    task.cancel()
 
 
 _TITLES = {"ao.rerun": "Rerun", "ao.export": "Export", "ao.diff": "Compare runs", "ao.runs": "Look for runs"}

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from lsprotocol import types as lsp
@@ -19,6 +19,7 @@ from ao_lsp.server.commands import opening
 from ao_lsp.server.content.address import Address
 from ao_lsp.server.lsp.dispatch import AnswerError
 from ao_lsp.server.lsp.panel import CONTENT_DID_CHANGE
+from ao_lsp.server.lsp.progress import LONG_S, cancelled, progress
 from ao_lsp.server.model import Change
 from ao_lsp.server.params import CommandError
 from ao_lsp.server.results.opening import OpenedJson
@@ -66,7 +67,7 @@ class Contents:
         answer: OpenedJson = {"uri": address.uri, "language": address.language}
         if editor.client.opens_addresses and await editor.opened_by_client(address.uri, line):
             return answer
-        found = await opening.content(editor.core, editor.caller, address)
+        found = await self._text(address)
         path = await opening.file_with(found)
         if not found.gone:
             self._watch(_Read(address, path), found)
@@ -83,10 +84,18 @@ class Contents:
         read = _Read(opening.address_of(uri))
         self._changed.pop(uri, None)
         keep(self._read, uri, read)  # before it is read: what changes meanwhile is told of
-        found = await opening.content(self._editor.core, self._editor.caller, read.address)
+        found = await self._text(read.address)
         if self._read.get(uri) is read:
             self._watch(read, found)
         return found
+
+    async def _text(self, address: Address) -> opening.Content:
+        """The text; what may take long is shown."""
+        editor, task = self._editor, asyncio.current_task()
+        if address.part != "diff" or task is None:
+            return await opening.content(editor.core, editor.caller, address)
+        async with progress(editor, "Compare runs", lambda: cancelled(task), after_s=LONG_S) as shown:
+            return await opening.content(editor.core, replace(editor.caller, progress=shown.report), address)
 
     def closed(self, uri: str) -> None:
         """The client has closed it."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
@@ -32,8 +33,14 @@ if TYPE_CHECKING:
 
 _LOOK_S = 0.3
 
+_WRITTEN_S, _TRIES = 0.05, 3
+"""How long a file that is empty may be just being written, and how often it is read."""
+
 _RERUN, _LATER = "Rerun from here", "Not now"
 
+
+_POSITION = re.compile(r": line \d+ column \d+ \(char \d+\)$")
+"""With which Python's reasons why something is no JSON end."""
 
 _State: TypeAlias = "tuple[int, int, int]"
 
@@ -47,6 +54,8 @@ class _Watched:
     state: _State | None
     text: str | None
     seen: _State | None = None
+    unstored: int = 0
+    """How many texts were read of it and are not stored yet."""
 
 
 class Editing:
@@ -83,12 +92,13 @@ class Editing:
             return
         async with self._reading:
             watched = self._watched.get(path)
-            text = await asyncio.to_thread(editor_files.read_edit, path)
+            text = await _read_whole(path)
             if watched is not None:
                 watched.state = _state(path)
                 if text == watched.text:  # seen already
                     return
                 watched.text = text
+                watched.unstored += 1
         await self._store(path, edit, text)
 
     def changed(self, changes: Iterable[Change]) -> None:
@@ -96,10 +106,28 @@ class Editing:
         deleted = {run for change in changes if change.kind == "run.deleted" for run in change.gone}
         for path in [path for path, watched in self._watched.items() if watched.edit.run in deleted]:
             del self._watched[path]
-        taken_back = {(change.run, change.call) for change in changes if change.kind == "edit.removed"}
-        for watched in self._watched.values():
-            if (watched.edit.run, watched.edit.call) in taken_back:
-                watched.text = None  # saved once more as it is, it is an edit once more
+        edited = {(change.run, change.call) for change in changes if change.kind in ("edit.stored", "edit.removed")}
+        for path, watched in self._watched.items():
+            if (watched.edit.run, watched.edit.call) in edited:
+                self._editor.spawn(self._bring_up_to_date(path, watched))
+
+    async def _bring_up_to_date(self, path: str, watched: _Watched) -> None:
+        """What counts has changed, here or elsewhere: the file says it, if nobody has written something else to it."""
+        async with self._reading, self._storing:
+            text = await asyncio.to_thread(editor_files.read_edit, path)
+            if text is None or text != watched.text or watched.unstored or self._watched.get(path) is not watched:
+                return
+            try:
+                edit = watched.edit
+                graph = await refs.find_graph(self._editor.core, edit.run)
+                was = await recorded(self._editor.core, refs.find_call(graph, edit.call), edit.field)
+                now = await self._edited(edit)
+                content = was if now is None else now
+                if editor_files.as_meant(text, [content]) != content:
+                    await asyncio.to_thread(editor_files.write_edit, path, content, (text,))
+                    watched.state, watched.text = _state(path), content
+            except (CommandError, StoreError, OSError):
+                return  # it stays as it is; saved, it is an edit
 
     # -- files that nobody tells of
 
@@ -123,6 +151,7 @@ class Editing:
                         text = await asyncio.to_thread(editor_files.read_edit, path)
                         if text != watched.text and self._watched.get(path) is watched:
                             watched.text = text
+                            watched.unstored += 1
                             self._editor.spawn(self._store(path, watched.edit, text))
         finally:
             self._looking = False
@@ -132,11 +161,12 @@ class Editing:
     async def _store(self, path: str, edit: EditOf, text: str | None) -> None:
         """Store what was saved, or take the edit back where it is as it was recorded; then offer to rerun."""
         if text is None:
+            if path in self._watched:
+                self._watched[path].unstored = 0
             self._editor.say(f"{path} cannot be read as UTF-8 text; the edit was not stored", lsp.MessageType.Error)
             return
         try:
-            async with self._storing:
-                call = await self._stored(edit, text)
+            call = await self._stored_in_turn(path, edit, text)
         except CommandError as error:
             self._refused(path, text, error)
             return
@@ -150,6 +180,14 @@ class Editing:
                 await self._offer_rerun(call, edit.field)
             finally:
                 self._asking.discard(edit)
+
+    async def _stored_in_turn(self, path: str, edit: EditOf, text: str) -> Call | None:
+        try:
+            async with self._storing:
+                return await self._stored(edit, text)
+        finally:
+            if path in self._watched:
+                self._watched[path].unstored = max(0, self._watched[path].unstored - 1)
 
     async def _stored(self, edit: EditOf, text: str) -> Call | None:
         """The call, where there is an edit of it that has not been there before.
@@ -183,8 +221,10 @@ class Editing:
         """Say why an edit was not stored, and where in the file that is."""
         hint = f" ({error.hint})" if error.hint and error.code != "refused" else ""
         at = mistake(text, str(error)) if error.code == "refused" else None
-        where = "" if at is None else f" (line {at[0] + 1}, column {at[1] + 1})"
-        self._editor.say(f"the edit was not stored: {error}{where}{hint}", lsp.MessageType.Error)
+        reason = str(error) if at is None else _POSITION.sub("", str(error))
+        # In front: some editors show no more than the beginning.
+        where = "" if at is None else f"line {at[0] + 1}, column {at[1] + 1}: "
+        self._editor.say(f"the edit was not stored: {where}{reason}{hint}", lsp.MessageType.Error)
         if error.code != "refused":
             if path in self._watched:
                 self._watched[path].text = None  # saved once more as it is, it may be stored
@@ -193,7 +233,7 @@ class Editing:
             content = text.split("\n")[line]
             start, end = (self._editor.units.from_column(content, one) for one in (column, len(content)))
             extent = lsp.Range(lsp.Position(line, start), lsp.Position(line, max(start, end)))
-            self._mark(path, lsp.Diagnostic(extent, str(error), lsp.DiagnosticSeverity.Error, source="ao"))
+            self._mark(path, lsp.Diagnostic(extent, reason, lsp.DiagnosticSeverity.Error, source="ao"))
 
     def _mark(self, path: str, mark: lsp.Diagnostic | None) -> None:
         """Show what is wrong with an edit file where it is wrong; None: nothing is."""
@@ -224,6 +264,17 @@ class Editing:
                 await reruns.start(self._editor, run=call.run, **{"from": call.id})
             except CommandError as error:
                 self._editor.say(f"it cannot be rerun: {error}", lsp.MessageType.Error)
+
+
+async def _read_whole(path: str) -> str | None:
+    """The text of a file that may be written again just now, by an editor that empties it first."""
+    for _ in range(_TRIES):
+        before = _state(path)
+        text = await asyncio.to_thread(editor_files.read_edit, path)
+        if text and _state(path) == before:
+            break
+        await asyncio.sleep(_WRITTEN_S)
+    return text
 
 
 def _state(path: str) -> _State | None:

@@ -7,7 +7,7 @@ import itertools
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from lsprotocol import types as lsp
 
@@ -87,6 +87,11 @@ class Progress:
     def _tell(self, value: lsp.WorkDoneProgressBegin | lsp.WorkDoneProgressReport | lsp.WorkDoneProgressEnd) -> None:
         assert self._token is not None  # noqa: S101 - nothing is told before it has begun
         self._editor.protocol.tell(lsp.PROGRESS, lsp.ProgressParams(self._token, value))
+
+
+def cancelled(task: asyncio.Task[Any]) -> None:
+    """What the wish to stop does to the task of a request."""
+    task.cancel()
 
 
 def _nothing() -> None:
