@@ -11,8 +11,11 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 
+from ao_lsp.server.commands import ALIASES
 from ao_lsp.server.lsp.negotiation import HISTORY, REVISION, VERSION
 from ao_lsp.server.results.errors import CODES
+from contract.changes import added
+from contract.schema import schema
 from contract.shapes import Choice, Either, Items, Named, Plain, Shape, Table, closure
 from contract.surface import Operation, Surface
 
@@ -115,7 +118,12 @@ class _Page:
             "errors": lambda: _table(("code", "meaning"), ((f"`{code}`", said) for code, said in CODES.items())),
             "history": lambda: _table(
                 ("revision", "of", "change"),
-                ((str(at), what, how) for at, what, how in sorted((*HISTORY, *self._news()), key=lambda row: row[0])),
+                (
+                    (str(at), what, how)
+                    for at, what, how in sorted(
+                        (*HISTORY, *self._news(), *added(schema(self._surface))), key=lambda row: row[0]
+                    )
+                ),
             ),
             "version": lambda: [f"The version is {VERSION}, the revision {REVISION}."],
         }
@@ -126,9 +134,10 @@ class _Page:
             raise PageError(f"contract/templates/{self._name}: {found[0]}: {error}") from error
 
     def _news(self) -> Iterator[tuple[int, str, str]]:
-        for one in self._surface.operations():
-            if one.since > 1:
-                yield one.since, f"`{one.name}`", "new"
+        before = {new: old for old, new in ALIASES.items()}
+        found = {one.name: one for one in self._surface.operations() if one.since > 1}
+        for name, one in found.items():
+            yield one.since, f"`{name}`", f"new name of `{before[name]}`" if name in before else "new"
 
     def _command(self, name: str) -> Iterator[str]:
         one = self._operations[name]

@@ -1,22 +1,21 @@
-"""What was promised to clients is kept (docs/protocol.md, What may change): schemas/ has what earlier revisions
-said."""
+"""What was promised to clients is kept (docs/protocol.md, What may change): contract/revisions/ has what
+earlier revisions said."""
 
 from __future__ import annotations
 
 import copy
-import json
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from ao_lsp.server.lsp.negotiation import HISTORY, REVISION
+from contract.changes import earlier
 from tests.lsp.test_protocol_doc import SCHEMA
 
 Json = dict[str, Any]
 
-EARLIER = sorted((Path(__file__).parent / "schemas").glob("revision-*.json"))
+EARLIER = earlier()
 TABLES = ("methods", "commands", "editorCommands", "daemonCommands")
 
 
@@ -121,13 +120,13 @@ def _same_kind(old: Json, new: Json, where: str) -> None:
         raise Change(f"{where} was {kinds[0]} and is {kinds[1]}")
 
 
-@pytest.mark.parametrize("earlier", EARLIER, ids=lambda path: path.stem)
-def test_what_an_earlier_revision_said_still_holds(earlier: Path) -> None:
-    Comparison(json.loads(earlier.read_text(encoding="utf-8")), SCHEMA).check()
+@pytest.mark.parametrize("revision", EARLIER)
+def test_what_an_earlier_revision_said_still_holds(revision: int) -> None:
+    Comparison(EARLIER[revision], SCHEMA).check()
 
 
 def test_what_is_new_is_told_with_its_revision() -> None:
-    (first,) = (json.loads(path.read_text(encoding="utf-8")) for path in EARLIER if path.stem == "revision-1")
+    first = EARLIER[1]
     for table in TABLES:
         for name, one in SCHEMA[table].items():
             known = name in first[table] or name in first["commands"] or name in first["editorCommands"]
