@@ -146,7 +146,12 @@ class _Page:
         yield ""
         yield from self._parameters(one.params.name)
         assert one.result is not None
-        yield f"Gives {words(one.result, self._link)}." + (f" Since revision {one.since}." if one.since > 1 else "")
+        said = [f"Gives {words(one.result, self._link)}."]
+        if one.errors:
+            said.append(f"Errors of its own: {', '.join(f'`{code}`' for code in one.errors)}.")
+        if one.since > 1:
+            said.append(f"Since revision {one.since}.")
+        yield " ".join(said)
 
     def _parameters(self, name: str) -> Iterator[str]:
         fields = self._surface.types.found[name].fields
@@ -173,11 +178,12 @@ class _Page:
                 str(one.since),
                 self._link(one.params.name),
                 "" if one.result is None else words(one.result, self._link),
+                ", ".join(f"`{code}`" for code in one.errors),
                 one.summary,
             )
             for one in shown
         )
-        yield from _table(("method", "what", "since", "parameters", "result", ""), rows)
+        yield from _table(("method", "what", "since", "parameters", "result", "errors of its own", ""), rows)
 
     def _types(self, *names: str, level: str = "####") -> Iterator[str]:
         for index, name in enumerate(names):

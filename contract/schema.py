@@ -7,7 +7,7 @@ from typing import Any
 
 from ao_lsp.server.commands import ALIASES
 from ao_lsp.server.lsp.negotiation import REVISION, VERSION
-from ao_lsp.server.results.errors import CODES
+from ao_lsp.server.results.errors import CODES, GENERAL
 from contract.shapes import Choice, Definition, Either, Field, Items, Named, Plain, Shape, Table
 from contract.surface import Operation, Surface
 
@@ -30,7 +30,7 @@ def schema(surface: Surface) -> dict[str, Any]:
             "initializationOptions": of_shape(surface.options),
         },
         "settings": of_shape(surface.settings),
-        "errors": {"data": of_shape(surface.error), "codes": dict(CODES)},
+        "errors": {"data": of_shape(surface.error), "codes": dict(CODES), "general": list(GENERAL)},
         "methods": _listed(surface.methods.values()),
         "commands": _listed(surface.commands.values()),
         "editorCommands": _listed(surface.editor_commands.values()),
@@ -48,7 +48,7 @@ def _listed(operations: Iterable[Operation]) -> dict[str, Any]:
             "since": one.since,
             "summary": one.summary,
             "params": of_shape(one.params),
-            **({} if one.result is None else {"result": of_shape(one.result)}),
+            **({} if one.result is None else {"result": of_shape(one.result), "errors": list(one.errors)}),
         }
         for one in operations
     }

@@ -20,7 +20,7 @@ from contract.shapes import Named, Shape, Types, returned, used
 @dataclass(frozen=True, slots=True)
 class Operation:
     """A command, a request or a notification. `result` is None for a notification; `since` the revision that brought
-    it."""
+    it; `errors` are the codes that it may have beside the general ones."""
 
     name: str
     kind: str
@@ -29,6 +29,7 @@ class Operation:
     params: Named
     result: Shape | None
     since: int
+    errors: tuple[str, ...] = ()
 
     @property
     def types(self) -> list[str]:
@@ -71,7 +72,9 @@ def surface() -> Surface:
         same = next((each for each, one in COMMANDS.items() if one.params is request.params), None)
         params = commands[same].params if same else types.params(request.params, f"{_camel(name)}Params", _of(name))
         result = types.shape(returned(request.handler or COMMANDS[request.command].handler))
-        methods[name] = Operation(name, "request", False, request.summary, params, result, request.since)
+        methods[name] = Operation(
+            name, "request", False, request.summary, params, result, request.since, request.errors
+        )
     for name, heard in HEARD.items():
         params = types.params(heard.params, f"{_camel(name)}Params", _of(name))
         methods[name] = Operation(name, "notification", False, heard.summary, params, None, heard.since)
@@ -86,7 +89,8 @@ def surface() -> Surface:
 
 def _command(types: Types, name: str, one: Any, stem: str) -> Operation:
     params = types.params(one.params, f"{stem}Params", _of(name))
-    return Operation(name, "command", False, one.summary, params, types.shape(returned(one.handler)), one.since)
+    result = types.shape(returned(one.handler))
+    return Operation(name, "command", False, one.summary, params, result, one.since, one.errors)
 
 
 def _of(name: str) -> str:

@@ -45,13 +45,18 @@ def environment_of(preamble: Mapping[str, Any]) -> dict[str, str] | None:
 
 @dataclass(frozen=True, slots=True)
 class Command(Generic[P]):
-    """A command: its parameters (a dataclass, see params.py) and what it does with them. What the handler is declared
-    to return, of the types in results/, is what the documentation and the schema say that it gives."""
+    """A command: its parameters (a dataclass, see params.py) and what it does with them.
+
+    What the handler is declared to return, of the types in results/, is what the documentation and the schema say that
+    it gives. `since` is the revision that brought it (docs/protocol.md); `errors` are the codes that it may have beside
+    the general ones (results/errors.py).
+    """
 
     summary: str
     params: type[P]
     handler: Callable[[Core, Caller, P], Awaitable[Mapping[str, object]]]
     since: int = 1
+    errors: tuple[str, ...] = ()
 
     async def run(self, core: Core, caller: Caller, given: Any) -> Json:
         """Do it.

@@ -13,7 +13,7 @@ from jsonschema import Draft202012Validator
 
 from ao_lsp.server.lsp import features
 from ao_lsp.server.results.editors import SettingsJson
-from ao_lsp.server.results.errors import CODES
+from ao_lsp.server.results.errors import CODES, GENERAL
 from ao_lsp.server.store.errors import _KNOWN
 from ao_lsp.settings import SETTINGS, Setting
 from contract import pages
@@ -61,6 +61,15 @@ def test_every_code_of_an_error_is_told() -> None:
     used = {code for text in sources for code in re.findall(r'(?:Command|Store)Error\(\s*"(\w+)"', text)}
     assert {"bad_params", "unavailable"} <= used <= CODES.keys()
     assert {code for _, code, *_ in _KNOWN} <= CODES.keys()
+
+
+def test_a_command_tells_the_errors_that_its_module_has() -> None:
+    commands = ROOT / "ao_lsp" / "server" / "commands"
+    for path in commands.glob("*.py"):
+        text = path.read_text(encoding="utf-8")
+        raised = set(re.findall(r'CommandError\(\s*"(\w+)"', text)) - set(GENERAL)
+        told = {code for found in re.findall(r"errors=\((.*?)\)", text) for code in re.findall(r"\w+", found)}
+        assert raised <= told, f"{path.name}: errors=… of a Command lacks {raised - told}"
 
 
 def test_the_page_has_every_feature_that_is_answered() -> None:

@@ -35,4 +35,4 @@ async def _rm(core: Core, _: Caller, params: RmParams) -> DeletedJson:
     return {"deleted": wanted, "freed_bytes": max(0, before - await core.store.size())}
 
 
-RM = Command("delete runs with all that belongs to them, and give the space back", RmParams, _rm)
+RM = Command("delete runs with all that belongs to them, and give the space back", RmParams, _rm, errors=("conflict",))

@@ -83,7 +83,11 @@ async def _unedit(core: Core, _: Caller, params: UneditParams) -> UneditedJson:
     return {"run": call.run, "call": call.id, "number": call.number, "fields": removed, "restored": restored}
 
 
-EDIT_OUTPUT = Command("open a file in which the output of a call is edited", ChosenParams, _edit_output)
-EDIT_INPUT = Command("open a file in which the input of a call is edited", ChosenParams, _edit_input)
-EDIT = Command("store an edit of a call; the recording stays as it is", EditParams, _edit)
+EDIT_OUTPUT = Command(
+    "open a file in which the output of a call is edited", ChosenParams, _edit_output, errors=("refused",)
+)
+EDIT_INPUT = Command(
+    "open a file in which the input of a call is edited", ChosenParams, _edit_input, errors=("refused",)
+)
+EDIT = Command("store an edit of a call; the recording stays as it is", EditParams, _edit, errors=("refused",))
 UNEDIT = Command("take edits of a call back, one after the other", UneditParams, _unedit)

@@ -328,9 +328,13 @@ async def _open_code(core: Core, caller: Caller, params: OpenCodeParams) -> Open
 
 GRAPH = Command(reading.GRAPH.summary, GraphParams, _graph)
 CALL = Command(reading.CALL.summary, CallParams, _call)
-CONTENT = Command("a text to read, by its address", ContentParams, _get, since=2)
+CONTENT = Command("a text to read, by its address", ContentParams, _get, since=2, errors=("conflict",))
 OPEN_PROMPT = Command("open what a call was asked, to read", OpenPartParams, _open_prompt, since=2)
 OPEN_OUTPUT = Command("open what a call answered, to read", OpenPartParams, _open_output, since=2)
-OPEN_LOG = Command("open what a rerun in the background prints, to read", OpenLogParams, _open_log, since=2)
+OPEN_LOG = Command(
+    "open what a rerun in the background prints, to read", OpenLogParams, _open_log, since=2, errors=("conflict",)
+)
 OPEN_DIFF = Command("open what changed between two runs, to read", OpenDiffParams, _open_diff, since=2)
-OPEN_CODE = Command("open a file as it was in a run, to read", OpenCodeParams, _open_code, since=2)
+OPEN_CODE = Command(
+    "open a file as it was in a run, to read", OpenCodeParams, _open_code, since=2, errors=("conflict",)
+)

@@ -77,4 +77,4 @@ def _decoded(data: bytes, whole: bool) -> tuple[str, int]:
     return text, len(data) - len(decoder.getstate()[0])
 
 
-OUTPUT = Command("what a rerun in the background prints, from any byte on", OutputParams, _output)
+OUTPUT = Command("what a rerun in the background prints, from any byte on", OutputParams, _output, errors=("conflict",))

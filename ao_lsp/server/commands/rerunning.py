@@ -316,7 +316,9 @@ async def _program(core: Core, run: str) -> Process | None:
     return program
 
 
-PLAN = Command("what a rerun would do with each call; writes the plan of one", PlanParams, _plan)
-RERUN = Command("rerun a program in the background", RerunParams, _rerun)
-RERUN_FROM = Command("rerun from a call, in the background, with progress", RerunFromParams, _rerun_from)
-STOP = Command("end the program of a run and what it started", StopParams, _stop)
+PLAN = Command("what a rerun would do with each call; writes the plan of one", PlanParams, _plan, errors=("conflict",))
+RERUN = Command("rerun a program in the background", RerunParams, _rerun, errors=("conflict",))
+RERUN_FROM = Command(
+    "rerun from a call, in the background, with progress", RerunFromParams, _rerun_from, errors=("conflict",)
+)
+STOP = Command("end the program of a run and what it started", StopParams, _stop, errors=("conflict",))

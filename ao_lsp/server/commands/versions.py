@@ -289,6 +289,12 @@ async def _checkout(core: Core, _: Caller, params: CheckoutParams) -> CheckoutJs
 
 
 VERSIONS = Command("states of the code that was run, newest first", VersionsParams, _versions)
-SHOW = Command("a file as it was, or which files there were", ShowParams, _show)
-DIFF_CODE = Command("what changed in the code from one run to another, or since", DiffCodeParams, _diff_code, since=2)
-CHECKOUT = Command("write the code of a run into a folder", CheckoutParams, _checkout)
+SHOW = Command("a file as it was, or which files there were", ShowParams, _show, errors=("conflict",))
+DIFF_CODE = Command(
+    "what changed in the code from one run to another, or since",
+    DiffCodeParams,
+    _diff_code,
+    since=2,
+    errors=("conflict",),
+)
+CHECKOUT = Command("write the code of a run into a folder", CheckoutParams, _checkout, errors=("conflict",))

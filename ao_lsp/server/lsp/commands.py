@@ -52,6 +52,7 @@ class EditorCommand(Generic[P]):
     params: type[P]
     handler: Callable[[Editor, P, _ProgressId], Awaitable[Mapping[str, object]]]
     since: int = 1
+    errors: tuple[str, ...] = ()
 
 
 async def _rerun_from(editor: Editor, params: rerunning.RerunFromParams, _: _ProgressId) -> RerunJson | NothingJson:
@@ -161,7 +162,8 @@ def _choice(call: Call) -> str:
 def _here(
     name: str, handler: Callable[[Editor, Any, _ProgressId], Awaitable[Mapping[str, object]]]
 ) -> EditorCommand[Any]:
-    return EditorCommand(COMMANDS[name].summary, COMMANDS[name].params, handler, COMMANDS[name].since)
+    shared = COMMANDS[name]
+    return EditorCommand(shared.summary, shared.params, handler, shared.since, shared.errors)
 
 
 EDITOR_ONLY: Mapping[str, EditorCommand[Any]] = {

@@ -42,6 +42,7 @@ class Request:
     handler: Callable[[Editor, Any], Awaitable[Mapping[str, object]]] | None = None
     command: str = ""
     since: int = 1
+    errors: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +129,9 @@ METHODS: Mapping[str, Request] = {
     "ao/locate": Request(
         "where a call stands now in the buffer, edited or not, or in the file", LocateParams, locate, since=2
     ),
-    "ao/content": Request(opening.CONTENT.summary, opening.ContentParams, _content, since=2),
+    "ao/content": Request(
+        opening.CONTENT.summary, opening.ContentParams, _content, since=2, errors=opening.CONTENT.errors
+    ),
 }
 
 GRAPH_DID_CHANGE = "$/ao/graphDidChange"

@@ -22,6 +22,9 @@ CODES: Mapping[str, str] = {
 }
 """Every code, and what it means."""
 
+GENERAL: tuple[str, ...] = tuple(code for code in CODES if code not in ("refused", "conflict"))
+"""Those that any command may have; the others it declares."""
+
 
 class ErrorDataJson(TypedDict):
     """Why something cannot be done."""
