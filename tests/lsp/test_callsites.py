@@ -8,6 +8,7 @@ from keyword import kwlist
 import pytest
 
 from ao_lsp.server.lsp.callsites import CallSite, find, still_there
+from ao_lsp.server.lsp.follow import line_map
 
 
 def found(*lines: str) -> list[str]:
@@ -316,7 +317,9 @@ OLD = ["def work():", "    x = 1", f"    reply = {CALL}", "    return reply", ""
 
 def kept(*lines: str, old: Sequence[str] = OLD) -> list[tuple[int, str]]:
     """The line and the text of each call that is there while somebody types."""
-    return [(site.line, _text(lines, site)) for site in still_there(find(lines), lines, old, find(old))]
+    return [
+        (site.line, _text(lines, site)) for site in still_there(find(lines), lines, find(old), line_map(old, lines))
+    ]
 
 
 def test_a_call_that_is_being_typed_in_stays_where_it_is() -> None:

@@ -9,7 +9,8 @@ import pytest
 from lsprotocol import types as lsp
 
 from ao_lsp.server.lsp.client import ENCODINGS
-from ao_lsp.server.lsp.documents import Document, Units, file_of
+from ao_lsp.server.lsp.documents import Document, file_of
+from ao_lsp.server.lsp.units import Units
 from ao_lsp.server.lsp.words import uri_of
 
 UTF_16 = Units("utf-16")

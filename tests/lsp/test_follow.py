@@ -111,12 +111,50 @@ def test_a_function_that_moves_into_a_class_takes_its_lines_with_it() -> None:
     assert [found[number] for number in range(3)] == at(new, *inside[:3])
 
 
-def test_a_line_that_was_moved_and_can_be_two_is_none() -> None:
+def test_a_line_that_was_moved_and_is_there_twice_is_the_first_one() -> None:
+    # Of two that are the same it cannot be told which one is the copy.
     old = ["x = ask()", *PLAN, *SEARCH]
-    assert 0 not in line_map(old, [*PLAN, *SEARCH, "x = ask()", "x = ask()"])
-    # Of which of two it is the copy cannot be told either.
+    assert line_map(old, [*PLAN, *SEARCH, "x = ask()", "x = ask()"])[0] == len(old) - 1
     old = ["x = ask()", "x = ask()", *PLAN, *SEARCH]
-    assert {0, 1}.isdisjoint(line_map(old, [*PLAN, *SEARCH, "x = ask()"]))
+    assert line_map(old, [*PLAN, *SEARCH, "x = ask()"]).get(0) == len(old) - 2
+
+
+# -- functions
+
+
+def test_functions_that_change_places_keep_lines_that_are_the_same_in_both() -> None:
+    body = ["    reply = ask()", "    return reply", ""]
+    one, two = ["def one():", *body], ["def two():", *body]
+    found = line_map([*one, *two], [*two, *one])
+    assert found == {0: 4, 1: 5, 2: 6, 3: 7, 4: 0, 5: 1, 6: 2, 7: 3}
+
+
+def test_a_function_is_known_by_what_is_in_it_when_it_gets_another_name() -> None:
+    body = ["    reply = ask()", "    return reply", ""]
+    old = ["def plan():", "    log()", *body, "def search():", "    look()", *body]
+    new = ["def look_up():", "    look()", *body, "def make_plan():", "    log()", *body]
+    found = line_map(old, new)
+    assert [found[number] for number in (1, 2, 3)] == [6, 7, 8]
+    assert [found[number] for number in (6, 7, 8)] == [1, 2, 3]
+
+
+def test_a_function_that_took_the_name_of_another_is_not_that_one() -> None:
+    old = ["def plan():", "    log(1)", "    reply = ask(2)", "    return reply", ""]
+    new = ["def plan():", "    raise NotImplementedError", "", "def old_plan():", *old[1:]]
+    assert [line_map(old, new)[number] for number in (1, 2, 3)] == [4, 5, 6]
+
+
+def test_of_a_copy_and_its_original_the_one_with_the_name_is_the_original() -> None:
+    old = ["def plan():", "    log(1)", "    reply = ask(2)", "    return reply", ""]
+    new = ["def copy():", *old[1:], *old[:2], "    check()", *old[2:]]
+    assert [line_map(old, new)[number] for number in (0, 1, 2, 3)] == [5, 6, 8, 9]
+
+
+def test_methods_of_the_same_name_stay_in_their_classes() -> None:
+    body = ["    def ask(self):", "        return model.ask()", ""]
+    one, two = ["class One:", *body], ["class Two:", *body]
+    found = line_map([*one, *two], [*two, *one])
+    assert [found[number] for number in (1, 2, 5, 6)] == [5, 6, 1, 2]
 
 
 # -- texts that are long
@@ -132,7 +170,7 @@ def short_of_time(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_of_very_long_texts_lines_that_are_there_once_are_followed() -> None:
     old, new = ["a", *PLAN, "b", *SEARCH, "c"], ["A", *SEARCH, "B", *PLAN, "C"]
     found = line_map(old, new)
-    assert {old[i]: new[j] for i, j in found.items()} == {line: line for line in (*PLAN, *SEARCH) if line}
+    assert {old[i]: new[j] for i, j in found.items() if old[i]} == {line: line for line in (*PLAN, *SEARCH) if line}
 
 
 @pytest.mark.usefixtures("short_of_time")

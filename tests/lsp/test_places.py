@@ -9,7 +9,7 @@ import pytest
 
 from ao_lsp.server.lsp.documents import Document
 from ao_lsp.server.lsp.following import Follower
-from ao_lsp.server.lsp.places import Place, find_places
+from ao_lsp.server.lsp.places import Place, find_places, spots
 from ao_lsp.server.lsp.recordings import Record
 from ao_lsp.server.model import Call, Run, Site
 from ao_lsp.server.sources import Sources
@@ -76,7 +76,7 @@ def _find(
     lines: Sequence[str], *records: Record, sources: Sources = UNKNOWN, names: Collection[str] = (FILE,)
 ) -> tuple[Place, ...]:
     document = Document.opened(f"file://{FILE}", 1, "\n".join(lines))
-    return find_places(Follower(document, sources), names, records)
+    return find_places(Follower(document, sources), spots(names, records))
 
 
 def _text(lines: Sequence[str], place: Place) -> str:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from bisect import bisect_right
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from keyword import iskeyword
 from typing import Any
 
 from ast_grep_py import SgNode, SgRoot
 
-from ao_lsp.server.lsp.follow import line_map
+from ao_lsp.server.lsp.outline import Piece, pieces
 
 # What a call of a model looks like, and the packages of which one has to be imported for it to be one:
 # other people have a `messages.create`, too. A dotted name stands for that attribute of anything.
@@ -51,11 +52,18 @@ _IMPORT = re.compile(
     re.MULTILINE,
 )
 
-# Without one of these there is nothing to parse for.
+_MADE_BY_HAND = re.compile(r"\b(?:post|stream|request|urlopen|Request)\b")
+
+# Without one of these there is no such request.
 _TRACES = re.compile(
-    r"completions|responses|embeddings|messages|generate_content|embed_content|chat\s*\.|litellm|api/chat|api/generate"
-    r"|ollama|api/embed|converse|generateContent|GenerateContent|embedContent|batchEmbedContents"
+    r"completions|responses|embeddings|messages|api/chat|api/generate|api/embed|converse"
+    r"|:(?:generate|streamGenerate|embed|batchEmbed)Content"
 )
+
+
+# A line end after which a name goes on with no name before it: no expression has that.
+_TWO_STATEMENTS = re.compile(r"[^\s.,(\[{\\][ \t]*\n[ \t]*[A-Za-z_]")
+_DOTTED = re.compile(r"[\w.]+\s*$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,35 +87,82 @@ class CallSite:
     def start(self) -> tuple[int, int]:
         return self.line, self.column
 
-    def moved(self, lines: int) -> CallSite:
-        return replace(self, line=self.line + lines, end_line=self.end_line + lines, head_line=self.head_line + lines)
+    def moved(self, lines: int, around: str = "") -> CallSite:
+        """The same so many lines further down, in the class `around`."""
+        function = self.function
+        if around:
+            function = around if function == "<module>" else f"{around}.{function}"
+        return replace(
+            self,
+            line=self.line + lines,
+            end_line=self.end_line + lines,
+            head_line=self.head_line + lines,
+            function=function,
+        )
+
+
+class Finder:
+    """Finds the calls of models in a buffer, state after state: what has not changed since is not parsed again."""
+
+    def __init__(self) -> None:
+        self._read: dict[str, _Read] = {}
+
+    def find(self, lines: Sequence[str]) -> tuple[CallSite, ...]:
+        """The calls in a state of the buffer, in its order."""
+        parts = [(piece, "\n".join(lines[piece.first : piece.end])) for piece in pieces(lines)]
+        known = self._read
+        self._read = {text: known.get(text) or _Read(_IMPORT.findall(text)) for _, text in parts}
+        imports = _Imports.of(one for _, text in parts for one in self._read[text].imports)
+        found: list[CallSite] = []
+        for piece, text in parts:
+            found += (site.moved(piece.first, piece.around) for site in self._read[text].sites(text, imports))
+        return tuple(found)
 
 
 def find(lines: Sequence[str]) -> tuple[CallSite, ...]:
     """The calls of models in a source, in its order."""
-    text = "\n".join(lines)
-    if not _TRACES.search(text):
-        return ()
-    root = _parsed(text)
-    imported = _imported_packages(text)
-    rules = [*_method_rules(imported), *_function_rules(imported, text), _REQUEST_RULE]
-    found = root.find_all(config={"rule": {"any": rules}})
-    return tuple(sorted(map(_site, found), key=lambda site: (site.line, site.column)))
+    return Finder().find(lines)
+
+
+@dataclass(slots=True)
+class _Read:
+    """A piece of a source: what it imports, and its calls, as long as the whole source imports the same."""
+
+    imports: list[tuple[str, str, str]]
+    _by: _Imports | None = None
+    _sites: tuple[CallSite, ...] = ()
+
+    def sites(self, text: str, imports: _Imports) -> tuple[CallSite, ...]:
+        if self._by != imports:
+            self._sites, self._by = tuple(_find(text, imports)), imports
+        return self._sites
+
+
+def _find(text: str, imports: _Imports) -> list[CallSite]:
+    """The calls in a text. Rules cost more than parsing: only those are applied of which all names are in it."""
+    rules = [*_method_rules(imports.packages, text), *_function_rules(imports.functions, text)]
+    if _MADE_BY_HAND.search(text) and _TRACES.search(text):
+        rules.append(_REQUEST_RULE)
+    if not rules:
+        return []
+    found = _parsed(text).find_all(config={"rule": {"any": rules}})
+    return sorted(map(_site, found), key=lambda site: (site.line, site.column))
 
 
 def still_there(
-    found: tuple[CallSite, ...], lines: Sequence[str], old_lines: Sequence[str], old: tuple[CallSite, ...]
+    found: tuple[CallSite, ...], lines: Sequence[str], old: tuple[CallSite, ...], where: Mapping[int, int]
 ) -> tuple[CallSite, ...]:
-    """`found`, and those of the `old` calls that are only hidden, because somebody is typing."""
-    if len(found) >= len(old) or _parsed("\n".join(lines)).find(kind="ERROR") is None:
+    """`found`, and those of the `old` calls that are only hidden, because somebody is typing. `where` says where
+    the lines of the old ones are now."""
+    if len(found) >= len(old):
         return found
-    where = line_map(old_lines, lines)
+    broken = _Broken(lines)
     kept = list(found)
-    taken = {site.head_line for site in found}
+    taken = {(site.head_line, site.callee) for site in found}
     for site in old:
         head = where.get(site.head_line)
         named = re.search(rf"\b{site.callee}\s*\(", lines[head]) if head is not None else None
-        if head is None or head in taken or named is None:
+        if head is None or (head, site.callee) in taken or named is None or not broken.around(head):
             continue
         moved = site.moved(head - site.head_line)
         if moved.line < 0:  # what it begins with is gone
@@ -119,33 +174,48 @@ def still_there(
     return tuple(sorted(kept, key=lambda site: (site.line, site.column)))
 
 
+class _Broken:
+    """Whether the syntax of a source is broken, piece by piece."""
+
+    def __init__(self, lines: Sequence[str]) -> None:
+        self._lines, self._pieces = lines, pieces(lines)
+        self._known: dict[Piece, bool] = {}
+
+    def around(self, line: int) -> bool:
+        """Whether it is where this line is."""
+        at = bisect_right([piece.first for piece in self._pieces], line) - 1
+        return any(self._is_broken(piece) for piece in self._pieces[max(0, at - 1) : at + 1])
+
+    def _is_broken(self, piece: Piece) -> bool:
+        if piece not in self._known:
+            root = _parsed("\n".join(self._lines[piece.first : piece.end]))
+            self._known[piece] = root.find(kind="ERROR") is not None
+        return self._known[piece]
+
+
 def _parsed(text: str) -> SgNode:
     # It refuses half surrogate pairs; with one character for another, all columns stay.
     return SgRoot(text.encode("utf-8", "replace").decode("utf-8"), "python").root()
 
 
-def _method_rules(imported: set[str]) -> Iterator[dict[str, Any]]:
+def _method_rules(imported: Collection[str], text: str) -> Iterator[dict[str, Any]]:
     for names, packages in _METHODS:
-        if packages and not imported.intersection(packages):
+        if packages and not any(package in imported for package in packages):
             continue
         for name in names:
-            yield {"pattern": f"$CLIENT.{name}($$$ARGUMENTS)"}
             head, _, method = name.rpartition(".")
+            if not all(part in text for part in name.split(".")):
+                continue
+            yield {"pattern": f"$CLIENT.{name}($$$ARGUMENTS)"}
             for raw in ("with_raw_response", "with_streaming_response"):
-                if head:
+                if head and raw in text:
                     yield {"pattern": f"$CLIENT.{head}.{raw}.{method}($$$ARGUMENTS)"}
 
 
-def _function_rules(imported: set[str], text: str) -> Iterator[dict[str, Any]]:
-    for names, package in _FUNCTIONS:
-        if package not in imported:
-            continue
-        for called, alias in [(package, package), *_imported_names(text, package)]:
-            if called == package:
-                for name in names:
-                    yield {"pattern": f"{alias}.{name}($$$ARGUMENTS)"}
-            elif called in names:
-                yield {"pattern": f"{alias}($$$ARGUMENTS)"}
+def _function_rules(functions: Iterable[tuple[str, str]], text: str) -> Iterator[dict[str, Any]]:
+    for name, alias in functions:
+        if alias in text and (not name or name in text):
+            yield {"pattern": f"{alias}.{name}($$$ARGUMENTS)" if name else f"{alias}($$$ARGUMENTS)"}
 
 
 _REQUEST_RULE = {
@@ -157,18 +227,42 @@ _REQUEST_RULE = {
 }
 
 
-def _imported_packages(text: str) -> set[str]:
-    """The top-level packages that a source imports, wherever in it."""
-    modules: list[str] = []
-    for source, _, plain in _IMPORT.findall(text):
-        modules += [source] if source else [part.split()[0] for part in plain.split(",") if part.strip()]
-    return {module.split(".")[0] for module in modules}
+@dataclass(frozen=True, slots=True)
+class _Imports:
+    """What a source imports, wherever in it, as far as that decides what is a call of a model.
+
+    `packages` are top-level names; `functions` are to be called: `("", name here)`, or `(name, package here)`.
+    """
+
+    packages: tuple[str, ...]
+    functions: tuple[tuple[str, str], ...]
+
+    @classmethod
+    def of(cls, found: Iterable[tuple[str, str, str]]) -> _Imports:
+        """From what `_IMPORT` finds: of `from … import …` package and names, else what `import` imports."""
+        imported = list(found)
+        modules: list[str] = []
+        for source, _, plain in imported:
+            modules += [source] if source else [part.split()[0] for part in plain.split(",") if part.strip()]
+        packages = {module.split(".")[0] for module in modules}
+        functions: list[tuple[str, str]] = []
+        for names, package in _FUNCTIONS:
+            if package not in packages:
+                continue
+            functions += [(name, package) for name in names]
+            for called, here in _imported_names(imported, package):
+                if called == package:
+                    functions += [(name, here) for name in names]
+                elif called in names:
+                    functions.append(("", here))
+        known = {package for _, wanted in _METHODS for package in wanted} & packages
+        return cls(tuple(sorted(known)), tuple(sorted(set(functions))))
 
 
-def _imported_names(text: str, package: str) -> Iterator[tuple[str, str]]:
+def _imported_names(imported: Iterable[tuple[str, str, str]], package: str) -> Iterator[tuple[str, str]]:
     """`(name, what it is called here)` of a package, where it has an alias, and of each name that is
     imported from it."""
-    for source, names, plain in _IMPORT.findall(text):
+    for source, names, plain in imported:
         if source not in ("", package):
             continue
         for name, alias in re.findall(r"([\w.]+)(?:[ \t]+as[ \t]+(\w+))?", names or plain):
@@ -182,15 +276,22 @@ def _site(node: SgNode) -> CallSite:
     extent, function, arguments = node.range(), node.field("function"), node.field("arguments")
     assert function is not None  # noqa: S101 - every rule matches calls only
     assert arguments is not None  # noqa: S101 - as above
-    head = arguments.range().start
+    head, start = arguments.range().start, extent.start
+    line, column = start.line, start.column
+    called = function.text()
+    if _TWO_STATEMENTS.search(called):
+        # What is broken before it made one expression of it all.
+        called = called.rpartition("\n")[2]
+        named = _DOTTED.search(called)
+        line, column = head.line, head.column - len(named[0] if named else "")
     return CallSite(
-        line=extent.start.line,
-        column=extent.start.column,
+        line=line,
+        column=column,
         end_line=extent.end.line,
         end_column=extent.end.column,
         head_line=head.line,
         head_column=head.column,
-        callee=re.split(r"[^\w]+", function.text())[-1],
+        callee=re.split(r"[^\w]+", called)[-1],
         function=_function(node),
     )
 

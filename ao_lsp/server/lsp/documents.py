@@ -1,4 +1,4 @@
-"""The buffers of an editor, with positions in the units that it counts in.
+"""The buffers of an editor. A state of one knows which of its lines are those of the states before it.
 
 Not pygls' documents: they take a form feed, or what Unicode calls a line separator, for the end of a
 line, which LSP does not, and from there on every edit is applied to the wrong line.
@@ -7,72 +7,117 @@ line, which LSP does not, and from there on every edit is applied to the wrong l
 from __future__ import annotations
 
 import os
-import re
+import threading
+from collections import deque
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import count, islice
 from urllib.parse import unquote_to_bytes, urlsplit
 
 from lsprotocol import types as lsp
 
-from ao_lsp.server.lsp.callsites import CallSite, find, still_there
+from ao_lsp.server.lsp.callsites import CallSite, Finder, still_there
+from ao_lsp.server.lsp.lost import Seen
+from ao_lsp.server.lsp.splice import Splice, bare, matched_ids, split
+from ao_lsp.server.lsp.tokens import Position, Span
+from ao_lsp.server.lsp.units import Units
 
-_LINE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+")
-_UNIT_BYTES = {"utf-8": 1, "utf-16": 2, "utf-32": 4}
-_CODEC = {"utf-8": "utf-8", "utf-16": "utf-16-le", "utf-32": "utf-32-le"}
-
-# Half surrogate pairs, which JSON can say; and a character that is as wide, and that codecs take.
-_HALF, _AS_WIDE = re.compile("[\ud800-\udfff]"), "\ufffd"
+_STATES = 4
 
 
-class Units:
-    """Converts between an editor's columns and ours, which count code points."""
+@dataclass(slots=True)
+class Text:
+    """One that a run read. `marks` are the ids of its lines in the buffer, as they were found last; `last` and `heads`
+    are as in `trail.Trail`."""
 
-    def __init__(self, encoding: str) -> None:
-        self._codec, self._bytes = _CODEC[encoding], _UNIT_BYTES[encoding]
+    lines: Sequence[str]
+    marks: list[int | None]
+    last: dict[int, Seen] = field(default_factory=dict)
+    heads: dict[Span, Position | None] = field(default_factory=dict)
 
-    def to_column(self, line: str, character: int) -> int:
-        """Our column; past the end means the end, and the middle of a character its beginning."""
-        if line.isascii() or self._bytes == 4:
-            return min(character, len(line))
-        head = self._encoded(line)[: character * self._bytes]
-        return len(head.decode(self._codec, "ignore"))
 
-    def from_column(self, line: str, column: int) -> int:
-        """The editor's column."""
-        if line.isascii() or self._bytes == 4:
-            return min(column, len(line))
-        return len(self._encoded(line[:column])) // self._bytes
+class History:
+    """What the states of a buffer have in common, from its opening to its closing.
 
-    def _encoded(self, text: str) -> bytes:
-        return _HALF.sub(_AS_WIDE, text).encode(self._codec)
+    Each line has an id, which it keeps while it is edited and moved about by other edits: so what is known of a line
+    of one state is known of the same line of another.
+    """
+
+    def __init__(self) -> None:
+        self._ids = count()
+        self.matching = threading.RLock()  # what takes long is done in threads
+        self.finder = Finder()
+        self.saved: deque[Document] = deque(maxlen=_STATES)
+        """The last states that have been in the file, and so can be what a run read."""
+        self.texts: dict[int, Text] = {}
+        """Those that runs read, by the ids of their lists of lines."""
+
+    def fresh(self, number: int) -> list[int]:
+        return list(islice(self._ids, number))
 
 
 class Document:
     """One buffer. It changes by being replaced: `changed` gives the next state of it."""
 
-    def __init__(self, uri: str, version: int, ended: list[str], before: Document | None = None) -> None:
-        """`ended` are the lines with their ends; the last one, which may be empty, has none."""
-        self.uri, self.version = uri, version
+    def __init__(self, uri: str, version: int, ended: list[str], lines: list[str], history: History) -> None:
+        """`ended` are the `lines` with their ends; the last one, which may be empty, has none."""
+        self.uri, self.version, self.lines, self.history = uri, version, lines, history
         self._ended = ended
-        # Where the calls were when somebody last looked.
-        self._before: tuple[Sequence[str], tuple[CallSite, ...]] | None = None
-        if before is not None:
-            looked = "sites" in before.__dict__
-            self._before = (before.lines, before.sites) if looked else before._before
+        self._ids: list[int] | None = None
+        # Where nobody knows the ids yet, the last state of which they are known.
+        self._base: Document | None = None
+        # Where the calls were when somebody last looked, with the ids of the lines there.
+        self._looked: tuple[list[int], tuple[CallSite, ...]] | None = None
 
     @classmethod
     def opened(cls, uri: str, version: int, text: str) -> Document:
-        return cls(uri, version, _split(text))
+        """The first state of a buffer, as it is in the file."""
+        ended = split(text)
+        opened = cls(uri, version, ended, bare(ended), History())
+        opened._ids = opened.history.fresh(len(ended))
+        opened.was_saved()
+        return opened
 
     def changed(self, version: int, changes: Sequence[lsp.TextDocumentContentChangeEvent], units: Units) -> Document:
         """The document after these changes, one after the other."""
-        ended = list(self._ended)
+        ended, lines, ids = list(self._ended), list(self.lines), list(self._ids) if self._ids is not None else None
         for change in changes:
             if isinstance(change, lsp.TextDocumentContentChangePartial):
-                _splice(ended, change.range, change.text, units)
+                splice = Splice.of(ended, change.range, change.text, units)
+                if ids is not None and not splice.keep(ids, self.history.fresh):
+                    ids = None
+                ended[splice.first : splice.end] = splice.made
+                lines[splice.first : splice.end] = bare(splice.made)
             else:
-                ended = _split(change.text)
-        return Document(self.uri, version, ended, before=self)
+                ended, ids = split(change.text), None
+                lines = bare(ended)
+        after = Document(self.uri, version, ended, lines, self.history)
+        after._ids = ids
+        if ids is None:
+            after._base = self if self._base is None else self._base
+        looked = "sites" in self.__dict__ and self._ids is not None
+        after._looked = (self.ids, self.sites) if looked else self._looked
+        return after
+
+    def was_saved(self) -> None:
+        """This state is in the file now."""
+        self.history.saved.append(self)
+
+    @property
+    def ids(self) -> list[int]:
+        """The ids of the lines. It may take long to find out after a large change."""
+        with self.history.matching:
+            if self._ids is None:
+                assert self._base is not None  # noqa: S101 - see `changed`
+                self._ids = matched_ids(self._base.lines, self._base.ids, self.lines, self.history.fresh)
+                self._base = None
+            return self._ids
+
+    @cached_property
+    def numbers(self) -> dict[int, int]:
+        """The lines by their ids."""
+        return {id_: number for number, id_ in enumerate(self.ids)}
 
     @cached_property
     def path(self) -> str | None:
@@ -80,17 +125,31 @@ class Document:
         return file_of(self.uri)
 
     @cached_property
-    def lines(self) -> list[str]:
-        """The lines without their ends."""
-        return [line.rstrip("\r\n") for line in self._ended]
+    def sites_by_head(self) -> dict[Position, CallSite]:
+        """The `sites` by where their arguments begin."""
+        return {(site.head_line, site.head_column): site for site in self.sites}
+
+    def sites_on(self, line: int) -> list[CallSite]:
+        """Those that begin on a line, or have their head there, or go over it on the way."""
+        return self._by_line.get(line, [])
+
+    @cached_property
+    def _by_line(self) -> dict[int, list[CallSite]]:
+        found: dict[int, list[CallSite]] = {}
+        for site in self.sites:
+            for line in range(site.line, site.head_line + 1):
+                found.setdefault(line, []).append(site)
+        return found
 
     @cached_property
     def sites(self) -> tuple[CallSite, ...]:
         """The calls of models in it; those that a broken syntax hides are where they were."""
-        found = find(self.lines)
-        if self._before is not None:
-            found = still_there(found, self.lines, *self._before)
-            self._before = None
+        found = self.history.finder.find(self.lines)
+        if self._looked is not None:
+            ids, old = self._looked
+            where = {site.head_line: self.numbers.get(ids[site.head_line]) for site in old}
+            found = still_there(found, self.lines, old, {a: b for a, b in where.items() if b is not None})
+            self._looked = None
         return found
 
     def line(self, number: int) -> str:
@@ -116,32 +175,3 @@ def file_of(uri: str) -> str | None:
         return None
     # The bytes of a file name need not be UTF-8.
     return os.path.normpath(os.fsdecode(path))
-
-
-def _split(text: str) -> list[str]:
-    """The lines of a text with their ends; the last one has none."""
-    ended = _LINE.findall(text)
-    if not ended or ended[-1].endswith(("\r", "\n")):
-        ended.append("")
-    return ended
-
-
-def _splice(ended: list[str], where: lsp.Range, text: str, units: Units) -> None:
-    """Put `text` into the place of a range."""
-    (first, start), (last, end) = (_inside(ended, position, units) for position in (where.start, where.end))
-    if (last, end) < (first, start):
-        (first, start), (last, end) = (last, end), (first, start)
-    if first > 0 and ended[first - 1].endswith("\r") and start == 0:
-        # What is put in may complete a line end that has begun.
-        first, start = first - 1, len(ended[first - 1])
-    made = _split(ended[first][:start] + text + ended[last][end:])
-    if made[-1] == "" and last + 1 < len(ended):
-        made.pop()  # the line after it is there already
-    ended[first : last + 1] = made
-
-
-def _inside(ended: list[str], position: lsp.Position, units: Units) -> tuple[int, int]:
-    """Line and column of a position; what is past the end is at the end."""
-    if position.line >= len(ended):
-        return len(ended) - 1, len(ended[-1])
-    return position.line, units.to_column(ended[position.line].rstrip("\r\n"), position.character)

@@ -21,7 +21,7 @@ from ao_lsp.server.lsp.client import Client
 from ao_lsp.server.lsp.commands import EDITOR_COMMANDS, execute
 from ao_lsp.server.lsp.contents import Contents
 from ao_lsp.server.lsp.dispatch import AnswerError, Dispatch
-from ao_lsp.server.lsp.documents import Document, Units, file_of
+from ao_lsp.server.lsp.documents import Document, file_of
 from ao_lsp.server.lsp.editing import Editing
 from ao_lsp.server.lsp.negotiation import offer
 from ao_lsp.server.lsp.places import Place
@@ -29,6 +29,7 @@ from ao_lsp.server.lsp.progress import Progress
 from ao_lsp.server.lsp.publishing import Diagnostics
 from ao_lsp.server.lsp.recordings import recordings_of
 from ao_lsp.server.lsp.refresh import keep_fresh
+from ao_lsp.server.lsp.units import Units
 from ao_lsp.server.lsp.words import uri_of
 from ao_lsp.server.results.editors import ServerJson
 from ao_lsp.server.sources import Sources
@@ -112,6 +113,7 @@ class Editor(LanguageServer):
         for shown in list(self.in_progress.values()):  # we leave, perhaps, and not the client
             shown.end()
         self.protocol.close()
+        await self._attaching.close()
         tasks = list(self._tasks)
         for task in tasks:
             task.cancel()
@@ -130,6 +132,8 @@ class Editor(LanguageServer):
 
     def saved(self, uri: str) -> None:
         """The client has saved a file. Of some nothing else tells: not each file system has events."""
+        if uri in self.documents:
+            self.documents[uri].was_saved()
         path = file_of(uri)
         if path is not None:
             self.core.watcher.saved(self, path)

@@ -4,20 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ao_lsp.server.lsp.documents import Document
+from ao_lsp.server.lsp.documents import Document, Text
 from ao_lsp.server.lsp.follow import line_map
 from ao_lsp.server.lsp.trail import Extent, Trail
 from ao_lsp.server.model import Run, Site
-from ao_lsp.server.sources import Sources
+from ao_lsp.server.sources import Sources, keep
 
 
 class Follower:
-    """For one state of a buffer. What it looks up is kept for all that is followed into that state."""
+    """For one state of a buffer. What it looks up is kept for all that is followed into that state.
+
+    The lines of a text that a run read are looked for once; from then on the buffer's own history tells where they
+    are. Only lines that were taken out are looked for again: they may come back, by an undo, or in another place.
+    """
 
     def __init__(self, document: Document, sources: Sources) -> None:
         self.document = document
         self._sources = sources
-        # Runs of the same source share one; the source is held, so that no other gets its id.
+        # Runs of the same text share one; the text is held, so that no other gets its id.
         self._trails: dict[int, tuple[Sequence[str], Trail]] = {}
 
     def extent(self, site: Site, run: Run) -> Extent | None:
@@ -40,6 +44,30 @@ class Follower:
             return None
         known = self._trails.get(id(source))
         if known is None:
-            lines = self.document.lines
-            known = self._trails[id(source)] = source, Trail(source, lines, line_map(source, lines))
+            known = self._trails[id(source)] = source, self._trail(source)
         return known[1]
+
+    def _trail(self, source: Sequence[str]) -> Trail:
+        text, document = self._text(source), self.document
+        numbers, ids, marks = document.numbers, document.ids, text.marks
+        where = {line: numbers[mark] for line, mark in enumerate(marks) if mark is not None and mark in numbers}
+
+        def returned(line: int, there: int) -> None:
+            marks[line] = ids[there]
+
+        return Trail(source, document.lines, where, returned, text.heads, text.last)
+
+    def _text(self, source: Sequence[str]) -> Text:
+        """What the buffer remembers of a text that a run read."""
+        known = self.document.history.texts
+        if id(source) not in known:
+            keep(known, id(source), Text(source, self._marks(source)))
+        return known[id(source)]
+
+    def _marks(self, source: Sequence[str]) -> list[int | None]:
+        read = list(source)
+        for saved in reversed(self.document.history.saved):
+            if saved.lines == read:
+                return list(saved.ids)
+        ids, where = self.document.ids, line_map(source, self.document.lines)
+        return [ids[where[line]] if line in where else None for line in range(len(source))]

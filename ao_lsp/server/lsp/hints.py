@@ -5,9 +5,10 @@ from __future__ import annotations
 from lsprotocol import types as lsp
 
 from ao_lsp.server.lsp import words
-from ao_lsp.server.lsp.documents import Document, Units
+from ao_lsp.server.lsp.documents import Document
 from ao_lsp.server.lsp.places import Place
 from ao_lsp.server.lsp.recordings import Recordings
+from ao_lsp.server.lsp.units import Units
 
 
 async def hint(document: Document, place: Place, units: Units, recordings: Recordings) -> lsp.InlayHint | None:

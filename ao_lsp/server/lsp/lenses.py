@@ -6,10 +6,11 @@ from collections.abc import Callable, Iterable, Sequence
 
 from lsprotocol import types as lsp
 
-from ao_lsp.server.lsp.documents import Document, Units
+from ao_lsp.server.lsp.documents import Document
 from ao_lsp.server.lsp.offers import Offer, offers
 from ao_lsp.server.lsp.places import Place
 from ao_lsp.server.lsp.readings import readings
+from ao_lsp.server.lsp.units import Units
 
 ACTION_KIND = "refactor.rewrite.ao"
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from ao_lsp.server import command, refs
 from ao_lsp.server.lsp.documents import Document
 from ao_lsp.server.lsp.following import Follower
-from ao_lsp.server.lsp.places import find_places
+from ao_lsp.server.lsp.places import find_places, spots
 from ao_lsp.server.lsp.recordings import names_of
 from ao_lsp.server.lsp.words import call_name, uri_of
 from ao_lsp.server.model import Site
@@ -43,7 +43,9 @@ async def locate(editor: Editor, params: LocateParams) -> LocationJson:
     record = await editor.recordings.of_run(graph.run.id)
     if document is None or record is None:
         return {**recorded, "moved": False, "found": False}
-    places = await asyncio.to_thread(find_places, Follower(document, editor.sources), names_of(site.file), [record])
+    places = await asyncio.to_thread(
+        find_places, Follower(document, editor.sources), spots(names_of(site.file), [record])
+    )
     here = [place.extent for place in places if any(one.id == call.id for one in place.calls)]
     if not here:
         return {**recorded, "uri": document.uri, "moved": False, "found": False}

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import TypeAlias
 
 from ao_lsp.server.lsp.callsites import CallSite
 from ao_lsp.server.lsp.documents import Document
@@ -42,14 +43,23 @@ class Place:
     earlier: tuple[Visit, ...] = ()
 
 
-def find_places(follower: Follower, names: Collection[str], records: Sequence[Record]) -> tuple[Place, ...]:
-    """The places of a buffer, in its order. `names` are those of its file, `records` newest first."""
+Spots: TypeAlias = Sequence[tuple[Record, Sequence[tuple[Site, list[Call]]]]]
+"""Of each run where in a file it made calls, as it was recorded."""
+
+
+def spots(names: Collection[str], records: Sequence[Record]) -> Spots:
+    """Where runs (newest first) made calls in a file that has these names."""
+    return [(record, tuple(_spots(record.graph, names))) for record in records]
+
+
+def find_places(follower: Follower, recorded: Spots) -> tuple[Place, ...]:
+    """The places of a buffer, in its order."""
     document = follower.document
     found: dict[Extent, Place] = {_extent(site): Place(_extent(site), None, ()) for site in document.sites}
-    for record in records:
+    for record, spotted in recorded:
         here: dict[Extent, dict[int, Call]] = {}
         came: dict[Extent, Site] = {}
-        for spot, calls in _spots(record.graph, names):
+        for spot, calls in spotted:
             trail = follower.trail(spot.file, record.run)
             extent = _followed(document, spot, trail) if trail is not None else _guessed(document, spot)
             if extent is not None:
@@ -97,21 +107,21 @@ def _followed(document: Document, spot: Site, trail: Trail) -> Extent | None:
     extent = trail.extent(spot)
     if extent is not None:
         return _shown(document, extent)
-    line = trail.line(spot.line - 1)
-    # Without columns nobody can tell what on the line was called.
-    return _at(document, line, None) if line is not None and spot.end_column is None else None
+    if spot.column is not None and spot.end_column is not None:
+        return None
+    # Nobody can tell what on the line was called.
+    line = trail.line(spot.line - 1, spot.line - 1)
+    return _at(document, line, None) if line is not None else None
 
 
 def _shown(document: Document, extent: Extent) -> Extent:
     """The call that the syntax shows there. A recorded one may begin at the name of its method (Python 3.12), and
     one that is being edited has an end that was only guessed."""
-    for site in document.sites:
-        if (site.head_line, site.head_column) == extent.head:
-            return _extent(site)
-        # Where the parenthesis has not been typed yet, or is gone.
-        if extent.head == extent.start == site.start:
-            return _extent(site)
-    return extent
+    site = document.sites_by_head.get(extent.head)
+    if site is None and extent.head == extent.start:
+        # Its parenthesis has not been typed yet, or is gone.
+        site = next((site for site in document.sites_on(extent.line) if site.start == extent.start), None)
+    return extent if site is None else _extent(site)
 
 
 def _guessed(document: Document, spot: Site) -> Extent | None:
@@ -128,7 +138,7 @@ def _guessed(document: Document, spot: Site) -> Extent | None:
 
 def _at(document: Document, line: int, spot: Site | None) -> Extent | None:
     """What is called on a line; `spot` tells the columns, where they are still right."""
-    on_line = [site for site in document.sites if site.line <= line <= site.head_line]
+    on_line = document.sites_on(line)
     if on_line:
         column = spot.column if spot is not None and spot.column is not None else 0
         return _extent(min(on_line, key=lambda site: abs(site.column - column)))

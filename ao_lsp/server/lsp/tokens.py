@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 _TOKEN = re.compile(r"\w+|[^\w\s]")
 
@@ -19,11 +19,16 @@ _BRACKET = re.compile(
     re.DOTALL,
 )
 
+_DEFINITION = re.compile(r"[ \t]*(?:async[ \t]+def|def|class)[ \t]+\w+[ \t]*[(:]")
+
 _MOST_LINES = 400
 """Of an expression; who types an opening bracket has not opened one over the rest of the file."""
 
-Position = tuple[int, int]
+Position: TypeAlias = tuple[int, int]
 """Line and column, both from 0, in code points."""
+
+Span: TypeAlias = tuple[Position, Position]
+"""From one to before another."""
 
 
 class Token(NamedTuple):
@@ -67,9 +72,12 @@ def head_of(lines: Sequence[str], start: Position, end: Position) -> Position | 
 
 
 def closing(lines: Sequence[str], opening: Position) -> Position | None:
-    """The end of what the bracket at `opening` opens; None where nothing closes it."""
+    """The end of what the bracket at `opening` opens; None where nothing closes it before the next definition."""
     depth = 0
-    for at, opens in _brackets(lines, opening, opening[0] + _MOST_LINES):
+    last = opening[0] + 1
+    while last < min(len(lines), opening[0] + _MOST_LINES) and not _DEFINITION.match(lines[last]):
+        last += 1
+    for at, opens in _brackets(lines, opening, last):
         depth += 1 if opens else -1
         if depth == 0:
             return at[0], at[1] + 1
