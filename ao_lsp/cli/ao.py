@@ -268,7 +268,11 @@ def _exec(options: argparse.Namespace) -> None:
     except ValueError as error:
         raise CommandError("bad_params", f"the parameters are not JSON: {error}") from None
     connection = client.connected(**environment())
-    client.print_json(connection.request(options.name, params, show.progress))
+    try:
+        result = connection.request(options.name, params, show.progress)
+    finally:
+        show.progress_done()
+    client.print_json(result)
 
 
 def _parser() -> argparse.ArgumentParser:

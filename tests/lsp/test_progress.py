@@ -16,6 +16,7 @@ from pygls.exceptions import JsonRpcException
 from ao_lsp.server.core import Core, open_core
 from ao_lsp.server.lsp.progress import progress
 from tests.daemons import ask, log, start
+from tests.lsp.conftest import record
 from tests.lsp.editors import User, editor
 from tests.lsp.in_process import Client, soon
 from tests.runner.recorded import RECORD
@@ -108,7 +109,31 @@ async def test_what_is_done_at_once_is_not_shown(core: Core) -> None:
     await client.editor.close()
 
 
+async def test_a_token_that_is_none_or_in_use_is_not_used(core: Core) -> None:
+    client = Client(core)
+    await client.begin(**SHOWS)
+    runs = {"command": "ao.runs", "arguments": [{}]}
+    async with progress(client.editor, "Work", lambda: None, token="theirs"):
+        tokens: list[Any] = ["theirs", ["a list"], {}, 1.5, None]
+        for token in tokens:
+            answer = await client.ask("workspace/executeCommand", {**runs, "workDoneToken": token})
+            assert "result" in answer
+    assert [value["kind"] for value in said(client)] == ["begin", "end"]
+    await client.editor.close()
+
+
 # -- the whole way
+
+
+async def test_an_export_says_how_far_it_is(agent: Path) -> None:
+    record(agent)
+    async with editor("vscode") as user:
+        user.client.progress_reports["mine"] = []
+        exported = lsp.ExecuteCommandParams("ao.export", [{"run": "run1"}], work_done_token="mine")
+        await user.client.workspace_execute_command_async(exported)
+        reports: list[Any] = user.client.progress_reports["mine"]
+        assert [report.kind for report in reports] == ["begin", "report", "end"]
+        assert (reports[1].percentage, reports[1].message) == (100, "3 of 3 calls are read")
 
 
 def slow_program(folder: Path) -> Path:

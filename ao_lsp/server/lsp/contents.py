@@ -123,7 +123,7 @@ class Contents:
         del self._read[uri]
         if self._editor.client.text_document_content:
             self._editor.spawn(self._ask_to_refresh(uri))
-        else:
+        elif self._editor.client.ao:  # others ask for what they have not been offered
             self._editor.protocol.tell(CONTENT_DID_CHANGE, {"uri": uri})
 
     async def _ask_to_refresh(self, uri: str) -> None:

@@ -181,7 +181,10 @@ class Editor(LanguageServer):
         Raises:
             CommandError: it cannot be done.
         """
-        return await execute(self, params.command, params.arguments, params.work_done_token)
+        token = params.work_done_token
+        # lsprotocol takes anything for a token; and by one that is in use, nobody could tell two pieces of work apart.
+        usable = isinstance(token, int | str) and token not in self.in_progress
+        return await execute(self, params.command, params.arguments, token if usable else None)
 
     @property
     def command_names(self) -> list[str]:
