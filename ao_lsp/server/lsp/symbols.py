@@ -8,9 +8,9 @@ from lsprotocol import types as lsp
 
 from ao_lsp.server.lsp import words
 from ao_lsp.server.lsp.attached import Attached
-from ao_lsp.server.lsp.documents import Units
 from ao_lsp.server.lsp.places import Place
 from ao_lsp.server.lsp.syntax import Function, syntax_of
+from ao_lsp.server.lsp.units import Units
 from ao_lsp.server.render import labels
 
 CALL_KIND = lsp.SymbolKind.Event
