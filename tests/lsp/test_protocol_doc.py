@@ -41,6 +41,17 @@ def test_the_examples_on_a_page_are_of_the_types_that_they_say(page: str) -> Non
         Draft202012Validator({**SCHEMA, "$ref": f"#/$defs/{kind}"}).validate(value)
 
 
+@pytest.mark.parametrize("page", ["commands.md", "protocol.md"])
+def test_links_on_a_page_lead_somewhere(page: str) -> None:
+    text = (ROOT / "docs" / page).read_text(encoding="utf-8")
+    for target, anchor in re.findall(r"\]\(([\w.-]*)#?([\w-]*)\)", text):
+        path = ROOT / "docs" / (target or page)
+        assert path.exists(), target
+        headings = re.findall(r"^#+ (.*)$", path.read_text(encoding="utf-8"), re.MULTILINE)
+        anchors = {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
+        assert not anchor or anchor in anchors, f"{target}#{anchor}"
+
+
 def test_the_settings_of_an_editor_are_those_that_there_are() -> None:
     types = Types()
     types.shape(SettingsJson)

@@ -72,7 +72,7 @@ def shown(editor: Editor, params: Any) -> None:
 
 @dataclass(frozen=True, slots=True)
 class EventsParams:
-    run: str | None = param(f"only changes of {command.RUN.removeprefix('which ')}", None)
+    run: str | None = param(f"all changes of this {command.RUN.removeprefix('which ')}", None)
     session: str | None = param("all changes of this session", None)
     after: int = param("only changes numbered higher than this", 0)
 

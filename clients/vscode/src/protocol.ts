@@ -377,7 +377,7 @@ export interface Events {
 
 /** Parameters of `ao/events`. */
 export interface EventsParams {
-  /** only changes of run: its id, the beginning of it, a name, or `last` */
+  /** all changes of this run: its id, the beginning of it, a name, or `last` */
   run?: string | null;
   /** all changes of this session */
   session?: string | null;

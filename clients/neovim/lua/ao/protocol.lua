@@ -258,7 +258,7 @@
 
 --- Parameters of `ao/events`.
 ---@class ao.EventsParams
----@field run? string only changes of run: its id, the beginning of it, a name, or `last`
+---@field run? string all changes of this run: its id, the beginning of it, a name, or `last`
 ---@field session? string all changes of this session
 ---@field after? integer only changes numbered higher than this
 
