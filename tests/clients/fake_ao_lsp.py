@@ -9,6 +9,9 @@ they show. Notifications of a test steer it:
                       ao-lsp does while a program runs
     $/fake/hold       from here on, lenses and hints are looked up when they are asked for, but not sent
     $/fake/release    they are sent now, as they were looked up
+    $/fake/progress   its parameters are the value of a `$/progress`
+    $/fake/skip       from here on, the graph begins a call later
+    $/fake/die        it ends, with code 3
 """
 
 from __future__ import annotations
@@ -26,7 +29,7 @@ CAPABILITIES = {
     "codeLensProvider": {},
     "inlayHintProvider": {},
     "hoverProvider": True,
-    "executeCommandProvider": {"commands": ["ao.graph", "ao.rerun"]},
+    "executeCommandProvider": {"commands": ["ao.graph", "ao.rerun", "ao.plan", "ao.rerunFrom", "ao.record"]},
 }
 
 
@@ -42,6 +45,7 @@ class Server:
         self._texts: dict[str, list[str]] = {}
         self._revision = 1
         self._asked = 0
+        self._skipped = 0
         self._holding = False
         self._held: list[Json] = []
         self._answers: dict[str, Callable[[Json], Any]] = {
@@ -50,6 +54,8 @@ class Server:
             "textDocument/inlayHint": self._hints,
             "textDocument/hover": lambda _: {"contents": {"kind": "markdown", "value": "A call of `gpt-5.4`."}},
             "workspace/executeCommand": self._execute,
+            "ao/graph": self._graph,
+            "ao/locate": self._locate,
         }
 
     def serve(self) -> None:
@@ -86,6 +92,12 @@ class Server:
             self._ask("workspace/inlayHint/refresh")
             self._ask("workspace/codeLens/refresh")
             _write({"method": "$/ao/graphDidChange", "params": {"revision": self._revision}})
+        elif method == "$/fake/progress":
+            _write({"method": "$/progress", "params": {"token": "work", "value": params}})
+        elif method == "$/fake/skip":
+            self._skipped += 1
+        elif method == "$/fake/die":
+            sys.exit(3)
         elif method == "$/fake/hold":
             self._holding = True
         elif method == "$/fake/release":
@@ -118,13 +130,38 @@ class Server:
             for line in self._calls(params)
         ]
 
+    def _graph(self, params: Json) -> Any:
+        if params.get("run") == "unknown":
+            return _Refusal("no such run: unknown")
+        run = "run1" if params.get("run") in (None, "last") else params["run"]
+        calls = [("plan", 2), ("search", 4)]
+        lines = [f"\x1b[1m{run} (revision {self._revision})\x1b[0m", ""]
+        rows = []
+        for number, (function, line) in enumerate(calls[self._skipped :], 1 + self._skipped):
+            rows.append({"row": len(lines), "node": _node(run, number, function, line)})
+            lines.append(f"{number}  \x1b[32m●\x1b[0m  {function}")
+        details = {"id": run, "name": "agent.py", "status": "running", "parent_run": None}
+        return {"run": run, "text": "\n".join(lines) + "\n", "rows": rows, "details": details, "subruns": []}
+
+    def _locate(self, params: Json) -> Json:
+        (uri, lines) = next(iter(self._texts.items()))
+        at = [number for number, line in enumerate(lines, 1) if "create(" in line]
+        line = at[int(params["call"].removeprefix("c")) - 1]
+        return {"uri": uri, "line": line, "end_line": line, "moved": False, "found": True}
+
     def _execute(self, params: Json) -> Any:
         given = (params.get("arguments") or [{}])[0]
         if given.get("run") == "unknown":
             return _Refusal("no such run: unknown")
-        if params["command"] == "ao.graph":
-            return {"format": given.get("format"), "text": f"1 plan\n2 search (revision {self._revision})\n"}
+        if params["command"] == "ao.plan":
+            return {"estimate": {"summary": "1 of 2 calls live"}}
+        if params["command"] == "ao.rerunFrom":
+            return {"run": "run2"}
         return {}
+
+
+def _node(run: str, number: int, function: str, line: int) -> Json:
+    return {"id": f"c{number}", "run": run, "number": number, "kind": "llm", "function": function, "line": line}
 
 
 def _read() -> Json | None:
