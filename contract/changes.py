@@ -33,6 +33,10 @@ def added(now: Any) -> Iterator[tuple[int, str, str]]:
             ]
             if said:
                 yield at, f"`{name}`", "; ".join(said)
+        codes = [code for code in new["errors"]["codes"] if code not in old["errors"]["codes"]]
+        for what, names in (("settings", _new_paths(old, new, old["settings"], new["settings"])), ("errors", codes)):
+            if names:
+                yield at, what, ", ".join(f"`{name}`" for name in names)
 
 
 def _both(old: Any, new: Any) -> dict[str, tuple[Any, Any]]:

@@ -70,7 +70,9 @@ def surface() -> Surface:
     methods: dict[str, Operation] = {}
     for name, request in METHODS.items():
         same = next((each for each, one in COMMANDS.items() if one.params is request.params), None)
-        params = commands[same].params if same else types.params(request.params, f"{_camel(name)}Params", _of(name))
+        taken = f"ao.{name.removeprefix('ao/')}" in COMMANDS
+        stem = _camel(name) + ("Request" if taken else "")
+        params = commands[same].params if same else types.params(request.params, f"{stem}Params", _of(name))
         result = types.shape(returned(request.handler or COMMANDS[request.command].handler))
         methods[name] = Operation(
             name, "request", False, request.summary, params, result, request.since, request.errors

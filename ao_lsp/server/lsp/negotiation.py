@@ -18,7 +18,11 @@ REVISION = 2
 
 HISTORY: tuple[tuple[int, str, str], ...] = (
     (1, "all", "the first revision"),
-    (2, "`experimental.ao`", "`min_version`, `versions`; the server's `revision`, `notifications`, `features`"),
+    (
+        2,
+        "`experimental.ao`",
+        "`min_version`, `versions`, `content`; the server's `revision`, `notifications`, `features`",
+    ),
     (2, "`ao/*`", "refused to a client that asks for unknown versions only; it was answered"),
     (2, "`ao.why`", "`subrun` of its calls"),
 )

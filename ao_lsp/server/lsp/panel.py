@@ -11,9 +11,10 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, cast
 
 from ao_lsp.server import command, events, refs
-from ao_lsp.server.commands import COMMANDS, execute, opening
+from ao_lsp.server.commands import COMMANDS, execute, opening, reading
 from ao_lsp.server.lsp.locate import LocateParams, locate
 from ao_lsp.server.params import CommandError, param, read
+from ao_lsp.server.results.calls import RawCallJson, WholeCallJson
 from ao_lsp.server.results.editors import (
     ContentDidChangeJson,
     DrawingRevisionJson,
@@ -89,7 +90,7 @@ async def answer(editor: Editor, method: str, params: Any) -> Json:
     return cast("Json", await request.handler(editor, read(request.params, params)))
 
 
-async def _graph(editor: Editor, params: opening.GraphParams) -> GraphRevisionJson | DrawingRevisionJson:
+async def _graph(editor: Editor, params: reading.GraphParams) -> GraphRevisionJson | DrawingRevisionJson:
     store = editor.core.store
     run = await store.run(await refs.find_run(store, params.run))
     # Before the graph: what it shows is of this revision or of a later one.
@@ -100,6 +101,11 @@ async def _graph(editor: Editor, params: opening.GraphParams) -> GraphRevisionJs
     graph = await execute(editor.core, editor.caller, "ao.graph", wanted)
     revision = session.last_change if session is not None else 0
     return cast("GraphRevisionJson | DrawingRevisionJson", {**graph, "revision": revision})
+
+
+async def _call(editor: Editor, params: reading.CallParams) -> WholeCallJson | RawCallJson:
+    found = await execute(editor.core, editor.caller, "ao.call", asdict(params))
+    return cast("WholeCallJson | RawCallJson", found)
 
 
 async def _content(editor: Editor, params: opening.ContentParams) -> ContentJson:
@@ -122,9 +128,9 @@ async def _events(editor: Editor, params: EventsParams) -> EventsJson:
 
 
 METHODS: Mapping[str, Request] = {
-    "ao/graph": Request(opening.GRAPH.summary, opening.GraphParams, _graph),
+    "ao/graph": Request(reading.GRAPH.summary, reading.GraphParams, _graph),
     "ao/runs": Request(COMMANDS["ao.runs"].summary, COMMANDS["ao.runs"].params, command="ao.runs"),
-    "ao/call": Request(opening.CALL.summary, opening.CallParams, command="ao.call"),
+    "ao/call": Request(reading.CALL.summary, reading.CallParams, _call),
     "ao/events": Request("what was committed after a number", EventsParams, _events),
     "ao/locate": Request(
         "where a call stands now in the buffer, edited or not, or in the file", LocateParams, locate, since=2

@@ -30,6 +30,16 @@ export interface CallParams {
   open?: boolean;
 }
 
+/** Parameters of `ao/call`. */
+export interface CallRequestParams {
+  /** which call: its number in the run, its id, or the beginning of it */
+  call: string | number;
+  /** which run: its id, the beginning of it, a name, or `last` */
+  run?: string;
+  /** also give both bodies as they were, base64 */
+  raw?: boolean;
+}
+
 /** How a call stands. */
 export interface CallState {
   id: string;
@@ -498,6 +508,24 @@ export interface GraphParams {
   width?: number | null;
   /** show it in the editor, too; elsewhere: write it to a read-only file */
   open?: boolean;
+}
+
+/** Parameters of `ao/graph`. */
+export interface GraphRequestParams {
+  /** which run: its id, the beginning of it, a name, or `last` */
+  run?: string;
+  /** only edges that were tracked, or also those matched by text */
+  evidence?: "tracked" | "all";
+  /** json: run, nodes, edges; else a drawing */
+  format?: "json" | "text" | "mermaid" | "dot" | "svg";
+  /** draw each call of subruns, not one node for each subrun (json has each call) */
+  subruns?: boolean;
+  /** draw each call of these subruns (ids; format text) */
+  unfolded?: string[] | null;
+  /** with terminal colours (format text) */
+  color?: boolean;
+  /** columns of the terminal (format text) */
+  width?: number | null;
 }
 
 /** A graph, and how new it is. */
@@ -1444,11 +1472,11 @@ export interface Commands {
 /** Our own requests. */
 export interface Requests {
   /** the calls of a run and which output reached which input */
-  "ao/graph": { params: GraphParams; result: GraphRevision | DrawingRevision };
+  "ao/graph": { params: GraphRequestParams; result: GraphRevision | DrawingRevision };
   /** recorded runs, newest first */
   "ao/runs": { params: RunsParams; result: Runs | FoundRuns };
   /** one call, whole: messages, output, request, response, edits */
-  "ao/call": { params: CallParams; result: WholeCall | RawCall | OpenedCall | OpenedRawCall };
+  "ao/call": { params: CallRequestParams; result: WholeCall | RawCall };
   /** what was committed after a number */
   "ao/events": { params: EventsParams; result: Events };
   /** where a call stands now in the buffer, edited or not, or in the file */

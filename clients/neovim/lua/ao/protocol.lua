@@ -18,6 +18,12 @@
 ---@field raw? boolean also give both bodies as they were, base64
 ---@field open? boolean show it in the editor, too; elsewhere: write it to a read-only file
 
+--- Parameters of `ao/call`.
+---@class ao.CallRequestParams
+---@field call string|integer which call: its number in the run, its id, or the beginning of it
+---@field run? string which run: its id, the beginning of it, a name, or `last`
+---@field raw? boolean also give both bodies as they were, base64
+
 --- How a call stands.
 ---@class ao.CallState
 ---@field id string
@@ -337,6 +343,16 @@
 ---@field color? boolean with terminal colours (format text)
 ---@field width? integer columns of the terminal (format text)
 ---@field open? boolean show it in the editor, too; elsewhere: write it to a read-only file
+
+--- Parameters of `ao/graph`.
+---@class ao.GraphRequestParams
+---@field run? string which run: its id, the beginning of it, a name, or `last`
+---@field evidence? "tracked"|"all" only edges that were tracked, or also those matched by text
+---@field format? "json"|"text"|"mermaid"|"dot"|"svg" json: run, nodes, edges; else a drawing
+---@field subruns? boolean draw each call of subruns, not one node for each subrun (json has each call)
+---@field unfolded? string[] draw each call of these subruns (ids; format text)
+---@field color? boolean with terminal colours (format text)
+---@field width? integer columns of the terminal (format text)
 
 --- A graph, and how new it is.
 ---@class ao.GraphRevision: ao.Graph
@@ -974,9 +990,9 @@
 ---| "ao.status" # whether all is well, which programs run, and what is compiled: takes ao.StatusParams, gives ao.Standing
 
 ---@alias ao.Request
----| "ao/graph" # the calls of a run and which output reached which input: takes ao.GraphParams, gives ao.GraphRevision|ao.DrawingRevision
+---| "ao/graph" # the calls of a run and which output reached which input: takes ao.GraphRequestParams, gives ao.GraphRevision|ao.DrawingRevision
 ---| "ao/runs" # recorded runs, newest first: takes ao.RunsParams, gives ao.Runs|ao.FoundRuns
----| "ao/call" # one call, whole: messages, output, request, response, edits: takes ao.CallParams, gives ao.WholeCall|ao.RawCall|ao.OpenedCall|ao.OpenedRawCall
+---| "ao/call" # one call, whole: messages, output, request, response, edits: takes ao.CallRequestParams, gives ao.WholeCall|ao.RawCall
 ---| "ao/events" # what was committed after a number: takes ao.EventsParams, gives ao.Events
 ---| "ao/locate" # where a call stands now in the buffer, edited or not, or in the file: takes ao.LocateParams, gives ao.Location
 ---| "ao/content" # a text to read, by its address: takes ao.ContentParams, gives ao.Content
