@@ -60,3 +60,9 @@ def test_the_store_is_measured_with_what_was_recorded_and_found() -> None:
     measured = rows("store.py", "--runs=3", "--calls=4", "--rounds=2")
     assert [row[0] for row in measured] == ["SQLite"] * 14
     assert all(row[2].endswith(" ms") for row in measured)
+
+
+def test_the_texts_of_long_runs_are_made_and_timed() -> None:
+    measured = rows("texts.py", "12")
+    assert [row[0] for row in measured] == ["graph", "diff of two runs", "a call, whole", "its prompt"]
+    assert int(measured[1][2]) > int(measured[3][2]) > 0

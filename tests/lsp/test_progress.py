@@ -15,10 +15,12 @@ from pygls.exceptions import JsonRpcException
 
 from ao_lsp.server.core import Core, open_core
 from ao_lsp.server.lsp.progress import progress
-from tests.daemons import ask, log, start
+from tests.daemons import ask, log, start, until
 from tests.lsp.conftest import record
 from tests.lsp.editors import User, editor
 from tests.lsp.in_process import Client, soon
+from tests.lsp.raw import client as raw_client
+from tests.lsp.raw import request
 from tests.runner.recorded import RECORD
 
 pytestmark = pytest.mark.usefixtures("home")
@@ -203,3 +205,22 @@ async def test_a_rerun_that_is_waited_for_answers_at_its_end(tmp_path: Path) -> 
         assert answer["exit_code"] == 0
         assert kinds(user)[0] == "begin"
         assert kinds(user)[-1] == "end"
+
+
+def test_what_is_shown_ends_when_the_daemon_stops_and_the_program_goes_on(tmp_path: Path) -> None:
+    start()
+    slow_program(tmp_path)
+    with raw_client() as raw:
+        raw.begin(**SHOWS)
+        rerun = {"command": "ao.rerun", "arguments": [{"run": "last", "wait": True}], "workDoneToken": "mine"}
+        raw.send(request(1, "workspace/executeCommand", rerun))
+        until(lambda: (tmp_path / "began").exists(), log())
+        ask("daemon.stop")
+        told = []
+        while (message := raw.receive()) is not None:
+            told.append(message)
+        kinds = [message["params"]["value"]["kind"] for message in told if message.get("method") == "$/progress"]
+        assert [kind for kind in kinds if kind != "report"] == ["begin", "end"]
+    (tmp_path / "slow").unlink()
+    start()
+    until(lambda: [run["status"] for run in ask("ao.runs")["runs"]] == ["finished", "finished"], log())
