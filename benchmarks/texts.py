@@ -2,9 +2,9 @@
 
     python benchmarks/texts.py [CALLS]
 
-Hands two runs of so many calls (2,000) to a daemon of its own, of which a third say something else, and asks for their
-texts. Prints how long each took, how long it is, and the longest that somebody else had to wait for a word of the daemon
-meanwhile.
+Hands two runs of so many calls (2,000) to a daemon of its own, of which a third say something else, and asks for
+their texts. Prints how long each took, how long it is, and the longest that somebody else had to wait for a word of
+the daemon meanwhile.
 """
 
 from __future__ import annotations
