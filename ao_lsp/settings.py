@@ -96,6 +96,7 @@ SETTINGS = (
     Setting("on_miss", "choice", "AO_ON_MISS", "live", "strict", "ask", project=True, editor=True),
     Setting("lenses", "flag", "", editor=True),
     Setting("hints", "flag", "", editor=True),
+    Setting("variable_hints", "flag", "", editor=True),
     Setting("diagnostics", "list", "", "failed-call", "crash", "unused-output", "stale-recording", editor=True),
     Setting("watch", "flag", "AO_WATCH"),
     Setting("versions", "flag", "AO_VERSIONS", project=True),

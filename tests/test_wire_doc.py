@@ -87,7 +87,7 @@ def test_every_field_of_a_real_event_is_on_the_page(home: str, tmp_path: Path, m
             assert re.search(rf"\b{field}\b", row), f"{event['type']} has {field}, the page does not"
         for site in [event.get("site"), *event.get("stack", ())]:
             assert all(f'"{name}"' in PAGE for name in site or ())
-    assert seen == {"run.start", "process.start", "draws", "call.start", "call.end", "run.end"}
+    assert seen == {"run.start", "process.start", "draws", "values", "call.start", "call.end", "run.end"}
 
 
 def test_every_field_of_a_preamble_and_of_its_answer_is_on_the_page(home: str) -> None:

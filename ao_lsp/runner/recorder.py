@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from ao_lsp.runner.options import Options
     from ao_lsp.runner.places import Place
     from ao_lsp.runner.replay import Plan
+    from ao_lsp.runner.values import Values
 
 keep(__name__)
 
@@ -55,6 +56,7 @@ class Recorder:
         self._draws: Draws | None = None
         self.gateway: Gateway | None = None
         self._groups: Groups | None = None
+        self._values: Values | None = None
 
     @classmethod
     def start(cls, options: Options) -> Recorder:
@@ -201,7 +203,20 @@ class Recorder:
             self._outbox.post(
                 {"type": "process.start", "run": self._run, "pid": os.getpid(), "parent_stream": self._parent}
             )
+        if event["type"] in ("call.start", "call.end"):
+            self._tell_values()
         self._outbox.post(event, **parts)
+
+    def _tell_values(self) -> None:
+        """Send in which expressions values of calls were made since the last time."""
+        tracking = sys.modules.get("ao_lsp.taint.origins")
+        if tracking is None or not tracking.MADE:
+            return
+        if self._values is None:
+            from ao_lsp.runner.values import Values
+
+            self._values = Values()
+        self._values.flush(self.post)
 
     def kind_of(self, method: str, url: str) -> str | None:
         """Which kind of call a request may be; None where it is certainly none."""
@@ -304,6 +319,7 @@ class Recorder:
 
     def leaving(self) -> None:
         """This process is about to become another program."""
+        self._tell_values()
         if self._draws is not None:
             self._draws.flush()
         self._outbox.close()
@@ -329,6 +345,7 @@ class Recorder:
             _write_outcome(self._options.json, {"run": self._run, **self._outcome})
 
     def _tell_what_is_left(self) -> None:
+        self._tell_values()
         tracking = sys.modules.get("ao_lsp.taint.escrow")
         for lost in tracking.LOST[:10] if tracking is not None else ():
             self.note(f"tracking lost {lost}")
@@ -372,6 +389,9 @@ class Recorder:
             self.plan.forked()
         if self._draws is not None:
             self._draws.forked()
+        if "ao_lsp.taint.origins" in sys.modules:
+            sys.modules["ao_lsp.taint.origins"].MADE.clear()  # the parent sends it
+        self._values = None
         self._outbox.forked(os.urandom(4).hex())
 
 

@@ -121,7 +121,18 @@ class Drawn:
     drawn: str
 
 
-Fact: TypeAlias = "RunStarted | ProcessStarted | CallStarted | CallEnded | RunEnded | RunMarked | RunNote | Drawn"
+@dataclass(frozen=True, slots=True)
+class ValuesMade:
+    """In which expressions of a file values of calls were made: the JSON of the event's part (values.py)."""
+
+    run: str
+    file: str
+    made: bytes
+
+
+Fact: TypeAlias = (
+    "RunStarted | ProcessStarted | CallStarted | CallEnded | RunEnded | RunMarked | RunNote | Drawn | ValuesMade"
+)
 
 
 def read(event: dict[str, Any], parts: dict[str, bytes], run: str) -> Fact | None:
@@ -251,6 +262,13 @@ def _drawn(event: dict[str, Any], _: dict[str, bytes], run: str) -> Drawn:
     return Drawn(run, _at(event), json.dumps(said, separators=(",", ":")))
 
 
+def _values_made(event: dict[str, Any], parts: dict[str, bytes], run: str) -> ValuesMade:
+    made = parts.get("made", b"")
+    if not isinstance(json.loads(made), list):
+        raise EventError("values are no list")
+    return ValuesMade(run, text(event, "file"), made)
+
+
 def _run_marked(event: dict[str, Any], _: dict[str, bytes], run: str) -> RunMarked:
     # None is a result as good as any.
     result = json.dumps(event["result"]) if "result" in event else None
@@ -277,6 +295,7 @@ _READERS: dict[str, Callable[[dict[str, Any], dict[str, bytes], str], Fact]] = {
     "call.start": _call_started,
     "call.end": _call_ended,
     "draws": _drawn,
+    "values": _values_made,
     "run.note": _run_note,
     "run.mark": _run_marked,
     "run.end": _run_ended,

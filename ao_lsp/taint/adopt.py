@@ -35,7 +35,7 @@ from ao_lsp.taint.kinds import (
     name_of,
 )
 from ao_lsp.taint.leaves import Leaves
-from ao_lsp.taint.origins import NOTHING, step
+from ao_lsp.taint.origins import NOTHING, step, tell
 from ao_lsp.taint.state import TAINT
 from ao_lsp.taint.table import HOLDER, PASSED, SOURCE, VALUE_TYPES, mark, mark_parts, unshared, watch
 
@@ -77,7 +77,7 @@ class _Adoption:
     __slots__ = ("_replies", "derived", "frame", "inputs", "left", "origins")
 
     def __init__(self, origins: Origins, derived: bool, inputs: Collection[Any], frame: FrameType) -> None:
-        self.origins = step(origins, frame)
+        self.origins = step(origins, frame, False)
         self.derived = derived
         self.inputs = inputs
         self.frame = frame
@@ -93,14 +93,27 @@ class _Adoption:
     def of(self, value: Any) -> Origins:
         """The origins of a plain value: of several recorded calls, the one that said it; of several
         things that went in, the text that came out as it was."""
-        if len(self.origins) < 2 or not self.left:
-            return self.origins
+        origins = self.origins
+        if len(origins) < 2 or not self.left:
+            if not origins.told:
+                tell(origins)
+            return origins
         self.left -= 1
         said = replies.source_of(value, self.replies())
         if said is not None:
             return step(said, self.frame)
         repeated = reach.of_equal_text(self.inputs, value) if type(value) is str else NOTHING
-        return step(repeated, self.frame) if repeated else self.origins
+        if repeated:
+            return step(repeated, self.frame)
+        if not origins.told:
+            tell(origins)
+        return origins
+
+    def source(self) -> Origins:
+        """The origins of something that stands for what it was made of."""
+        if not self.origins.told:
+            tell(self.origins)
+        return self.origins
 
     def value(self, value: Any, alone: bool, given: bool = False) -> Any:
         """A plain value; `given`: known to be no default."""
@@ -123,7 +136,7 @@ class _Adoption:
         if self.derived and not reach.holds(self.inputs, part):
             if depth < _MAX_DEPTH and _is_stream(type(part)):
                 # It may hold itself: by a generator that is a method of its own (botocore's `EventStream`).
-                watch(part, self.origins, SOURCE)
+                watch(part, self.source(), SOURCE)
             elif self.replies():
                 return _Said(self).whole(part)
         return part
@@ -179,17 +192,20 @@ class _Adoption:
                 if unshared(part, 3):
                     self.part(part, True, depth)
         elif issubclass(cls, (str, bytes, int, float)):  # a text that has more methods
-            watch(made, self.of("".join((made,))) if issubclass(cls, str) else self.origins, SOURCE)
+            watch(made, self.of("".join((made,))) if issubclass(cls, str) else self.source(), SOURCE)
         elif cls not in _NEVER and (not is_service(cls) or (self.derived and cls.__name__ in _RESULTS_TO_BE)):
             # What runs code may come out with constants of that code, too.
-            watch(made, self.origins, HOLDER if cls in _RUNNING and not self.derived else SOURCE)
+            if cls in _RUNNING and not self.derived:
+                watch(made, self.origins, HOLDER)
+            else:
+                watch(made, self.source(), SOURCE)
         return made
 
     def fields(self, made: Any, depth: int) -> None:
         if self.derived and len(self.origins) < 2:
             for fields in (reach.fields_of(made), reach.extra_of(made)):
                 if fields:
-                    for name in mark_parts(fields, self.origins):
+                    for name in mark_parts(fields, self.source()):
                         part = fields[name]
                         alone = unshared(part, 2)
                         fields[name] = self.part(part, alone, depth)

@@ -33,15 +33,24 @@ _KNOWN = 4096
 class Origins(frozenset):  # type: ignore[type-arg]  # of str; a subscripted base costs an import
     """The ids of the calls that a value came from."""
 
-    __slots__ = ("before", "place")
+    __slots__ = ("before", "place", "told")
     before: tuple[Origins, ...]
     place: Place | None
+    told: bool
+    """Whether it is, or has been, among `MADE`."""
+
+
+MADE: list[Origins] = []
+"""What values had that were made at a place, for the first time since somebody took this: in that expression there was
+a value of these calls."""
+_MOST_MADE = 1000
 
 
 def _made(calls: Iterable[str], before: tuple[Origins, ...], place: Place | None) -> Origins:
     made = Origins(calls)
     made.before = before
     made.place = place
+    made.told = place is None
     return made
 
 
@@ -78,9 +87,10 @@ def union(first: Origins, second: Origins) -> Origins:
     return known[0]
 
 
-def step(origins: Origins, frame: FrameType | None) -> Origins:
+def step(origins: Origins, frame: FrameType | None, tells: bool = True) -> Origins:
     """`origins` of a value that is made where the user's code is now. `frame` is that of the user's,
-    or the first visible one of a helper (frames.py) that it called."""
+    or the first visible one of a helper (frames.py) that it called. Who does not say so at once (`tells`) may yet find
+    that there is no such value, and calls `tell` where there is."""
     if frame is None or not origins:
         return origins
     code = frame.f_code
@@ -103,7 +113,16 @@ def step(origins: Origins, frame: FrameType | None) -> Origins:
         _steps.clear()
     stepped = _stepped(origins, code, instruction)
     _steps[id(origins), id(code), instruction] = stepped, origins, code
+    if tells and not stepped.told:
+        tell(stepped)
     return stepped
+
+
+def tell(origins: Origins) -> None:
+    """There is a value with these origins, made at their place."""
+    origins.told = True
+    if len(MADE) < _MOST_MADE:
+        MADE.append(origins)
 
 
 _HELPERS = __file__.rpartition("origins.py")[0]

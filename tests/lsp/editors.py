@@ -203,6 +203,16 @@ class User:
         found = await self.client.text_document_inlay_hint_async(lsp.InlayHintParams(_document(uri), whole))
         return {hint.position.line + 1: str(hint.label) for hint in found or ()}
 
+    async def variable_hints(self, uri: str) -> list[tuple[int, int, str]]:
+        """Of the hints on variables: the line from 1, the column behind which they stand, and what they say."""
+        whole = lsp.Range(lsp.Position(0, 0), lsp.Position(10_000, 0))
+        found = await self.client.text_document_inlay_hint_async(lsp.InlayHintParams(_document(uri), whole))
+        return [
+            (hint.position.line + 1, hint.position.character, str(hint.label))
+            for hint in found or ()
+            if str(hint.label).startswith("⟵")
+        ]
+
     async def hover(self, uri: str, line: int, character: int = 12) -> str:
         """The hover on a line, from 1; empty where there is none."""
         params = lsp.HoverParams(_document(uri), lsp.Position(line - 1, character))

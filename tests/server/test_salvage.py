@@ -94,7 +94,7 @@ async def goes_on(store: SqlStore, path: str) -> None:
 async def test_every_row_is_read_out_of_a_file_that_is_whole(path: str) -> None:
     found = list(Pages(path).rows())
     with closing(sqlite3.connect(path)) as db:
-        for table in ("sessions", "runs", "streams", "bodies", "calls", "edges", "notes", "edits", "draws"):
+        for table in ("sessions", "runs", "streams", "bodies", "calls", "edges", "notes", "edits", "draws", "made"):
             rows = {row for row in found if salvage.table_of(row) == table}
             same = rows == set(db.execute(f"SELECT * FROM {table}"))
             assert same, table

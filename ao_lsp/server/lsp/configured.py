@@ -73,5 +73,6 @@ def _apply(editor: Editor, table: Any) -> None:
         if problem not in editor.complained:  # some clients send all of them at each change
             editor.complained.add(problem)
             editor.say(f"{problem}; it is ignored", lsp.MessageType.Warning)
-    if any(before.get(name, True) != values.get(name, True) for name in ("lenses", "hints", "diagnostics")):
+    shown = ("lenses", "hints", "variable_hints", "diagnostics")
+    if any(before.get(name, True) != values.get(name, True) for name in shown):
         editor.spawn(refresh_all(editor))

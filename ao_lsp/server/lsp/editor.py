@@ -30,6 +30,7 @@ from ao_lsp.server.lsp.publishing import Diagnostics
 from ao_lsp.server.lsp.recordings import recordings_of
 from ao_lsp.server.lsp.refresh import keep_fresh
 from ao_lsp.server.lsp.units import Units
+from ao_lsp.server.lsp.variables import InBuffer, Tracing
 from ao_lsp.server.lsp.words import uri_of
 from ao_lsp.server.results.editors import ServerJson
 from ao_lsp.server.sources import Sources
@@ -60,6 +61,7 @@ class Editor(LanguageServer):
         self.recordings, self.sources = recordings_of(core), Sources()
         self.recordings.join()
         self._attaching = Attaching(self.documents, self.recordings, self.sources)
+        self._tracing = Tracing(core.store, self.sources)
         self.editing, self.contents = Editing(self), Contents(self)
         self.diagnostics = Diagnostics(self)
         self.complained: set[str] = set()
@@ -158,6 +160,7 @@ class Editor(LanguageServer):
         self.contents.closed(params.text_document.uri)
         self.documents.pop(params.text_document.uri, None)
         self._attaching.closed(params.text_document.uri)
+        self._tracing.closed(params.text_document.uri)
         self.diagnostics.closed(params.text_document.uri)
 
     async def places(self, uri: str) -> tuple[Document, tuple[Place, ...]] | None:
@@ -172,6 +175,14 @@ class Editor(LanguageServer):
     async def attached(self, uri: str) -> Attached | None:
         """As `places`, with what it takes to find more than calls."""
         return await self._attaching.find(uri)
+
+    async def variables(self, attached: Attached) -> InBuffer:
+        """The variables of a buffer whose values came from calls.
+
+        Raises:
+            StoreError: the database fails.
+        """
+        return await self._tracing.find(attached)
 
     # -- commands
 

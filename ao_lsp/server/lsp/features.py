@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
 from lsprotocol import types as lsp
 from pygls.exceptions import JsonRpcMethodNotFound
 
-from ao_lsp.server.lsp import configured, hierarchy, hovers, panel
+from ao_lsp.server.lsp import configured, hierarchy, hovers, panel, variable_hints, variable_hovers
 from ao_lsp.server.lsp.hints import hint
 from ao_lsp.server.lsp.lenses import ACTION_KIND, actions, lenses
 from ao_lsp.server.lsp.publishing import SOURCE
@@ -16,7 +17,9 @@ from ao_lsp.server.lsp.symbols import flat_symbols, symbols
 from ao_lsp.server.views import Json
 
 if TYPE_CHECKING:
+    from ao_lsp.server.lsp.documents import Document
     from ao_lsp.server.lsp.editor import Editor
+    from ao_lsp.server.lsp.variables import Shown
 
 
 def register(editor: Editor) -> None:
@@ -75,29 +78,36 @@ async def _code_action(ls: Editor, params: lsp.CodeActionParams) -> list[lsp.Cod
 
 
 async def _inlay_hint(ls: Editor, params: lsp.InlayHintParams) -> list[lsp.InlayHint]:
-    if not ls.caller.settings.get("hints", True):
+    settings = ls.caller.settings
+    if not settings.get("hints", True):
         return []
-    found = await ls.places(params.text_document.uri)
+    found = await ls.attached(params.text_document.uri)
     if found is None:
         return []
-    document, places = found
+    document = found.document
     first, last = params.range.start.line, params.range.end.line
-    shown = [place for place in places if first <= place.extent.line <= last]
-    hints = [await hint(document, place, ls.units, ls.recordings) for place in shown]
-    return [one for one in hints if one is not None]
+    shown = [place for place in found.places if first <= place.extent.line <= last]
+    outputs = [await hint(document, place, ls.units, ls.recordings) for place in shown]
+    hints = [one for one in outputs if one is not None]
+    if settings.get("variable_hints", True):
+        hints += variable_hints.hints(document, await ls.variables(found), (first, last), ls.units)
+    return hints
 
 
 async def _hover(ls: Editor, params: lsp.HoverParams) -> lsp.Hover | None:
-    """On what is called; its arguments belong to others."""
-    found = await ls.places(params.text_document.uri)
+    """On a variable whose values came from calls, and on what is called; all else belongs to others."""
+    found = await ls.attached(params.text_document.uri)
     if found is None:
         return None
-    document, places = found
-    line = params.position.line
+    document, line = found.document, params.position.line
+    column = ls.units.to_column(document.line(line), params.position.character)
+    variable = (await ls.variables(found)).at(line, column)
+    places = found.places
     here = [place for place in places if place.calls and place.extent.line <= line <= place.extent.head_line]
+    if variable is not None and not (variable.variable.repeats and here):
+        return await _variable_hover(ls, document, variable)
     if not here:
         return None
-    column = ls.units.to_column(document.line(line), params.position.character)
     place = min(here, key=lambda one: abs(one.extent.column - column))
     assert place.record is not None  # noqa: S101 - it has calls
     said = await ls.recordings.said(place.calls[-1])
@@ -105,6 +115,16 @@ async def _hover(ls: Editor, params: lsp.HoverParams) -> lsp.Hover | None:
     kind = lsp.MarkupKind.Markdown if ls.client.markdown else lsp.MarkupKind.PlainText
     extent = document.range(place.extent.start, place.extent.end, ls.units)
     return lsp.Hover(contents=lsp.MarkupContent(kind, text), range=extent)
+
+
+async def _variable_hover(ls: Editor, document: Document, variable: Shown) -> lsp.Hover:
+    files = {file for way in variable.variable.ways.values() for file, _ in way}
+    unread = ls.sources.unread(files, [variable.record.run])
+    if unread:
+        await asyncio.to_thread(ls.sources.read, unread)
+    text = variable_hovers.hover(variable, ls.sources, ls.client.markdown)
+    kind = lsp.MarkupKind.Markdown if ls.client.markdown else lsp.MarkupKind.PlainText
+    return lsp.Hover(lsp.MarkupContent(kind, text), document.range(variable.start, variable.end, ls.units))
 
 
 async def _diagnostic(ls: Editor, params: lsp.DocumentDiagnosticParams) -> lsp.DocumentDiagnosticReport:

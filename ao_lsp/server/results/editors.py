@@ -16,6 +16,7 @@ class SettingsJson(TypedDict, total=False):
     on_miss: Annotated[Literal["live", "strict", "ask"] | None, "what a rerun does with a call without a recording"]
     lenses: Annotated[bool | None, "show code lenses"]
     hints: Annotated[bool | None, "show inlay hints"]
+    variable_hints: Annotated[bool | None, "among them, on variables: which calls their values came from"]
     diagnostics: Annotated[
         list[Literal["failed-call", "crash", "unused-output", "stale-recording"]] | None, "the diagnostics to show"
     ]

@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from ao_lsp.server.graph import CallEnded, CallStarted, Fact, RunEnded
+from ao_lsp.server.graph import CallEnded, CallStarted, Fact, RunEnded, ValuesMade
 from ao_lsp.server.model import (
     Call,
     CallStatus,
@@ -50,6 +50,8 @@ class Arrival:
         """Bytes of body that it brings."""
         if isinstance(self.fact, CallStarted):
             return len(self.fact.request)
+        if isinstance(self.fact, ValuesMade):
+            return len(self.fact.made)
         return len(self.fact.response or b"") if isinstance(self.fact, CallEnded) else 0
 
 
@@ -186,6 +188,9 @@ class Store(Protocol):
 
     async def draws(self, run: str, until: float | None) -> list[str]:
         """What the program drew by chance, in order, `until` that time (Unix seconds): the JSON of each event."""
+
+    async def made(self, run: str, files: Sequence[str]) -> list[tuple[str, bytes]]:
+        """In which expressions of these files values of calls were made (values.py): `(file, JSON)`, in order."""
 
     async def edits(self, run: str) -> list[Edit]:
         """The edits that count, of a run and its subruns: the last one of each call and field."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
@@ -15,6 +16,7 @@ from ao_lsp.server.graph import (
     RunMarked,
     RunNote,
     RunStarted,
+    ValuesMade,
 )
 from ao_lsp.server.model import Failure
 from ao_lsp.server.processes import Process
@@ -54,6 +56,7 @@ class Batch:
     remarks: list[tuple[str, str]] = field(default_factory=list)
     notes: list[tuple[Any, ...]] = field(default_factory=list)
     draws: list[tuple[Any, ...]] = field(default_factory=list)
+    made: list[tuple[str, str, bytes]] = field(default_factory=list)
     changes: list[tuple[str, float, str, str | None]] = field(default_factory=list)
     """`(run, at, kind, call)`; the session and the number are known in the transaction only."""
 
@@ -88,6 +91,8 @@ class Batch:
             self.changes.append((run, fact.at, "run.note", None))
         elif isinstance(fact, Drawn):
             self.draws.append((run, fact.at, fact.drawn))
+        elif isinstance(fact, ValuesMade):
+            self.made.append((run, storable(fact.file), zlib.compress(fact.made)))
         elif isinstance(fact, ProcessStarted):
             pass  # its stream, which is written down anyway, is all that it says
 

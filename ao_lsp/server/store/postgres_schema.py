@@ -166,6 +166,16 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         "DROP INDEX calls_by_file",
         "CREATE INDEX calls_by_file ON calls (file, run)",
     ),
+    (
+        # In which expressions values of calls were made, event by event: JSON, compressed.
+        """CREATE TABLE made (
+            rowid BIGINT GENERATED ALWAYS AS IDENTITY,
+            run TEXT NOT NULL REFERENCES runs (id) ON DELETE CASCADE,
+            file TEXT NOT NULL,
+            said BYTEA NOT NULL
+        )""",
+        "CREATE INDEX made_by_run ON made (run, file)",
+    ),
 )
 
 

@@ -169,7 +169,7 @@ def _fill(db: sqlite3.Connection, pages: Pages) -> int:
     """Insert every row that is of one of our tables, and tell how many were, but make no sense."""
     columns = {
         table: [column[1] for column in db.execute(f"PRAGMA table_info({table})")]
-        for table in ("sessions", "runs", "streams", "bodies", "calls", "edges", "notes", "edits", "draws")
+        for table in ("sessions", "runs", "streams", "bodies", "calls", "edges", "notes", "edits", "draws", "made")
     }
     lost = 0
     for table, row in _known(pages):
@@ -203,8 +203,8 @@ def table_of(row: Sequence[Value]) -> str | None:
         return "runs" if shape.startswith("t") else None
     if len(row) == 4:
         return {"tnnn": "sessions", "bntb": "bodies", "tntt": "notes"}.get(shape)
-    if shape == "tnt":
-        return "draws"
+    if shape in ("tnt", "ttb"):
+        return "draws" if shape == "tnt" else "made"
     if len(row) in (6, 7) and shape.startswith("ttnt"):
         return "streams"
     if shape in ("ttttt", "tttttt") and row[3] in ("tracked", "matched"):
@@ -233,6 +233,8 @@ def _makes_sense(table: str, row: dict[str, Value]) -> bool:
             said = row.get(name)
             if said is not None:
                 json.loads(str(said))
+        if table == "made":
+            json.loads(zlib.decompress(row["said"]) if isinstance(row["said"], bytes) else b"")
         if table == "bodies":
             data = row["data"]
             return isinstance(data, bytes) and digest(unpacked_body(str(row["codec"]), data)) == row["hash"]
@@ -260,7 +262,7 @@ def _mend(db: sqlite3.Connection) -> int:
     db.execute("UPDATE sessions SET first_change = last_change + 2, last_change = last_change + 1")
     db.execute("UPDATE runs SET subrun_of = NULL, root = NULL WHERE subrun_of NOT IN (SELECT id FROM runs)")
     db.execute("UPDATE runs SET texts_matched = 0")
-    for table in ("streams", "calls", "edges", "notes", "edits", "draws"):
+    for table in ("streams", "calls", "edges", "notes", "edits", "draws", "made"):
         db.execute(f"DELETE FROM {table} WHERE run NOT IN (SELECT id FROM runs)")  # noqa: S608 - a constant
     lost = int(db.execute("DELETE FROM edits WHERE body NOT IN (SELECT hash FROM bodies)").rowcount)
     lost += db.execute(

@@ -210,6 +210,15 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         "DROP INDEX calls_by_file",
         "CREATE INDEX calls_by_file ON calls (file, run)",
     ),
+    (
+        # In which expressions values of calls were made, event by event: JSON, compressed.
+        """CREATE TABLE made (
+            run TEXT NOT NULL REFERENCES runs (id) ON DELETE CASCADE,
+            file TEXT NOT NULL,
+            said BLOB NOT NULL
+        )""",
+        "CREATE INDEX made_by_run ON made (run, file)",
+    ),
 )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import zlib
 from collections.abc import Callable, Collection, Sequence
 
 from ao_lsp.server import processes
@@ -221,6 +222,15 @@ class SqlStore:
                 "SELECT drawn FROM draws WHERE run = ? AND at <= coalesce(?, at) ORDER BY rowid", run, until
             )
         return [row["drawn"] for row in found]
+
+    async def made(self, run: str, files: Sequence[str]) -> list[tuple[str, bytes]]:
+        async with self._driver.read() as db:
+            found = await db.fetch(
+                "SELECT file, said FROM made WHERE run = ? AND file IN (SELECT value FROM each(?)) ORDER BY rowid",
+                run,
+                list(files),
+            )
+        return await asyncio.to_thread(lambda: [(row["file"], zlib.decompress(row["said"])) for row in found])
 
     async def edits(self, run: str) -> list[Edit]:
         async with self._driver.read() as db:

@@ -136,6 +136,7 @@ async def _write(db: Transaction, batch: Batch, streams: Streams) -> None:
         await db.execute("UPDATE runs SET remarks = ? WHERE id = ?", storable(dump([*remarks, remark])), run)
     await _each(db, "INSERT INTO notes (run, at, level, message) VALUES (?, ?, ?, ?)", batch.notes)
     await _each(db, "INSERT INTO draws (run, at, drawn) VALUES (?, ?, ?)", batch.draws)
+    await _each(db, "INSERT INTO made (run, file, said) VALUES (?, ?, ?)", batch.made)
 
 
 async def conclude(db: Transaction, ended: RunEnded) -> tuple[Change, ...]:

@@ -1097,6 +1097,8 @@ export interface Settings {
   lenses?: boolean | null;
   /** show inlay hints */
   hints?: boolean | null;
+  /** among them, on variables: which calls their values came from */
+  variable_hints?: boolean | null;
   /** the diagnostics to show */
   diagnostics?: ("failed-call" | "crash" | "unused-output" | "stale-recording")[] | null;
 }

@@ -737,6 +737,7 @@
 ---@field on_miss? "live"|"strict"|"ask" what a rerun does with a call without a recording
 ---@field lenses? boolean show code lenses
 ---@field hints? boolean show inlay hints
+---@field variable_hints? boolean among them, on variables: which calls their values came from
 ---@field diagnostics? ("failed-call"|"crash"|"unused-output"|"stale-recording")[] the diagnostics to show
 
 --- Parameters of `ao.show`.

@@ -1,0 +1,241 @@
+"""Which variables of a program hold what came from which calls: real programs, recorded, and what these say in their
+comments: `# name: 1 2` is a name that is given values of calls 1 and 2 on this line. What has no comment must not be
+said to come from anywhere."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from model_server import ModelServer
+
+from ao_lsp.server import values, variables
+from ao_lsp.server.store.sqlite import open_store
+from tests.daemons import own_home
+from tests.runner.recorded import RECORD
+
+PYTHONS = [sys.executable, *filter(None, os.environ.get("AO_TEST_PYTHONS", "").split(os.pathsep))]
+
+ASK = """
+import json, os, urllib.request
+
+
+def ask(text):  # text: 1
+    body = json.dumps({"model": "m", "messages": [{"role": "user", "content": text}]}).encode()  # body: 1
+    request = urllib.request.Request(  # request: 1
+        os.environ["OPENAI_BASE_URL"] + "/chat/completions", body, {"content-type": "application/json"}
+    )
+    with urllib.request.urlopen(request) as response:  # response: 1 2 3 4 5
+        return json.load(response)["choices"][0]["message"]["content"]
+"""
+
+PROGRAM = """
+first = ask("one")  # first: 1
+second = ask("two " + first)  # second: 2
+both = first + second  # both: 1 2
+same = first  # same: 1
+if len(first) < 0:
+    other = first
+    never = ask("never")
+either = first if len(second) < 0 else second
+or_nothing = first or "nothing"  # or_nothing: 1
+listed = [first, "plain"]  # listed: 1
+plain = listed[1]
+told = {"text": second, "count": 3}  # told: 2
+count = told["count"]
+one, two = first, second  # one: 1, two: 2
+(name := first)  # name: 1
+number = 3
+number += len(second)  # number: 2
+annotated: str = f"{first}!"  # annotated: 1
+
+
+def shout(text):  # text: 1 2
+    return text.upper()
+
+
+def unchanged(given):  # given: 1
+    return given
+
+
+def early(what):  # what: 1
+    if what:
+        return "constant"
+    return what
+
+
+loud = shout(first)  # loud: 1
+louder = shout(second)  # louder: 2
+through = unchanged(first)  # through: 1
+constant = early(first)
+untold = unchanged("nothing")
+
+
+def asks(question):
+    return ask(question).strip()
+
+
+for topic in ["x", "y"]:
+    reply = asks(topic)  # reply: 3 4
+    kept = reply  # kept: 3 4
+    if topic == "y":
+        last = reply
+after = reply
+for word in first.split():  # word: 1
+    letter = word  # letter: 1
+pairs = [(a, b) for a, b in zip([first], [second])]  # a: 1, b: 2, pairs: 1 2
+shared = {"a": first}  # shared: 1
+shared["a"] = "replaced"
+replaced = [value for value in shared.values()]
+changed = first  # changed: 1
+for turn in range(2):
+    before = changed
+    changed = second
+length = len(second)  # length: 2
+
+
+class Agent:
+    def __init__(self):
+        self.seen = None
+
+    def answer(self, question):
+        return ask(question)
+
+    def run(self):
+        mine = self.answer("five")  # mine: 5
+        self.seen = mine
+        return self.seen
+
+
+final = Agent().run()
+"""
+
+
+@contextmanager
+def recorded(folder: Path, source: str, server: ModelServer, python: str | None = None) -> Iterator[Path]:
+    """A program that has been recorded, without a daemon."""
+    file = folder / "program.py"
+    file.write_text(ASK + source)
+    env = {**os.environ, **server.env, "AO_NO_DAEMON": "1"}
+    subprocess.run([RECORD, *(["--python", python] if python else []), file], env=env, check=True, timeout=60)
+    subprocess.run(
+        [Path(sys.executable).with_name("ao"), "graph"], env=env, check=True, capture_output=True, timeout=60
+    )
+    yield file
+
+
+async def told(home: str, file: Path) -> tuple[dict[int, dict[str, list[int]]], variables.Variables]:
+    """The names that are given values, by line, with the numbers of the calls."""
+    store = await open_store(str(next(Path(home).rglob("ao.db"))))
+    try:
+        ((run, _),) = await store.run_names()
+        graph = await store.graph(run)
+        assert graph is not None
+        made = values.read(await store.made(run, [str(file)]))
+    finally:
+        await store.close()
+    lines = file.read_text().split("\n")
+    found = variables.trace(lines, str(file), variables.Recorded(frozenset([str(file)]), made, graph.calls, True))
+    number = {call.id: call.number for call in graph.calls}
+    by_line: dict[int, dict[str, list[int]]] = {}
+    for one in found.defined:
+        by_line.setdefault(one.span.line, {})[one.name] = sorted(number[call] for call in one.calls)
+    return by_line, found
+
+
+@pytest.fixture
+def home(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """The test's own AO_HOME."""
+    with own_home(monkeypatch) as path:
+        yield path
+
+
+def said(line: str) -> dict[str, list[int]]:
+    """What a line's comment says."""
+    _, mark, comment = line.partition("  # ")
+    pairs = (part.split(":") for part in comment.split(",")) if mark else ()
+    return {name.strip(): [int(number) for number in numbers.split()] for name, numbers in pairs}
+
+
+def _tracks(python: str) -> bool:
+    asked = [python, "-c", "import sys; print(sys.version_info >= (3, 11))"]
+    return subprocess.run(asked, capture_output=True, check=True, timeout=60).stdout == b"True\n"
+
+
+@pytest.mark.parametrize("python", PYTHONS)
+async def test_each_variable_is_said_to_come_from_what_it_came_from_and_from_nothing_else(
+    home: str, tmp_path: Path, model_server: ModelServer, python: str
+) -> None:
+    with recorded(tmp_path, PROGRAM, model_server, python) as file:
+        found, _ = await told(home, file)
+        if not _tracks(python):
+            assert not found
+            return
+        lines = enumerate(file.read_text().split("\n"))
+        wrong = [f"{line}: {found.get(number, {})}" for number, line in lines if found.get(number, {}) != said(line)]
+        assert wrong == []
+
+
+WAYS = """
+def titled(text):
+    heading = "# " + text
+    return heading
+
+
+draft = ask("a draft")
+page = titled(draft.strip())
+print(page)
+"""
+
+
+async def test_the_way_has_each_line_from_the_call_to_the_name_and_uses_have_it_too(
+    home: str, tmp_path: Path, model_server: ModelServer
+) -> None:
+    with recorded(tmp_path, WAYS, model_server) as file:
+        _, found = await told(home, file)
+        lines = file.read_text().split("\n")
+        ways = {
+            (one.name, lines[one.span.line]): [lines[line - 1].strip() for _, line in next(iter(one.ways.values()))]
+            for one in (*found.defined, *found.used)
+        }
+        opened, reply, drafted = ways["draft", 'draft = ask("a draft")']
+        assert (opened.split()[0], reply.split()[0], drafted) == ("with", "return", 'draft = ask("a draft")')
+        titled = "page = titled(draft.strip())"
+        assert ways["draft", titled] == [opened, reply, drafted]
+        assert ways["page", titled] == [opened, reply, 'heading = "# " + text', titled]
+        assert ways["page", "print(page)"] == ways["page", titled]
+        assert ways["text", "def titled(text):"] == [opened, reply, drafted, titled, "def titled(text):"]
+
+
+CHILD = """
+text = ask("x")
+if os.fork() == 0:
+    inner = text.upper()
+    ask(inner)
+    os._exit(0)
+os.wait()
+for number in range(5000):
+    changed = text + str(number)
+outer = text.lower()
+"""
+
+
+async def test_children_tell_their_own_and_the_end_of_a_run_what_reached_no_call(
+    home: str, tmp_path: Path, model_server: ModelServer
+) -> None:
+    with recorded(tmp_path, CHILD, model_server) as file:
+        found, _ = await told(home, file)
+        names = {name: calls for names in found.values() for name, calls in names.items()}
+        assert [names[name] for name in ("inner", "changed", "outer")] == [[1], [1], [1]]
+
+
+async def test_what_an_event_says_that_makes_no_sense_is_left_out() -> None:
+    said = b'[[1, 0, 1, 5, "f", [[["c1", [1, ["/b.py", 2], null]]], [[3]], 7]], [1, 2], "x", [1, null, 1, 5, "f", []]]'
+    ((span, made),) = values.read([("/a.py", said)]).items()
+    assert (span, made.sets) == (values.Span(0, 0, 0, 5), [frozenset(["c1"])])
+    assert made.ways == {"c1": (("/a.py", 1), ("/b.py", 2))}
