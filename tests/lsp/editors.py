@@ -42,7 +42,9 @@ class User:
     def __init__(self, client: LanguageClient) -> None:
         self.client = client
         self._protocol: Any = client.protocol  # partly untyped
-        self.answers: dict[str, str] = {}
+        self.answers: dict[str, str | list[str]] = {}
+        self.offered: list[list[str]] = []
+        """What could be chosen, question by question."""
         self.asked: list[str] = []
         self.answering = asyncio.Event()
         """Cleared, the user leaves questions open."""
@@ -69,8 +71,11 @@ class User:
             if not self.can_ask:
                 raise JsonRpcMethodNotFound
             self.asked.append(params.message)
+            self.offered.append([action.title for action in params.actions or ()])
             await self.answering.wait()
             for beginning, answer in self.answers.items():
+                if isinstance(answer, list):  # asked the same several times
+                    answer = answer.pop(0) if params.message.startswith(beginning) else ""
                 if params.message.startswith(beginning):
                     return next(action for action in params.actions or () if action.title.startswith(answer))
             return None

@@ -13,6 +13,7 @@ from typing import Any
 
 from ao_lsp.server.command import Caller, Command
 from ao_lsp.server.commands import (
+    choosing,
     comparing,
     deleting,
     editing,
@@ -37,6 +38,7 @@ COMMANDS: dict[str, Command[Any]] = {
     "ao.runs": reading.RUNS,
     "ao.graph": opening.GRAPH,
     "ao.call": opening.CALL,
+    "ao.chooseCall": choosing.CHOOSE,
     "ao.why": tracing.WHY,
     "ao.diff": comparing.DIFF,
     "ao.versions": versions.VERSIONS,

@@ -34,6 +34,8 @@ _OPEN = "show it in the editor, too; elsewhere: write it to a read-only file"
 
 _AMONG = "several calls by their ids: an editor asks its user which of them is meant"
 
+_HERE = "any call that was made at the same place is meant: an editor asks its user which"
+
 
 @dataclass(frozen=True, slots=True)
 class Content:
@@ -74,6 +76,7 @@ class ChosenParams:
     call: str | int = param(command.CALL)
     run: str = param(command.RUN, "last")
     among: list[str] | None = param(_AMONG, None)  # noqa: RUF009 - a field, as the others
+    here: bool = param(_HERE, False)
 
 
 @dataclass(frozen=True, slots=True)

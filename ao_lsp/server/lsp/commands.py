@@ -1,7 +1,7 @@
 """The commands of an editor: those of the daemon (`server/commands`), of which some do more here, because an editor
 can show something and ask its user.
 
-Those that lenses and actions offer (`offers`) come with the ids of run and call, and with `among` where the
+Those that lenses and actions offer (`offers`) come with the ids of run and call, and with `here` where the
 place stands for several calls: then the user is asked which.
 """
 
@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar, cast
 from ao_lsp.server import refs
 from ao_lsp.server.commands import ALIASES, COMMANDS, opening, recording, rerunning
 from ao_lsp.server.commands import execute as execute_shared
+from ao_lsp.server.commands.choosing import ChooseParams
 from ao_lsp.server.commands.opening import ChosenParams, OpenPartParams
-from ao_lsp.server.lsp import reruns, words
+from ao_lsp.server.lsp import choosing, reruns, words
 from ao_lsp.server.lsp.dispatch import AnswerError
 from ao_lsp.server.lsp.progress import LONG_S, cancelled, progress
 from ao_lsp.server.model import Call
@@ -24,6 +25,7 @@ from ao_lsp.server.params import CommandError, read
 from ao_lsp.server.results.calls import RawCallJson, WholeCallJson
 from ao_lsp.server.results.editors import NothingJson, OpenedEditJson
 from ao_lsp.server.results.opening import (
+    ChosenJson,
     CommandLineJson,
     OpenedCallJson,
     OpenedDrawingJson,
@@ -145,18 +147,49 @@ async def _chosen(editor: Editor, params: ChosenParams, question: str) -> Call |
     """The call that is meant; None where the user does not want to say."""
     graph = await refs.find_graph(editor.core, params.run)
     meant = refs.find_call(graph, params.call)
+    if params.here:
+        return await choosing.choose_call(editor, question, graph.run.id, meant)
     if not params.among:
         return meant
-    choices = {_choice(call): call for call in graph.calls if call.id in params.among}
+    choices = [(_choice(call), call) for call in graph.calls if call.id in params.among]
     try:
-        title = await editor.choose(question, list(choices))
+        return await choosing.pick(editor, question, choices)
     except AnswerError:  # a client that cannot ask
         return meant
-    return choices.get(title or "")
 
 
 def _choice(call: Call) -> str:
     return words.joined([words.call_name(call), words.shortened(call.preview or "", 40)])
+
+
+_DOINGS: tuple[tuple[str, str], ...] = (
+    ("Read it", "ao.call"),
+    ("Rerun from it", "ao.rerunFrom"),
+    ("Edit its output", "ao.editOutput"),
+    ("Edit its input", "ao.editInput"),
+    ("Graph of its run", "ao.graph"),
+)
+"""What can be done with a call that was chosen, and by which command."""
+
+
+async def _choose_call(editor: Editor, params: ChooseParams, token: _ProgressId) -> ChosenJson | NothingJson:
+    graph = await refs.find_graph(editor.core, params.run)
+    meant = refs.find_call(graph, params.call)
+    call = await choosing.choose_call(editor, "Which call?", graph.run.id, meant, runs_first=True)
+    if call is None:
+        return {}
+    question = f"What about {words.call_name(call)}?"
+    try:
+        name = await choosing.pick(editor, question, _DOINGS)
+    except AnswerError:
+        name = "ao.call"
+    if name is None:
+        return {}
+    given: Json = {"run": call.run, "call": call.id}
+    if name == "ao.graph":
+        given = {"run": call.run, "format": "text"}
+    await execute(editor, name, [given | ({"open": True} if name in ("ao.call", "ao.graph") else {})], token)
+    return {"run": call.run, "call": call.id}
 
 
 def _here(
@@ -167,6 +200,7 @@ def _here(
 
 
 EDITOR_ONLY: Mapping[str, EditorCommand[Any]] = {
+    "ao.chooseCall": _here("ao.chooseCall", _choose_call),
     "ao.rerunFrom": _here("ao.rerunFrom", _rerun_from),
     "ao.rerun": _here("ao.rerun", _rerun),
     "ao.editOutput": _here("ao.editOutput", _edit_output),

@@ -11,7 +11,8 @@ from pygls.exceptions import JsonRpcMethodNotFound
 
 from ao_lsp.server.lsp import configured, hierarchy, hovers, panel, variable_hints, variable_hovers
 from ao_lsp.server.lsp.hints import hint
-from ao_lsp.server.lsp.lenses import ACTION_KIND, actions, lenses
+from ao_lsp.server.lsp.lenses import actions, lenses
+from ao_lsp.server.lsp.offers import ACTION_KIND, SOURCE_KIND
 from ao_lsp.server.lsp.publishing import SOURCE
 from ao_lsp.server.lsp.symbols import flat_symbols, symbols
 from ao_lsp.server.views import Json
@@ -29,7 +30,9 @@ def register(editor: Editor) -> None:
     feature(lsp.INITIALIZED)(_initialized)
     feature(lsp.WORKSPACE_DID_CHANGE_CONFIGURATION)(_did_change_configuration)
     feature(lsp.TEXT_DOCUMENT_CODE_LENS, lsp.CodeLensOptions())(_code_lens)
-    feature(lsp.TEXT_DOCUMENT_CODE_ACTION, lsp.CodeActionOptions(code_action_kinds=[ACTION_KIND]))(_code_action)
+    feature(lsp.TEXT_DOCUMENT_CODE_ACTION, lsp.CodeActionOptions(code_action_kinds=[ACTION_KIND, SOURCE_KIND]))(
+        _code_action
+    )
     feature(lsp.TEXT_DOCUMENT_INLAY_HINT, lsp.InlayHintOptions())(_inlay_hint)
     feature(lsp.TEXT_DOCUMENT_HOVER)(_hover)
     feature(lsp.TEXT_DOCUMENT_DIAGNOSTIC, lsp.DiagnosticOptions(False, False, identifier=SOURCE))(_diagnostic)
@@ -74,7 +77,8 @@ async def _code_action(ls: Editor, params: lsp.CodeActionParams) -> list[lsp.Cod
         return []
     lines = params.range.start.line, params.range.end.line
     client, only = ls.client, params.context.only
-    return actions(*found, lines, only, ls.has_log, client.action_literals, client.records)
+    automatic = params.context.trigger_kind == lsp.CodeActionTriggerKind.Automatic
+    return actions(*found, lines, only, ls.has_log, client.action_literals, client.records, automatic)
 
 
 async def _inlay_hint(ls: Editor, params: lsp.InlayHintParams) -> list[lsp.InlayHint]:

@@ -7,12 +7,10 @@ from collections.abc import Callable, Iterable, Sequence
 from lsprotocol import types as lsp
 
 from ao_lsp.server.lsp.documents import Document
-from ao_lsp.server.lsp.offers import Offer, offers
+from ao_lsp.server.lsp.offers import Offer, file_offers, offers
 from ao_lsp.server.lsp.places import Place
 from ao_lsp.server.lsp.readings import readings
 from ao_lsp.server.lsp.units import Units
-
-ACTION_KIND = "refactor.rewrite.ao"
 
 
 def lenses(document: Document, places: Iterable[Place], units: Units, records: bool = False) -> list[lsp.CodeLens]:
@@ -29,27 +27,35 @@ def lenses(document: Document, places: Iterable[Place], units: Units, records: b
 
 def actions(
     document: Document,
-    places: Iterable[Place],
+    places: Sequence[Place],
     lines: tuple[int, int],
     only: Sequence[str] | None,
     has_log: Callable[[str], bool],
     literals: bool,
     records: bool = False,
+    automatic: bool = False,
 ) -> list[lsp.CodeAction | lsp.Command]:
     """The offers of the places on these lines (first, last), and what there is to read. `only` are the kinds that the
     client wants, `literals` says whether it knows actions that have one; `has_log` as of `readings`, `records` as of
-    `offers`."""
-    if only is not None and not any(_within(ACTION_KIND, kind) for kind in only):
-        return []
-    found = [
-        _command(offer, offer.label)
-        for place in places
-        if place.extent.line <= lines[1] and lines[0] <= place.extent.end_line
-        for offer in [*offers(place, document.path or "", records), *readings(place, has_log)]
-    ]
+    `offers`; `automatic`: nobody has asked for a menu."""
+    file = document.path or ""
+    here = [place for place in places if place.extent.line <= lines[1] and lines[0] <= place.extent.end_line]
+    found = [(offer.kind, offer) for place in here for offer in offers(place, file, records)]
+    found += [(offer.kind, offer) for place in here for offer in readings(place, has_log)]
+    found = [(kind, offer) for kind, offer in found if _is_wanted(kind, only)]
+    # A menu that comes by itself is no place for what concerns the whole file; nor is one that is about a call.
+    if only is not None or (not here and not automatic):
+        known = [(offer.command, offer.argument) for _, offer in found]
+        whole = [(kind, offer) for kind, offer in file_offers(places, file) if _is_wanted(kind, only)]
+        found += [(kind, offer) for kind, offer in whole if (offer.command, offer.argument) not in known]
+    wanted = [(kind, _command(offer, offer.label)) for kind, offer in found]
     if not literals:
-        return list(found)
-    return [lsp.CodeAction(title=command.title, kind=ACTION_KIND, command=command) for command in found]
+        return [command for _, command in wanted]
+    return [lsp.CodeAction(title=command.title, kind=kind, command=command) for kind, command in wanted]
+
+
+def _is_wanted(kind: str, only: Sequence[str] | None) -> bool:
+    return only is None or any(_within(kind, one) for one in only)
 
 
 def _within(kind: str, wanted: str) -> bool:

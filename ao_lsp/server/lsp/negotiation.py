@@ -24,6 +24,7 @@ HISTORY: tuple[tuple[int, str, str], ...] = (
         "`min_version`, `versions`, `content`; the server's `revision`, `notifications`, `features`",
     ),
     (2, "`ao/*`", "refused to a client that asks for unknown versions only; it was answered"),
+    (2, "`ao.rerunFrom`, `ao.editOutput`, `ao.editInput`", "`here`"),
     (2, "`ao.why`", "`subrun` of its calls"),
 )
 """Revision, what changed in it, and how. What is new in itself says so by its `since`."""

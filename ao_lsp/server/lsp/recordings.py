@@ -17,7 +17,7 @@ from ao_lsp.server.model import Call, Change, EditField, Graph, Run
 from ao_lsp.server.params import is_text
 from ao_lsp.server.sources import keep
 
-_MOST_RUNS = 5
+MOST_RUNS = 5
 """Of a file, so many of the newest runs are looked at: a place that the last one did not come to shows
 what an earlier one did there."""
 
@@ -127,7 +127,7 @@ class Recordings:
         return tuple(sorted([*last.values(), *current], key=lambda run: run.started, reverse=True))
 
     async def _read_names(self, path: str) -> list[str]:
-        return await self._store.runs_in_files(names_of(path), _MOST_RUNS)
+        return await self._store.runs_in_files(names_of(path), MOST_RUNS)
 
     async def _read_touched(self, run: str) -> set[str]:
         return await self._store.files_of([run])

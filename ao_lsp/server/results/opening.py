@@ -51,3 +51,25 @@ class CommandLineJson(TypedDict):
     command: Annotated[str, "a line for a shell"]
     argv: list[str]
     cwd: Annotated[str, "where to run it"]
+
+
+class PlaceCallJson(TypedDict):
+    """One of the calls that were made at a place."""
+
+    run: str
+    call: str
+    number: Annotated[int, "in the run"]
+    name: Annotated[str, "the function that made it"]
+
+
+class PlaceCallsJson(TypedDict):
+    """The calls that one function made, in the runs that came to it."""
+
+    calls: Annotated[list[PlaceCallJson], "those of the newest run first; of one run in order"]
+
+
+class ChosenJson(TypedDict):
+    """The call that the user chose, and did something with."""
+
+    run: str
+    call: str

@@ -80,6 +80,20 @@ export interface CheckoutParams {
   force?: boolean;
 }
 
+/** Parameters of `ao.chooseCall`. */
+export interface ChooseCallParams {
+  /** which call: its number in the run, its id, or the beginning of it */
+  call: string | number;
+  /** which run: its id, the beginning of it, a name, or `last` */
+  run?: string;
+}
+
+/** The call that the user chose, and did something with. */
+export interface Chosen {
+  run: string;
+  call: string;
+}
+
 /** What was deleted. */
 export interface Cleared {
   /** runs */
@@ -315,6 +329,8 @@ export interface EditInputParams {
   run?: string;
   /** several calls by their ids: an editor asks its user which of them is meant */
   among?: string[] | null;
+  /** any call that was made at the same place is meant: an editor asks its user which */
+  here?: boolean;
 }
 
 /** Parameters of `ao.editOutput`. */
@@ -325,6 +341,8 @@ export interface EditOutputParams {
   run?: string;
   /** several calls by their ids: an editor asks its user which of them is meant */
   among?: string[] | null;
+  /** any call that was made at the same place is meant: an editor asks its user which */
+  here?: boolean;
 }
 
 /** Parameters of `ao.edit`. */
@@ -753,6 +771,8 @@ export interface OpenOutputParams {
   run?: string;
   /** several calls by their ids: an editor asks its user which of them is meant */
   among?: string[] | null;
+  /** any call that was made at the same place is meant: an editor asks its user which */
+  here?: boolean;
   /** text: what was said; json: the whole request or response */
   format?: "text" | "json";
 }
@@ -765,6 +785,8 @@ export interface OpenPromptParams {
   run?: string;
   /** several calls by their ids: an editor asks its user which of them is meant */
   among?: string[] | null;
+  /** any call that was made at the same place is meant: an editor asks its user which */
+  here?: boolean;
   /** text: what was said; json: the whole request or response */
   format?: "text" | "json";
 }
@@ -862,6 +884,22 @@ export interface Passage {
   start: number;
   end: number;
   text: string;
+}
+
+/** One of the calls that were made at a place. */
+export interface PlaceCall {
+  run: string;
+  call: string;
+  /** in the run */
+  number: number;
+  /** the function that made it */
+  name: string;
+}
+
+/** The calls that one function made, in the runs that came to it. */
+export interface PlaceCalls {
+  /** those of the newest run first; of one run in order */
+  calls: PlaceCall[];
 }
 
 /** What is needed to start a rerun. */
@@ -969,6 +1007,8 @@ export interface RerunFromParams {
   run?: string;
   /** several calls by their ids: an editor asks its user which of them is meant */
   among?: string[] | null;
+  /** any call that was made at the same place is meant: an editor asks its user which */
+  here?: boolean;
   /** what to do with a call that has no recording; null: what `on_miss` is set to, else live */
   policy?: "live" | "strict" | null;
 }
@@ -1419,6 +1459,8 @@ export interface Commands {
   "ao.graph": { params: GraphParams; result: Graph | Drawing | OpenedGraph | OpenedDrawing };
   /** one call, whole: messages, output, request, response, edits */
   "ao.call": { params: CallParams; result: WholeCall | RawCall | OpenedCall | OpenedRawCall };
+  /** choose one of the calls that were made at a place, of any run, and what to do with it */
+  "ao.chooseCall": { params: ChooseCallParams; result: Chosen | Nothing };
   /** where the input of a call came from, line by line */
   "ao.why": { params: WhyParams; result: Why };
   /** what changed from run `a` to run `b`, call by call */

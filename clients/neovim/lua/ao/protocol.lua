@@ -51,6 +51,16 @@
 ---@field folder string where to write the files: the absolute path of a folder that is new or empty
 ---@field force? boolean also into a folder that is not empty: files of the same names are replaced
 
+--- Parameters of `ao.chooseCall`.
+---@class ao.ChooseCallParams
+---@field call string|integer which call: its number in the run, its id, or the beginning of it
+---@field run? string which run: its id, the beginning of it, a name, or `last`
+
+--- The call that the user chose, and did something with.
+---@class ao.Chosen
+---@field run string
+---@field call string
+
 --- What was deleted.
 ---@class ao.Cleared
 ---@field deleted integer runs
@@ -218,12 +228,14 @@
 ---@field call string|integer which call: its number in the run, its id, or the beginning of it
 ---@field run? string which run: its id, the beginning of it, a name, or `last`
 ---@field among? string[] several calls by their ids: an editor asks its user which of them is meant
+---@field here? boolean any call that was made at the same place is meant: an editor asks its user which
 
 --- Parameters of `ao.editOutput`.
 ---@class ao.EditOutputParams
 ---@field call string|integer which call: its number in the run, its id, or the beginning of it
 ---@field run? string which run: its id, the beginning of it, a name, or `last`
 ---@field among? string[] several calls by their ids: an editor asks its user which of them is meant
+---@field here? boolean any call that was made at the same place is meant: an editor asks its user which
 
 --- Parameters of `ao.edit`.
 ---@class ao.EditParams
@@ -508,6 +520,7 @@
 ---@field call string|integer which call: its number in the run, its id, or the beginning of it
 ---@field run? string which run: its id, the beginning of it, a name, or `last`
 ---@field among? string[] several calls by their ids: an editor asks its user which of them is meant
+---@field here? boolean any call that was made at the same place is meant: an editor asks its user which
 ---@field format? "text"|"json" text: what was said; json: the whole request or response
 
 --- Parameters of `ao.openPrompt`.
@@ -515,6 +528,7 @@
 ---@field call string|integer which call: its number in the run, its id, or the beginning of it
 ---@field run? string which run: its id, the beginning of it, a name, or `last`
 ---@field among? string[] several calls by their ids: an editor asks its user which of them is meant
+---@field here? boolean any call that was made at the same place is meant: an editor asks its user which
 ---@field format? "text"|"json" text: what was said; json: the whole request or response
 
 --- A text that is shown.
@@ -583,6 +597,17 @@
 ---@field start integer
 ---@field end integer
 ---@field text string
+
+--- One of the calls that were made at a place.
+---@class ao.PlaceCall
+---@field run string
+---@field call string
+---@field number integer in the run
+---@field name string the function that made it
+
+--- The calls that one function made, in the runs that came to it.
+---@class ao.PlaceCalls
+---@field calls ao.PlaceCall[] those of the newest run first; of one run in order
 
 --- What is needed to start a rerun.
 ---@class ao.Plan: ao.Forecast
@@ -655,6 +680,7 @@
 ---@field call string|integer which call: its number in the run, its id, or the beginning of it
 ---@field run? string which run: its id, the beginning of it, a name, or `last`
 ---@field among? string[] several calls by their ids: an editor asks its user which of them is meant
+---@field here? boolean any call that was made at the same place is meant: an editor asks its user which
 ---@field policy? "live"|"strict" what to do with a call that has no recording; null: what `on_miss` is set to, else live
 
 --- Parameters of `ao.rerun`.
@@ -964,6 +990,7 @@
 ---| "ao.runs" # recorded runs, newest first: takes ao.RunsParams, gives ao.Runs|ao.FoundRuns
 ---| "ao.graph" # the calls of a run and which output reached which input: takes ao.GraphParams, gives ao.Graph|ao.Drawing|ao.OpenedGraph|ao.OpenedDrawing
 ---| "ao.call" # one call, whole: messages, output, request, response, edits: takes ao.CallParams, gives ao.WholeCall|ao.RawCall|ao.OpenedCall|ao.OpenedRawCall
+---| "ao.chooseCall" # choose one of the calls that were made at a place, of any run, and what to do with it: takes ao.ChooseCallParams, gives ao.Chosen|ao.Nothing
 ---| "ao.why" # where the input of a call came from, line by line: takes ao.WhyParams, gives ao.Why
 ---| "ao.diff" # what changed from run `a` to run `b`, call by call: takes ao.DiffParams, gives ao.Diff
 ---| "ao.versions" # states of the code that was run, newest first: takes ao.VersionsParams, gives ao.Versions
