@@ -98,6 +98,9 @@ class Editor:
         if message.get("method", "").startswith("$/ao/"):
             check(SCHEMA["methods"][message["method"]]["params"], message["params"])
             self.told[message["method"]] = message["params"]
+        if "method" in message and "id" in message:  # it can neither ask its user nor show anything
+            error = {"code": -32601, "message": "cannot"}
+            self._raw.send({"jsonrpc": "2.0", "id": message["id"], "error": error})
         return message
 
     def wait_for(self, method: str) -> Any:
@@ -168,6 +171,7 @@ def read(editor: Editor, folder: Path) -> None:
         editor.run("ao.openPrompt", call=number)
         editor.run("ao.openOutput", call=number, format="json")
     editor.run("ao.call", call=1, open=True)
+    assert editor.run("ao.chooseCall", call=1)["call"] == shown["nodes"][0]["id"]
     editor.run("ao.why", call=1, start=0, end=5)
     editor.ask("ao/runs")
     assert editor.ask("ao/runs", grep="geckos")["runs"][0]["matches"]
