@@ -39,11 +39,12 @@ _REWRITE_S = 1.0
 @dataclass(eq=False, slots=True)
 class _Read:
     """A text that somebody reads. `path` is its file, where it is read in one; `printed` the bytes of a log that goes
-    on, None of what is no such log."""
+    on, None of what is no such log; `live`: it may change by itself."""
 
     address: Address
     path: str | None = None
     printed: int | None = None
+    live: bool = True
 
 
 class Contents:
@@ -108,7 +109,8 @@ class Contents:
         for uri, read in list(self._read.items()):
             if not gone.isdisjoint(read.address.runs) and read.path is not None:
                 del self._read[uri]  # with the run, its files have gone
-            elif everything or not (runs | gone).isdisjoint(read.address.runs):
+            elif not (runs | gone).isdisjoint(read.address.runs) or (everything and (read.live or read.path is None)):
+                # Where others write to the database all the time, files that no longer change are left alone.
                 self._out_of_date(uri, read)
 
     # -- telling, or writing anew
@@ -142,6 +144,7 @@ class Contents:
                     # What cannot be read or written now stays as it is; asked for again, it says why.
                     with suppress(CommandError, StoreError):
                         found = await opening.content(self._editor.core, self._editor.caller, read.address)
+                        read.live = found.live
                         if found.gone:
                             self._read.pop(uri, None)
                         else:
@@ -153,6 +156,7 @@ class Contents:
     # -- logs, of which no change tells
 
     def _watch(self, read: _Read, found: opening.Content) -> None:
+        read.live = found.live
         keep(self._read, read.address.uri, read)
         if read.address.part == "log" and found.live:
             read.printed = self._size(read)
