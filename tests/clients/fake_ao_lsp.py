@@ -10,6 +10,7 @@ they show. Notifications of a test steer it:
     $/fake/hold       from here on, lenses and hints are looked up when they are asked for, but not sent
     $/fake/release    they are sent now, as they were looked up
     $/fake/progress   its parameters are the value of a `$/progress`
+    $/fake/status     its parameters are those of an `$/ao/status`
     $/fake/skip       from here on, the graph begins a call later
     $/fake/die        it ends, with code 3
 """
@@ -17,6 +18,7 @@ they show. Notifications of a test steer it:
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections.abc import Callable
 from typing import Any, TextIO
@@ -46,6 +48,7 @@ class Server:
         self._revision = 1
         self._asked = 0
         self._skipped = 0
+        self._recorded: dict[str, str | None] = {"second": "first", "first": None}
         self._holding = False
         self._held: list[Json] = []
         self._answers: dict[str, Callable[[Json], Any]] = {
@@ -56,6 +59,8 @@ class Server:
             "workspace/executeCommand": self._execute,
             "ao/graph": self._graph,
             "ao/locate": self._locate,
+            "ao/runs": self._runs,
+            "ao/content": lambda params: {**params, "language": "markdown", "text": f"revision {self._revision}\n"},
         }
 
     def serve(self) -> None:
@@ -91,9 +96,12 @@ class Server:
             self._revision += 1
             self._ask("workspace/inlayHint/refresh")
             self._ask("workspace/codeLens/refresh")
-            _write({"method": "$/ao/graphDidChange", "params": {"revision": self._revision}})
+            _write({"method": "$/ao/graphDidChange", "params": {"run": "run1", "revision": self._revision}})
+            _write({"method": "$/ao/contentDidChange", "params": {"uri": "ao:///run/run1/log.md"}})
         elif method == "$/fake/progress":
             _write({"method": "$/progress", "params": {"token": "work", "value": params}})
+        elif method == "$/fake/status":
+            _write({"method": "$/ao/status", "params": params})
         elif method == "$/fake/skip":
             self._skipped += 1
         elif method == "$/fake/die":
@@ -143,6 +151,11 @@ class Server:
         details = {"id": run, "name": "agent.py", "status": "running", "parent_run": None}
         return {"run": run, "text": "\n".join(lines) + "\n", "rows": rows, "details": details, "subruns": []}
 
+    def _runs(self, params: Json) -> Json:
+        wanted = re.compile(params.get("name") or "")
+        runs = [_run(name, parent) for name, parent in self._recorded.items() if wanted.search(name)]
+        return {"runs": runs, "total": len(runs)}
+
     def _locate(self, params: Json) -> Json:
         (uri, lines) = next(iter(self._texts.items()))
         at = [number for number, line in enumerate(lines, 1) if "create(" in line]
@@ -157,7 +170,38 @@ class Server:
             return {"estimate": {"summary": "1 of 2 calls live"}}
         if params["command"] == "ao.rerunFrom":
             return {"run": "run2"}
+        if params["command"] == "ao.rm":
+            for run in given["runs"]:
+                del self._recorded[run]
+            return {"deleted": given["runs"], "freed_bytes": 0}
+        if params["command"] == "ao.export":
+            return {"run": given["run"], "format": given["format"], "text": "<html>"}
+        if params["command"] == "ao.output":
+            return self._output(given)
+        if params["command"] == "ao.record":
+            return {"command": f"printf 'in %s' {given['file']}; exit", "cwd": "/"}
         return {}
+
+    def _output(self, given: Json) -> Json:
+        printed = "one\n\x1b[31mtwo\x1b[0m\r\n10%\r100%\n"
+        at = given.get("from", 0)
+        end = min(len(printed), at + 4)
+        return {"run": given["run"], "text": printed[at:end], "next": end, "ended": end == len(printed)}
+
+
+def _run(name: str, parent: str | None) -> Json:
+    counted = {"calls": 2, "failed_calls": 0, "edits": 0, "input_tokens": 1200, "output_tokens": 9, "cost_usd": 0.5}
+    return {
+        **counted,
+        "id": name,
+        "name": name,
+        "status": "finished",
+        "exit_code": 0,
+        "started": "2026-01-02T03:04:05.000Z",
+        "duration_s": 75.0,
+        "parent_run": parent,
+        "subrun_of": None,
+    }
 
 
 def _node(run: str, number: int, function: str, line: int) -> Json:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from pathlib import Path
 
 import pytest
 
-from tests.clients import headless_neovim
+from tests.clients import headless_neovim, tmux
 from tests.clients.conftest import received, wait_until
 from tests.clients.headless_neovim import Neovim
 
@@ -222,3 +223,26 @@ def test_the_help_tells_of_everything_that_a_user_can_set(
             "ao.txt",
         ):
             assert nvim.lua(f"vim.cmd.help('{topic}') return vim.fn.expand('%:t')") == "ao.txt"
+
+
+def test_lenses_and_hints_in_a_terminal_are_new_after_refreshes_without_an_edit(
+    program: Path, path: str, source: Path, tmp_path: Path
+) -> None:
+    if reason := tmux.missing():
+        pytest.skip(reason)
+    config = tmp_path / "init.lua"
+    config.write_text(
+        f"vim.opt.runtimepath:prepend('{headless_neovim.PLUGIN}')\n{headless_neovim.QUICK}\nvim.o.swapfile = false\n"
+        "function Change()\n"
+        "  local client = vim.lsp.get_clients()[1]\n"
+        "  client.rpc.notify('$/fake/change', {})\n"
+        "end\n",
+        "utf-8",
+    )
+    env = {**os.environ, "PATH": path, "XDG_STATE_HOME": str(tmp_path)}
+    with tmux.terminal([program, "--clean", "-u", config, source], env=env, columns=80, lines=20) as screen:
+        screen.wait_for("reply output 1 = client", "rerun 1 | graph 1")
+        for revision in (2, 3):
+            screen.command(":lua Change()")
+            old = [f"output {revision - 1}", f"graph {revision - 1}"]
+            screen.wait_for(f"reply output {revision} = client", f"rerun {revision} | graph {revision}", without=old)

@@ -51,6 +51,7 @@ function M.config()
     commands = commands,
     on_init = function(client)
       require('ao.status').listen()
+      require('ao.visible').tell(client)
       require('ao.restart').started(client)
     end,
     on_exit = function(code, signal, client_id)
@@ -148,9 +149,7 @@ end
 --- Tell what the server has answered instead of a result: a line for the user, never a stack trace.
 ---@param err lsp.ResponseError
 function M.report(err)
-  local data = type(err.data) == 'table' and err.data or {}
-  local hint = type(data.hint) == 'string' and data.hint ~= '' and (' (%s)'):format(data.hint) or ''
-  vim.notify(('ao: %s%s'):format(err.message or 'it failed', hint), vim.log.levels.ERROR)
+  vim.notify('ao: ' .. (err.message or 'it failed'), vim.log.levels.ERROR) -- what helps is in the message
 end
 
 --- Ask the server. Errors are told to the user; `on_error` is called then, too.

@@ -32,6 +32,7 @@ function M.table()
     ['window/showMessageRequest'] = M.on_question,
     ['window/showDocument'] = later('ao.window', 'on_show_document'),
     ['$/ao/graphDidChange'] = M.on_graph_change,
+    ['$/ao/status'] = later('ao.status', 'on_standing'),
     ['$/ao/contentDidChange'] = later('ao.content', 'on_change'),
   }
 end

@@ -91,6 +91,12 @@ local function check_server()
     return
   end
   ok(('it answers: %d recorded runs'):format(runs.total))
+  local standing = require('ao.status').standing()
+  if standing and standing.health ~= 'ok' then
+    warn(standing.message)
+  elseif standing then
+    info(standing.message ~= '' and standing.message or 'no program runs, and nothing is compiled')
+  end
   local cmd = client.installed()
   if type(cmd) == 'table' then
     local server = vim.fs.joinpath(vim.fs.dirname(vim.fn.exepath(cmd[1])), 'ao-server')

@@ -75,6 +75,10 @@ function M.refresh(client, bufnr)
       local again = asking[key] == 'again'
       asking[key] = nil
       if not err and vim.api.nvim_buf_is_loaded(bufnr) then
+        -- Lenses of a line are sorted by their columns, and by no order where those are the same.
+        for place, lens in ipairs(result or {}) do
+          lens.range.start.character = place
+        end
         vim.lsp.codelens.on_codelens(err, result, ctx)
       end
       if again then

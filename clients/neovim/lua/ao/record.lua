@@ -28,7 +28,7 @@ function M.bar()
   if state.ended then
     how = state.ended == 0 and '%#AoLive# ended well ' or ('%%#AoFailed# exit code %d '):format(state.ended)
   end
-  return how .. '%*' .. state.line:gsub('%%', '%%%%')
+  return how .. '%*%<' .. state.line:gsub('%%', '%%%%')
 end
 
 local function show_bar()

@@ -71,6 +71,26 @@ function M.on_progress(params)
   vim.cmd.redrawstatus()
 end
 
+---@type ao.Standing?
+local standing
+
+--- Handler of `$/ao/status`: how the server stands. What is wrong is told once.
+---@param params ao.Standing
+function M.on_standing(_, params)
+  local before = standing
+  standing = params
+  if params.health ~= 'ok' and not (before and before.health == params.health and before.message == params.message) then
+    local level = params.health == 'error' and vim.log.levels.ERROR or vim.log.levels.WARN
+    vim.notify('ao: ' .. params.message, level)
+  end
+  vim.cmd.redrawstatus()
+end
+
+---@return ao.Standing? standing As the server has told it; nil where none runs.
+function M.standing()
+  return require('ao.client').find() and standing or nil
+end
+
 --- A few words for a statusline.
 ---@return string
 function M.text()
@@ -78,7 +98,13 @@ function M.text()
   if going_on then
     return 'ao: ' .. going_on
   end
-  return require('ao.client').find() and 'ao' or ''
+  if not require('ao.client').find() then
+    return ''
+  end
+  if standing and standing.message ~= '' and (standing.health ~= 'ok' or not standing.quiescent) then
+    return 'ao: ' .. standing.message:match('^[^\n]*')
+  end
+  return 'ao'
 end
 
 return M

@@ -34,6 +34,7 @@ function M.adopt(bufnr, filetype)
   options.buftype, options.swapfile, options.bufhidden = 'nofile', false, 'hide'
   options.modifiable, options.undolevels = false, -1
   options.filetype = filetype
+  require('ao.visible').watch(bufnr)
 end
 
 local namespace = vim.api.nvim_create_namespace('ao')
