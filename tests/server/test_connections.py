@@ -16,12 +16,15 @@ import pytest
 
 from ao_lsp import protocol
 from ao_lsp.connect import preamble
-from ao_lsp.server import connections
+from ao_lsp.server import connections, requests
+from ao_lsp.server.command import Caller, Command
+from ao_lsp.server.commands.standing import StatusParams
 from ao_lsp.server.connections import Connection, Connections
 from ao_lsp.server.core import Core, open_core
 from ao_lsp.server.gauge import Gauge
 from ao_lsp.server.ingest import Stream
 from ao_lsp.server.processes import Process
+from tests.daemons import LONG_S
 
 pytestmark = pytest.mark.usefixtures("home")
 
@@ -127,6 +130,43 @@ async def test_a_session_that_crashes_ends_alone_and_is_logged(
     ((head, _),) = frames
     assert json.loads(head) == {"id": 7, "result": {"runs": [], "total": 0}}
     await close(writer)
+
+
+async def test_what_was_asked_for_is_cancelled_when_its_client_has_gone_and_only_then(core: Core) -> None:
+    begun, over, cancelled = asyncio.Event(), asyncio.Event(), asyncio.Event()
+
+    async def work(_: Core, __: Caller, ___: StatusParams) -> dict[str, Any]:
+        begun.set()
+        try:
+            await over.wait()
+        except asyncio.CancelledError:
+            cancelled.set()
+            raise
+        return {"done": True}
+
+    commands = {"ao.work": Command("work", StatusParams, work)}
+    clients = Connections(core, commands, "daemon-id", lambda: None, lambda: None)
+    # One that only has nothing more to say is answered.
+    reader, writer = await connect(clients)
+    writer.write(preamble("cli") + protocol.frame({"id": 1, "method": "ao.work"}))
+    writer.write_eof()
+    await reader.readline()
+    await asyncio.wait_for(begun.wait(), LONG_S)
+    looked = requests._LOOK_S * 2
+    await asyncio.wait({asyncio.ensure_future(cancelled.wait())}, timeout=looked)
+    assert not cancelled.is_set()
+    over.set()
+    assert b'"done"' in await reader.read()
+    await close(writer)
+    # One that is gone is not.
+    begun.clear()
+    over.clear()
+    reader, writer = await connect(clients)
+    writer.write(preamble("cli") + protocol.frame({"id": 1, "method": "ao.work"}))
+    await asyncio.wait_for(begun.wait(), LONG_S)
+    await close(writer)
+    await asyncio.wait_for(cancelled.wait(), LONG_S)
+    await clients.close()
 
 
 async def test_what_a_program_that_is_gone_had_sent_is_waited_for_as_long_as_it_comes_in(
