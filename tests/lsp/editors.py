@@ -184,6 +184,11 @@ class User:
     def close(self, uri: str) -> None:
         self.client.text_document_did_close(lsp.DidCloseTextDocumentParams(_document(uri)))
 
+    def rename(self, old: Path, new: Path) -> None:
+        """Tell the server that a file or a folder has another name now."""
+        params = lsp.RenameFilesParams([lsp.FileRename(old.as_uri(), new.as_uri())])
+        self.client.workspace_did_rename_files(params)
+
     def save(self, file: Path, text: str | None = None) -> None:
         """Write a file and tell the server, as an editor does that has it open under this server."""
         if text is not None:

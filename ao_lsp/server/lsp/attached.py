@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from ao_lsp.server.lsp.documents import Document
 from ao_lsp.server.lsp.following import Follower
 from ao_lsp.server.lsp.places import Place, Spots, find_places, spots
-from ao_lsp.server.lsp.recordings import Record, Recordings, names_of
+from ao_lsp.server.lsp.recordings import Record, Recordings
+from ao_lsp.server.lsp.renames import Renames
 from ao_lsp.server.sources import Sources
 
 _AT_ONCE = 500
@@ -36,7 +37,8 @@ class Attaching:
     """For the buffers (by URI) of one editor. What was found is kept until the buffer or the recordings change."""
 
     def __init__(self, documents: Mapping[str, Document], recordings: Recordings, sources: Sources) -> None:
-        self._documents, self._recordings, self._sources = documents, recordings, sources
+        self._documents, self._sources = documents, sources
+        self.renames = Renames(recordings, sources)
         self._known: dict[str, Attached] = {}
         self._working: dict[str, asyncio.Task[None]] = {}
 
@@ -51,8 +53,7 @@ class Attaching:
             document = self._documents.get(uri)
             if document is None or document.path is None or not document.path.endswith((".py", ".pyw", ".pyi")):
                 return None
-            names = names_of(document.path)
-            records = await self._recordings.of_file(document.path)
+            names, records = await self.renames.records(document.path, document.lines)
             known = self._known.get(uri)
             if known is not None and known.document is document and known.records is records:
                 return known

@@ -28,7 +28,7 @@ from ao_lsp.server.lsp.places import Place
 from ao_lsp.server.lsp.progress import Progress
 from ao_lsp.server.lsp.publishing import Diagnostics
 from ao_lsp.server.lsp.recordings import recordings_of
-from ao_lsp.server.lsp.refresh import keep_fresh
+from ao_lsp.server.lsp.refresh import keep_fresh, refresh_all
 from ao_lsp.server.lsp.units import Units
 from ao_lsp.server.lsp.variables import InBuffer, Tracing
 from ao_lsp.server.lsp.words import uri_of
@@ -139,6 +139,14 @@ class Editor(LanguageServer):
         path = file_of(uri)
         if path is not None:
             self.core.watcher.saved(self, path)
+
+    def renamed(self, files: Iterable[tuple[str, str]]) -> None:
+        """The client has renamed files or folders (URIs): what was recorded of them is shown under the new names."""
+        for old, new in files:
+            before, after = file_of(old), file_of(new)
+            if before is not None and after is not None:
+                self._attaching.renames.told(before, after)
+        self.spawn(refresh_all(self))
 
     # -- buffers
 

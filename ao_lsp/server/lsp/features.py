@@ -23,6 +23,18 @@ if TYPE_CHECKING:
     from ao_lsp.server.lsp.variables import Shown
 
 
+# Folders, too: what is in them is renamed with them.
+_RENAMED = lsp.FileOperationRegistrationOptions(
+    [
+        lsp.FileOperationFilter(lsp.FileOperationPattern(glob, matches), "file")
+        for glob, matches in (
+            ("**/*.{py,pyw,pyi}", lsp.FileOperationPatternKind.File),
+            ("**", lsp.FileOperationPatternKind.Folder),
+        )
+    ]
+)
+
+
 def register(editor: Editor) -> None:
     """Have everything answered that we answer. Nothing else is offered on Python files: definitions,
     references and completions are the business of a type checker's server."""
@@ -42,6 +54,7 @@ def register(editor: Editor) -> None:
     feature(lsp.CALL_HIERARCHY_OUTGOING_CALLS)(_outgoing)
     feature(lsp.TEXT_DOCUMENT_DID_SAVE, lsp.SaveOptions(include_text=False))(_did_save)
     feature(lsp.WORKSPACE_DID_CHANGE_WORKSPACE_FOLDERS)(_folders_changed)
+    feature(lsp.WORKSPACE_DID_RENAME_FILES, _RENAMED)(_did_rename)
     feature(lsp.WORKSPACE_TEXT_DOCUMENT_CONTENT)(_content)
     feature(panel.DID_SHOW)(_did_show)
     for method in panel.METHODS:
@@ -159,6 +172,10 @@ async def _outgoing(ls: Editor, params: lsp.CallHierarchyOutgoingCallsParams) ->
 async def _did_save(ls: Editor, params: lsp.DidSaveTextDocumentParams) -> None:
     ls.saved(params.text_document.uri)
     await ls.editing.saved(params.text_document.uri)
+
+
+def _did_rename(ls: Editor, params: lsp.RenameFilesParams) -> None:
+    ls.renamed([(one.old_uri, one.new_uri) for one in params.files])
 
 
 def _folders_changed(ls: Editor, params: lsp.DidChangeWorkspaceFoldersParams) -> None:

@@ -106,6 +106,14 @@ class Recordings:
                 return True
         return False
 
+    async def files(self, run: str) -> set[str]:
+        """The files from which a run and its subruns made calls, directly or not.
+
+        Raises:
+            StoreError: the database fails.
+        """
+        return await self._touched.get(run)
+
     async def last(self) -> tuple[Run, ...]:
         """The last run of each program that has ended, and the subruns in these that an error has ended and that have
         not been run again alone; newest first. Of programs that ran long ago there are none.
