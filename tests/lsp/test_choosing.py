@@ -184,3 +184,13 @@ def test_actions_have_kinds_by_which_editors_choose(agent: Path) -> None:
         assert action_kinds(raw, agent, 1, automatic=True) == []
         assert action_kinds(raw, agent, 1, ["quickfix"]) == []
         assert action_kinds(raw, nothing, 1) == []
+
+
+async def test_lenses_of_a_line_begin_one_after_the_other(agent: Path) -> None:
+    # Neovim shows those that begin at the same place in an order of its own.
+    record(agent)
+    async with editor("neovim-0.11") as user:
+        lenses = [lens for lens in await user.lenses(await user.open(agent)) if lens.range.start.line == PLAN - 1]
+        starts = [lens.range.start.character for lens in lenses]
+        assert starts == list(range(starts[0], starts[0] + 5))
+        assert {lens.range.end.line for lens in lenses} == {PLAN - 1}

@@ -77,7 +77,7 @@ def findings(attached: Attached, last: Sequence[Run], crashes: Iterable[Crash], 
         if FAILED in wanted and not told and not _superseded(place.record.run, last):
             found += _failed(attached, place, place.record.run)
         if UNUSED in wanted and changed == "" and _is_unused(attached, place, place.record):
-            said = f"the output of {_which(place.calls)} reached nothing: no call, and nothing that the program keeps"
+            said = f"nothing uses the output of {_which(place.calls)}"
             found.append(Finding(UNUSED, Severity.Hint, *_head(attached, place), said))
         if STALE in wanted and changed:
             said = f"{changed} has changed since {_which(place.calls)} was recorded"

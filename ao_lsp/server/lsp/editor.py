@@ -41,6 +41,10 @@ log = logging.getLogger(__name__)
 _CONVERTER = default_converter()  # type: ignore[no-untyped-call]
 
 
+_WIDE = 76
+"""Columns that a question may have."""
+
+
 class Editor(LanguageServer):
     """A client over the shared core. `env` is the environment in which its reruns start."""
 
@@ -233,6 +237,8 @@ class Editor(LanguageServer):
             AnswerError: the client cannot ask.
         """
         actions = [lsp.MessageActionItem(choice) for choice in choices]
+        if self.client.name == "helix":  # its menu is as wide as the question, and cuts off the rest
+            text = text.ljust(min(_WIDE, max(map(len, choices), default=0) + 1), "\u00a0")
         params = lsp.ShowMessageRequestParams(kind, text, actions)
         answer = await self.protocol.ask(lsp.WINDOW_SHOW_MESSAGE_REQUEST, params)
         title = answer.get("title") if isinstance(answer, dict) else None

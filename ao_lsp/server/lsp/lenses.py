@@ -17,12 +17,18 @@ def lenses(document: Document, places: Iterable[Place], units: Units, records: b
     """One lens an offer, with its command: some editors leave out lenses that they have to resolve. `records` as of
     `offers`."""
     return [
-        lsp.CodeLens(
-            range=document.range(place.extent.start, place.extent.end, units), command=_command(offer, offer.title)
-        )
+        lsp.CodeLens(range=_range(document, place, number, units), command=_command(offer, offer.title))
         for place in places
-        for offer in offers(place, document.path or "", records)
+        for number, offer in enumerate(offers(place, document.path or "", records))
     ]
+
+
+def _range(document: Document, place: Place, number: int, units: Units) -> lsp.Range:
+    """Of the lens of that number. Each begins a character further on: Neovim sorts those of a line by where they begin,
+    and leaves equal ones in any order."""
+    line, column = place.extent.start
+    last = place.extent.end_column if place.extent.end_line == line else len(document.line(line))
+    return document.range((line, max(column, min(column + number, last))), place.extent.end, units)
 
 
 def actions(
