@@ -65,7 +65,7 @@ class Editor(LanguageServer):
         self.recordings, self.sources = recordings_of(core), Sources()
         self.recordings.join()
         self._attaching = Attaching(self.documents, self.recordings, self.sources)
-        self._tracing = Tracing(core.store, self.sources)
+        self._tracing = Tracing(core, self.sources)
         self.editing, self.contents = Editing(self), Contents(self)
         self.diagnostics = Diagnostics(self)
         self.complained: set[str] = set()

@@ -6,8 +6,10 @@ import asyncio
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from weakref import WeakKeyDictionary
 
 from ao_lsp.server import values, variables
+from ao_lsp.server.core import Core
 from ao_lsp.server.lsp.attached import Attached
 from ao_lsp.server.lsp.recordings import Record
 from ao_lsp.server.lsp.trail import Trail, margin
@@ -19,6 +21,8 @@ from ao_lsp.server.variables import Variable, Variables
 
 _PAUSE = 10
 """Of a run that goes on, its variables are looked at anew after so many times what that took."""
+
+_MOST_KEPT = 16
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -33,27 +37,116 @@ class Shown:
 
 
 @dataclass(frozen=True, eq=False, slots=True)
-class InBuffer:
-    """Those of one state of a buffer: where they are given their values, in order, and all by the line that they are
-    on."""
+class _Traced:
+    """What a run tells of a file, which has that name in it, and these lines. `calls` has each set of calls that a
+    variable may name, in order; `used` the uses by line."""
 
-    defined: tuple[Shown, ...]
-    on_line: dict[int, list[Shown]]
+    record: Record
+    file: str
+    source: Sequence[str]
+    variables: Variables
+    calls: dict[frozenset[str], tuple[Call, ...]]
+    used: dict[int, list[Variable]]
+    fresh_until: float
+
+
+class InBuffer:
+    """Those of one state of a buffer. `defined`: where they are given their values, in order."""
+
+    def __init__(self, attached: Attached, traced: Sequence[_Traced]) -> None:
+        self._now = attached.document.lines
+        # With each run, the functions of which a newer one tells: what that did there counts, also where it gave less.
+        self._runs: list[tuple[_Traced, Trail, frozenset[str]]] = []
+        came: frozenset[str] = frozenset()
+        for one in traced:
+            trail = attached.follower.trail(one.file, one.record.run)
+            if trail is not None:
+                self._runs.append((one, trail, came))
+            came |= one.variables.functions
+        found: dict[tuple[int, int], Shown] = {}
+        for one, trail, newer in self._runs:
+            for shown in self._followed(one, trail, newer, one.variables.defined):
+                found.setdefault(shown.start, shown)
+        self.defined = tuple(found[start] for start in sorted(found))
+        self._on_line: dict[int, list[Shown]] = {}
+        for shown in self.defined:
+            self._on_line.setdefault(shown.start[0], []).append(shown)
+        self._came_from: dict[int, list[tuple[int, int]]] | None = None
+        """By line of the buffer: the lines with uses, of which run, that it has come from; None: nobody has asked."""
 
     def at(self, line: int, column: int) -> Shown | None:
-        """The one that a place is in."""
-        here = self.on_line.get(line, ())
+        """The one that a place is in, where it is given its value or used."""
+        here = [*self._on_line.get(line, ()), *self._used_on(line)]
         return next((one for one in here if one.start[1] <= column <= one.end[1]), None)
+
+    def _used_on(self, line: int) -> list[Shown]:
+        if self._came_from is None:
+            self._came_from = {}
+            for one, trail, _ in self._runs:
+                for number in one.used:
+                    there = trail.line(number)
+                    if there is not None:
+                        self._came_from.setdefault(there, []).append((id(one), number))
+        wanted = set(self._came_from.get(line, ()))
+        return [
+            shown
+            for one, trail, newer in self._runs
+            for traced, number in wanted
+            if traced == id(one)
+            for shown in self._followed(one, trail, newer, one.used[number])
+        ]
+
+    def _followed(
+        self, one: _Traced, trail: Trail, newer: frozenset[str], found: Iterable[Variable]
+    ) -> Iterator[Shown]:
+        for variable in found:
+            calls = one.calls[variable.calls]
+            if not calls or variable.function in newer:
+                continue
+            place = _place(variable, trail, one.file, one.source, self._now)
+            if place is not None:
+                yield Shown(variable, one.record, calls, *place)
+
+
+class Traces:
+    """What runs tell of the variables in files, for all editors. The newest ones that were asked for are kept."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._traced: dict[tuple[str, str], _Traced] = {}
+        self._at_work = asyncio.Lock()
+
+    async def of(self, record: Record, file: str, names: Sequence[str], source: Sequence[str]) -> _Traced:
+        """What a run tells of a file, which has these `names`, and this source, as `file` in the run.
+
+        Raises:
+            StoreError: the database fails.
+        """
+        async with self._at_work:
+            known = self._traced.get((record.run.id, file))
+            if known is not None and known.source is source:
+                goes_on = record.run.status == "running" and time.monotonic() < known.fresh_until
+                if known.record is record or goes_on:
+                    return known
+            said = await self._store.made(record.run.id, list(names))
+            made = await asyncio.to_thread(_trace, record, file, names, source, said)
+            self._traced[record.run.id, file] = made
+            while len(self._traced) > _MOST_KEPT:
+                del self._traced[next(iter(self._traced))]
+            return made
+
+
+_of_cores: WeakKeyDictionary[Core, Traces] = WeakKeyDictionary()
 
 
 class Tracing:
     """For one editor. What was found is kept until the buffer or the recordings change."""
 
-    def __init__(self, store: Store, sources: Sources) -> None:
-        self._store, self._sources = store, sources
-        self._traced: dict[tuple[str, str], tuple[Record, Variables | None, float]] = {}
+    def __init__(self, core: Core, sources: Sources) -> None:
+        if core not in _of_cores:
+            _of_cores[core] = Traces(core.store)
+        self._traces, self._sources = _of_cores[core], sources
         self._known: dict[str, tuple[Attached, InBuffer]] = {}
-        self._at_work = asyncio.Lock()
 
     async def find(self, attached: Attached) -> InBuffer:
         """The variables of a buffer.
@@ -65,12 +158,13 @@ class Tracing:
         known = self._known.get(uri)
         if known is None or known[0] is not attached:
             traced = []
-            async with self._at_work:
-                for record in attached.records:
-                    found = await self._of_run(record, attached.names)
-                    if found is not None:
-                        traced.append((record, *found))
-            known = attached, _in_buffer(attached, traced, self._sources)
+            for record in attached.records:
+                for name in attached.names:
+                    source = self._sources.as_run(name, record.run)
+                    if source is not None:
+                        traced.append(await self._traces.of(record, name, attached.names, source))
+                        break
+            known = attached, InBuffer(attached, traced)
             keep(self._known, uri, known)
         return known[1]
 
@@ -78,66 +172,27 @@ class Tracing:
         """The buffer is gone."""
         self._known.pop(uri, None)
 
-    async def _of_run(self, record: Record, names: Sequence[str]) -> tuple[str, Variables] | None:
-        """What a run tells of the file, by the name that it has there; None where its source is not known."""
-        run = record.run
-        file = next((name for name in names if self._sources.as_run(name, run) is not None), None)
-        if file is None:
-            return None
-        key = run.id, file
-        known = self._traced.get(key)
-        if known is not None and (known[0] is record or (run.status == "running" and time.monotonic() < known[2])):
-            return None if known[1] is None else (file, known[1])
-        said = await self._store.made(run.id, list(names))
-        began = time.monotonic()
-        found = await asyncio.to_thread(self._trace, record, file, names, said)
-        now = time.monotonic()
-        keep(self._traced, key, (record, found, now + _PAUSE * (now - began)))
-        return None if found is None else (file, found)
 
-    def _trace(
-        self, record: Record, file: str, names: Sequence[str], said: Sequence[tuple[str, bytes]]
-    ) -> Variables | None:
-        lines = self._sources.as_run(file, record.run)
-        if lines is None or not said:
-            return None
+def _trace(
+    record: Record, file: str, names: Sequence[str], source: Sequence[str], said: Sequence[tuple[str, bytes]]
+) -> _Traced:
+    began = time.monotonic()
+    found = Variables((), (), frozenset())
+    if said:  # else it made no calls, or on a Python that does not track
         complete = record.run.status == "finished"
         recorded = variables.Recorded(frozenset(names), values.read(said), record.graph.calls, complete)
-        return variables.trace(lines, file, recorded)
-
-
-def _in_buffer(attached: Attached, traced: Sequence[tuple[Record, str, Variables]], sources: Sources) -> InBuffer:
-    defined: dict[tuple[int, int], Shown] = {}
-    used: dict[tuple[int, int], Shown] = {}
-    came: set[str] = set()
-    for record, file, found in traced:
-        trail = attached.follower.trail(file, record.run)
-        source = sources.as_run(file, record.run)
-        if trail is not None and source is not None:
-            for some, into in ((found.defined, defined), (found.used, used)):
-                # What a newer run did in a function counts, also where it gave less.
-                here = [one for one in some if one.function not in came]
-                for shown in _followed(attached, record, here, trail, file, source):
-                    into.setdefault(shown.start, shown)
-        came |= found.functions
-    on_line: dict[int, list[Shown]] = {}
-    for shown in {**used, **defined}.values():
-        on_line.setdefault(shown.start[0], []).append(shown)
-    return InBuffer(tuple(defined[start] for start in sorted(defined)), on_line)
-
-
-def _followed(
-    attached: Attached, record: Record, found: Iterable[Variable], trail: Trail, file: str, source: Sequence[str]
-) -> Iterator[Shown]:
+        found = variables.trace(source, file, recorded)
     known = {call.id: call for call in (*record.graph.calls, *(other for _, other in record.graph.outside))}
-    now = attached.document.lines
-    for variable in found:
-        calls = sorted(
-            (known[call] for call in variable.calls if call in known), key=lambda call: (call.started, call.number)
-        )
-        place = _place(variable, trail, file, source, now) if calls else None
-        if place is not None:
-            yield Shown(variable, record, tuple(calls), *place)
+    calls: dict[frozenset[str], tuple[Call, ...]] = {}
+    used: dict[int, list[Variable]] = {}
+    for variable in (*found.defined, *found.used):
+        if variable.calls not in calls:
+            some = (known[call] for call in variable.calls if call in known)
+            calls[variable.calls] = tuple(sorted(some, key=lambda call: (call.started, call.number)))
+    for variable in found.used:
+        used.setdefault(variable.span.line, []).append(variable)
+    now = time.monotonic()
+    return _Traced(record, file, source, found, calls, used, now + _PAUSE * (now - began))
 
 
 def _place(

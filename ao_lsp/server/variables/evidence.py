@@ -3,6 +3,7 @@ code was executed for certain."""
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
@@ -43,6 +44,9 @@ class Evidence:
         """The functions that another file's code was seen to call."""
         for call in recorded.calls:
             self._add(call, recorded.names)
+        self._sites_on: dict[int, list[Span]] = {}
+        for span in self.sites:
+            self._sites_on.setdefault(span.line, []).append(span)
         self._complete = recorded.complete
         self.functions = {*self.inside, *(bare(made.function) for made in self.made.values())}
         """Those in which something was seen to happen."""
@@ -90,7 +94,11 @@ class Evidence:
             return set()
         start, end = node.span.start, node.span.end
         return {
-            call.id for span, calls in self.sites.items() if start <= span.start and span.end <= end for call in calls
+            call.id
+            for line in range(start[0], end[0] + 1)
+            for span in self._sites_on.get(line, ())
+            if start <= span.start and span.end <= end
+            for call in self.sites[span]
         }
 
     def calls_during(self, node: Node) -> set[str]:
@@ -178,7 +186,8 @@ def _innermost(root: Node, span: Span) -> Node:
     """The smallest node that a part of the source is in."""
     at = root
     while True:
-        inner = next((one for one in at.children if one.span.start <= span.start and span.end <= one.span.end), None)
+        index = bisect_right(at.children, span.start, key=lambda one: one.span.start) - 1
+        inner = at.children[index] if index >= 0 and span.end <= at.children[index].span.end else None
         if inner is None or (inner.kind in FUNCTIONS and inner.span == span):
             return at
         at = inner
