@@ -49,6 +49,11 @@ local function hints()
     return ('%d %s'):format(hint.inlay_hint.position.line + 1, hint.inlay_hint.label)
   end, vim.lsp.inlay_hint.get({ bufnr = 0 }))
 end
+local function outputs()
+  return vim.tbl_filter(function(hint)
+    return not hint:find('⟵', 1, true)
+  end, hints())
+end
 local function wait(condition)
   if vim.wait(tonumber(vim.env.AO_TEST_WAIT_MS) or 20000, condition, 5) then
     return

@@ -110,11 +110,11 @@ def test_a_program_is_recorded_seen_edited_and_rerun_without_a_screen(nvim: Neov
     nvim.lua(f"vim.api.nvim_win_set_cursor(0, {{ {SEARCH}, 0 }}) vim.cmd('normal! zz')")
     nvim.lua("wait(function() return #lenses() == 5 end)")
     nvim.lua("vim.lsp.codelens.run()")
-    nvim.lua("wait(function() return #lenses() == 25 and #hints() == 5 end)")
+    nvim.lua("wait(function() return #lenses() == 25 and #outputs() == 5 end)")
     nvim.lua("""
       wait(function()
         local shown = screen()
-        for _, told in ipairs({ 'ended well', '▶ rerun from here', '3 calls · gpt-5.4-mini', '→ ' }) do
+        for _, told in ipairs({ 'ended well', '▶ rerun from here', '3 calls · gpt-5.4-mini', '→ ', 'questions ⟵ plan' }) do
           if not shown:find(told, 1, true) then
             return false
           end
