@@ -9,6 +9,7 @@ processor's time of the loop's thread (what it waited for on a busy machine is n
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import os
 import signal
@@ -25,6 +26,8 @@ class Turns:
 
     def __init__(self) -> None:
         self.count, self.spent, self.over = 0, 0.0, 0
+        self.collecting = 0.0
+        """The longest that garbage was collected, which holds up everybody."""
         self.longest: list[tuple[float, float, str]] = []
         """Seconds of the processor, seconds of the clock, and whose turn it was."""
 
@@ -45,6 +48,7 @@ def _name(handle: asyncio.Handle) -> str:
 
 
 def main(report: str) -> None:
+    collecting = 0.0
     turns, run = Turns(), asyncio.Handle._run  # asyncio's own
 
     def timed(handle: asyncio.Handle) -> None:
@@ -55,10 +59,17 @@ def main(report: str) -> None:
     def tell(*_: object) -> None:
         nonlocal turns
         with open(report + ".new", "w", encoding="utf-8") as file:
-            json.dump({"turns": turns.count, "spent": turns.spent, "over": turns.over, "longest": turns.longest}, file)
+            json.dump(vars(turns), file)
         os.replace(report + ".new", report)
         turns = Turns()
 
+    def collected(phase: str, _: object) -> None:
+        nonlocal collecting
+        if phase == "stop":
+            turns.collecting = max(turns.collecting, time.thread_time() - collecting)
+        collecting = time.thread_time()
+
+    gc.callbacks.append(collected)
     asyncio.Handle._run = timed  # type: ignore[method-assign,assignment]  # as above
     signal.signal(signal.SIGUSR1, tell)
     from ao_lsp.server import daemon

@@ -8,6 +8,7 @@ import re
 import pytest
 from lsprotocol import types as lsp
 
+from ao_lsp.server.lsp import documents
 from ao_lsp.server.lsp.client import ENCODINGS
 from ao_lsp.server.lsp.documents import Document, file_of
 from ao_lsp.server.lsp.units import Units
@@ -194,6 +195,25 @@ def test_a_change_leaves_the_document_before_it_as_it_was() -> None:
     after = before.changed(7, [edit((0, 0), (1, 0))], UTF_16)
     assert (before.version, before.lines) == (1, ["ab", "cd"])
     assert (after.version, after.uri, after.lines) == (7, URI, ["cd"])
+
+
+def test_a_buffer_that_is_too_large_is_empty_until_its_whole_text_is_sent(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(documents, "MOST", 10)
+    large = document("x" * 11)
+    assert large.lines == [""]
+    after = large.changed(2, [edit((0, 0), (0, 1), "y")], UTF_16)
+    assert after.lines == [""], "a part of what is not known"
+    again = after.changed(3, [edit((0, 0), (0, 0), "y"), whole("a\nb"), edit((1, 0), (1, 0), "c")], UTF_16)
+    assert again.lines == ["a", "cb"]
+
+
+@pytest.mark.parametrize("text", ["y" * 11, "123456789"], ids=["at once", "little by little"])
+def test_a_buffer_may_become_too_large(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
+    monkeypatch.setattr(documents, "MOST", 10)
+    grown = document("a\n").changed(2, [edit((0, 0), (0, 0), text)], UTF_16)
+    assert grown.lines == [""]
+    assert grown.changed(3, [edit((0, 0), (1, 0))], UTF_16).lines == [""]
+    assert grown.changed(3, [whole("b")], UTF_16).lines == ["b"]
 
 
 def test_no_changes_are_no_changes() -> None:

@@ -51,6 +51,7 @@ async def test_what_is_read_is_what_json_reads(value: Any, ascii_only: bool) -> 
     except UnicodeEncodeError:
         return  # it cannot be said without escapes
     assert await large.loads(body) == json.loads(body)
+    assert await large.loads(*(body[at : at + 3] for at in range(0, len(body), 3))) == json.loads(body)
 
 
 @pytest.mark.parametrize(

@@ -120,7 +120,9 @@ async def test_what_nobody_shows_any_more_is_not_kept(core: Core, agent: Path) -
     assert recordings_of(core)._runs.known("run1") is None
 
 
-async def test_a_client_that_has_left_is_collected_by_itself(core: Core, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_client_that_has_left_is_forgotten_without_the_garbage_collector(
+    core: Core, monkeypatch: pytest.MonkeyPatch
+) -> None:
     made: list[weakref.ref[Editor]] = []
 
     def remembered(*given: Any) -> Editor:
@@ -128,12 +130,12 @@ async def test_a_client_that_has_left_is_collected_by_itself(core: Core, monkeyp
         made.append(weakref.ref(editor))
         return editor
 
-    monkeypatch.setattr(session, "_COLLECT_AFTER_S", 0.0)
+    monkeypatch.setattr(session, "_UNTIE_AFTER_S", 0.0)
     monkeypatch.setattr(session, "Editor", remembered)
     ours = asyncio.StreamReader()
     ours.feed_eof()
     writer: Any = _Nowhere()
-    gc.disable()  # it would come sooner or later, where there is enough else to do
+    gc.disable()
     try:
         await session.serve(core, ours, writer, {}, Gauge())
         del writer

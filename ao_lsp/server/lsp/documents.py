@@ -25,6 +25,10 @@ from ao_lsp.server.lsp.units import Units
 
 _STATES = 4
 
+MOST = 1 << 20
+"""Characters of a buffer that is looked at. Nobody writes a longer program; to find the calls in it takes seconds, with
+everybody waiting."""
+
 
 @dataclass(slots=True)
 class Text:
@@ -64,6 +68,7 @@ class Document:
         """`ended` are the `lines` with their ends; the last one, which may be empty, has none."""
         self.uri, self.version, self.lines, self.history = uri, version, lines, history
         self._ended = ended
+        self._known = True  # else it is too large, and counts as empty until its whole text is sent
         self._ids: list[int] | None = None
         # Where nobody knows the ids yet, the last state of which they are known.
         self._base: Document | None = None
@@ -73,6 +78,10 @@ class Document:
     @classmethod
     def opened(cls, uri: str, version: int, text: str) -> Document:
         """The first state of a buffer, as it is in the file."""
+        if len(text) > MOST:
+            opened = cls.opened(uri, version, "")
+            opened._known = False
+            return opened
         ended = split(text)
         opened = cls(uri, version, ended, bare(ended), History())
         opened._ids = opened.history.fresh(len(ended))
@@ -82,16 +91,25 @@ class Document:
     def changed(self, version: int, changes: Sequence[lsp.TextDocumentContentChangeEvent], units: Units) -> Document:
         """The document after these changes, one after the other."""
         ended, lines, ids = list(self._ended), list(self.lines), list(self._ids) if self._ids is not None else None
+        known = self._known
         for change in changes:
             if isinstance(change, lsp.TextDocumentContentChangePartial):
+                known = known and len(change.text) <= MOST
+                if not known:
+                    continue
                 splice = Splice.of(ended, change.range, change.text, units)
                 if ids is not None and not splice.keep(ids, self.history.fresh):
                     ids = None
                 ended[splice.first : splice.end] = splice.made
                 lines[splice.first : splice.end] = bare(splice.made)
             else:
-                ended, ids = split(change.text), None
+                known = len(change.text) <= MOST
+                ended, ids = split(change.text if known else ""), None
                 lines = bare(ended)
+        if not known or sum(map(len, ended)) > MOST:
+            after = Document.opened(self.uri, version, "")
+            after._known = False
+            return after
         after = Document(self.uri, version, ended, lines, self.history)
         after._ids = ids
         if ids is None:

@@ -11,7 +11,7 @@ import asyncio
 import codecs
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from json import scanner
 from typing import Any
 
@@ -40,14 +40,16 @@ _DECODER = json.JSONDecoder(parse_constant=_no_json)
 _ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 
 
-async def loads(body: bytes) -> Any:
-    """What a body says.
+async def loads(*body: bytes) -> Any:
+    """What a body says, which is given in pieces.
 
     Raises:
         ValueError: it is no JSON, or no UTF-8.
         RecursionError: it is too deep.
     """
-    return _DECODER.decode(body.decode()) if len(body) <= _AT_ONCE else await asyncio.to_thread(_InPieces().loads, body)
+    if sum(map(len, body)) <= _AT_ONCE:
+        return _DECODER.decode(b"".join(body).decode())
+    return await asyncio.to_thread(_InPieces().loads, body)
 
 
 class _InPieces(json.JSONDecoder):
@@ -58,14 +60,9 @@ class _InPieces(json.JSONDecoder):
         self.parse_string = _string
         self.scan_once = scanner.py_make_scanner(self)  # type: ignore[attr-defined]  # typeshed leaves it out
 
-    def loads(self, body: bytes) -> Any:
-        return self.decode(_text(body))
-
-
-def _text(body: bytes) -> str:
-    decoder = codecs.getincrementaldecoder("utf-8")()
-    pieces = [decoder.decode(body[at : at + _AT_ONCE]) for at in range(0, len(body), _AT_ONCE)]
-    return "".join([*pieces, decoder.decode(b"", True)])
+    def loads(self, body: Sequence[bytes]) -> Any:
+        decoder = codecs.getincrementaldecoder("utf-8")()
+        return self.decode("".join([*map(decoder.decode, body), decoder.decode(b"", True)]))
 
 
 def _string(text: str, at: int, strict: bool = True) -> tuple[str, int]:

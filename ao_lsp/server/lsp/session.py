@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import logging
 from typing import Any
 
@@ -17,10 +16,8 @@ from ao_lsp.server.lsp.wire import MalformedError, Outgoing
 
 log = logging.getLogger(__name__)
 
-_COLLECT_AFTER_S = 1.0
-
-_left = 0
-"""How many have left since garbage was collected."""
+_UNTIE_AFTER_S = 1.0
+"""By then the last of what a client had wanted has heard that it is to end."""
 
 
 async def serve(
@@ -42,8 +39,10 @@ async def serve(
         filling.cancel()
         await asyncio.wait({filling})
         await editor.close()
-        log.info("%s has left", editor.client.name)
-        _collect_soon()
+        name = editor.client.name
+        gauge.doing = lambda: name
+        log.info("%s has left", name)
+        asyncio.get_running_loop().call_later(_UNTIE_AFTER_S, _untie, editor)
 
 
 async def attend(editor: Editor, inbox: Inbox) -> None:
@@ -69,15 +68,8 @@ async def attend(editor: Editor, inbox: Inbox) -> None:
             await protocol.out.drained()
 
 
-def _collect_soon() -> None:
-    """What a client was made of is a knot of references, which a daemon that has nothing else to do would keep."""
-    global _left
-    _left += 1
-    asyncio.get_running_loop().call_later(_COLLECT_AFTER_S, _collect)
-
-
-def _collect() -> None:
-    global _left
-    if _left:  # else it has been done for others that left at about the same time
-        _left = 0
-        gc.collect()
+def _untie(editor: Editor) -> None:
+    """Let go of what an editor was made of. It is a knot of references, pygls' among them, which would stay until the
+    garbage collector comes: a daemon that has nothing else to do calls it never, and it holds up everybody."""
+    vars(editor.protocol).clear()
+    vars(editor).clear()

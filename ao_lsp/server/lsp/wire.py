@@ -47,18 +47,30 @@ async def read_message(reader: asyncio.StreamReader) -> tuple[dict[str, Any], in
     """
     try:
         length = _length(await reader.readuntil(b"\r\n\r\n"))
-        body = await reader.readexactly(length)
+        body = await _body(reader, length)
     except (asyncio.IncompleteReadError, ConnectionError):
         return None
     except asyncio.LimitOverrunError:
         raise MalformedError(PARSE_ERROR, "a header that does not end", fatal=True) from None
     try:
-        message = await large.loads(body)
+        message = await large.loads(*body)
     except (ValueError, RecursionError):
         raise MalformedError(PARSE_ERROR, "not JSON") from None
     if not isinstance(message, dict):
         raise MalformedError(INVALID_REQUEST, "a message is one JSON object")
     return message, length
+
+
+async def _body(reader: asyncio.StreamReader, length: int) -> list[bytes]:
+    """So many bytes, in the pieces in which they come: to make one of many megabytes would hold up everybody."""
+    pieces = []
+    while length > 0:
+        piece = await reader.read(length)
+        if not piece:
+            raise asyncio.IncompleteReadError(b"", length)
+        pieces.append(piece)
+        length -= len(piece)
+    return pieces
 
 
 def _length(header: bytes) -> int:
