@@ -34,8 +34,10 @@ async def keep_told(editor: Editor) -> None:
         try:
             while True:
                 waiting = asyncio.create_task(stirred.wait())
-                await asyncio.wait({waiting, heard}, return_when=asyncio.FIRST_COMPLETED)
-                waiting.cancel()
+                try:
+                    await asyncio.wait({waiting, heard}, return_when=asyncio.FIRST_COMPLETED)
+                finally:  # also where the client has left meanwhile
+                    waiting.cancel()
                 if heard.done():
                     told = heard.result()
                     heard = asyncio.create_task(changes.next())
