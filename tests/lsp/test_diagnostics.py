@@ -214,7 +214,8 @@ async def test_a_recording_is_stale_where_its_function_or_a_constant_in_it_has_c
         [stale] = await user.problems(uri, (PLAN + 1, "stale-recording"))
         assert stale.severity == lsp.DiagnosticSeverity.Hint
         assert stale.message == "`plan` has changed since call 1 (plan) was recorded"
-        user.replace(uri, source.replace("Look for", "Search for"))
+        # Long buffers are read beside everything else.
+        user.replace(uri, source.replace("Look for", "Search for") + "\nx = 1\n" * 600)
         [stale] = await user.problems(uri, (SEARCH + 1, "stale-recording"))
         assert stale.message == "`PROMPT` has changed since call 2 (search) was recorded"
 

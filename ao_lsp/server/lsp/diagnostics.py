@@ -65,6 +65,7 @@ def findings(attached: Attached, last: Sequence[Run], crashes: Iterable[Crash], 
     `kinds` are those of KINDS that the user wants."""
     wanted = set(kinds)
     found: list[Finding] = []
+    same: dict[int, bool] = {}
     crashed: set[int] = set()
     if CRASH in wanted:
         found += _crashes(attached, crashes)
@@ -72,7 +73,7 @@ def findings(attached: Attached, last: Sequence[Run], crashes: Iterable[Crash], 
     for place in attached.places:
         if place.record is None or not place.calls:
             continue
-        changed = _changed(attached, place) if wanted & {STALE, UNUSED} else None
+        changed = _changed(attached, place, same) if wanted & {STALE, UNUSED} else None
         told = crashed.intersection(range(place.extent.line, place.extent.end_line + 1))
         if FAILED in wanted and not told and not _superseded(place.record.run, last):
             found += _failed(attached, place, place.record.run)
@@ -201,8 +202,9 @@ def _line_now(attached: Attached, run: Run, file: str, line: int, unedited: bool
 # -- recordings of other code, and outputs that nothing used
 
 
-def _changed(attached: Attached, place: Place) -> str | None:
-    """What of the code that a call was made by is not as it was; "" where all is, None where nobody knows."""
+def _changed(attached: Attached, place: Place, same: dict[int, bool]) -> str | None:
+    """What of the code that a call was made by is not as it was; "" where all is, None where nobody knows. `same` keeps
+    which sources (by id) the buffer says."""
     record, spot = place.record, place.spot
     if record is None or spot is None:
         return None
@@ -210,7 +212,9 @@ def _changed(attached: Attached, place: Place) -> str | None:
     if source is None:
         return None
     lines = attached.document.lines
-    if source == lines:
+    if id(source) not in same:
+        same[id(source)] = source == lines
+    if same[id(source)]:
         return ""
     old, new = syntax_of(source), syntax_of(lines)
     was, now = old.around(spot.line - 1), new.around(place.extent.line)

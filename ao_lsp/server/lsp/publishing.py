@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 from lsprotocol import types as lsp
 
-from ao_lsp.server.lsp.diagnostics import CRASH, KINDS, Crash, Finding, Related, findings
+from ao_lsp.server.lsp import syntax
+from ao_lsp.server.lsp.attached import Attached
+from ao_lsp.server.lsp.diagnostics import CRASH, KINDS, STALE, UNUSED, Crash, Finding, Related, findings
 from ao_lsp.server.lsp.documents import Document
 from ao_lsp.server.lsp.words import uri_of
 
@@ -18,6 +20,9 @@ if TYPE_CHECKING:
     from ao_lsp.server.lsp.editor import Editor
 
 SOURCE = "ao"
+
+_AT_ONCE = 500
+"""Lines of a buffer whose syntax is read at once, in a few milliseconds; more of them in a thread."""
 
 _TYPING_S = 0.25
 """How long edits are gathered before what they change is worked out: the least time between two sendings."""
@@ -60,9 +65,21 @@ class Diagnostics:
         unread = editor.sources.unread(attached.names, crashed)
         if unread:
             await asyncio.to_thread(editor.sources.read, unread)
+        if len(attached.document.lines) >= _AT_ONCE and not {UNUSED, STALE}.isdisjoint(kinds):
+            await asyncio.to_thread(syntax.read, self._sources(attached))
         found = findings(attached, last, crashes, kinds)
         (self._crashed.add if any(one.kind == CRASH for one in found) else self._crashed.discard)(uri)
         return attached.document, [self._diagnostic(attached.document, one) for one in found]
+
+    def _sources(self, attached: Attached) -> list[Sequence[str]]:
+        """The buffer, and what it was where it was something else."""
+        read = {
+            (place.spot.file, place.record.run.id): attached.follower.source(place.spot.file, place.record.run)
+            for place in attached.places
+            if place.spot is not None and place.record is not None
+        }
+        lines = attached.document.lines
+        return [lines, *(source for source in read.values() if source is not None and source != lines)]
 
     async def asked(self, uri: str, known: str | None) -> lsp.DocumentDiagnosticReport:
         """The answer to a client that asks; `known` names what it was answered last.
