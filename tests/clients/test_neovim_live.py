@@ -114,7 +114,8 @@ def test_a_program_is_recorded_seen_edited_and_rerun_without_a_screen(nvim: Neov
     nvim.lua("""
       wait(function()
         local shown = screen()
-        for _, told in ipairs({ 'ended well', '▶ rerun from here', '3 calls · gpt-5.4-mini', '→ ', 'questions ⟵ plan' }) do
+        local wanted = { 'ended well', '▶ rerun from here', '3 calls · gpt-5.4-mini', '→ ', 'questions ⟵ plan' }
+        for _, told in ipairs(wanted) do
           if not shown:find(told, 1, true) then
             return false
           end
