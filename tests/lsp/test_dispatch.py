@@ -6,6 +6,7 @@ import asyncio
 import json
 import logging
 from collections.abc import AsyncIterator
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -683,3 +684,23 @@ async def test_an_answer_that_is_too_long_is_refused_and_the_client_stays(
     assert answer["error"]["code"] == -32803
     assert answer["error"]["message"] == "the answer would be 2 MB long; ask for a part of it"
     assert await client.ask("x/nothing") is not None
+
+
+async def test_one_message_is_acted_on_at_a_turn(client: Client) -> None:
+    # Whatever it is: also what is refused at once must not hold up the other clients.
+    inbox, reader = Inbox(client.protocol.answered, client.protocol.cancel), asyncio.StreamReader()
+    for number in range(100, 130):
+        reader.feed_data(encode({"jsonrpc": "2.0", "id": number, "method": "x/unheardOf"}))
+        reader.feed_data(b"Content-Length: 2\r\n\r\n[]")
+        reader.feed_data(encode({"jsonrpc": "2.0", "id": -number, "method": "x/unheardOf"}))
+        reader.feed_data(encode({"jsonrpc": "2.0", "method": "$/cancelRequest", "params": {"id": -number}}))
+    reader.feed_eof()
+    await soon(inbox.fill(reader))
+    attending = asyncio.create_task(attend(client.editor, inbox))
+    said = [len(client.sent.messages)]
+    while not attending.done():
+        await asyncio.sleep(0)
+        said.append(len(client.sent.messages))
+    await attending
+    assert said[-1] - said[0] == 90
+    assert max(after - before for before, after in pairwise(said)) == 1

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -228,3 +229,15 @@ async def test_what_cannot_be_read_is_told_also_behind_a_full_inbox(client: Clie
     with pytest.raises(MalformedError):
         await client.inbox.take()
     assert await client.take() is None
+
+
+# -- fairness
+
+
+async def test_others_have_their_turn_while_a_flood_is_read(client: Client) -> None:
+    client.send(*(request(number) for number in range(1000)))
+    read = [client.inbox.waiting[1]]
+    while read[-1] < 1000:
+        await asyncio.sleep(0)
+        read.append(client.inbox.waiting[1])
+    assert max(after - before for before, after in pairwise(read)) <= module._TURN

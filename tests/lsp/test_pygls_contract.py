@@ -1,25 +1,30 @@
 """What we hold pygls to. First its faults, for which `dispatch` and others stand in: when a test of these
 fails, something of ours may go. Then what we use of it that it does not promise: when one of those fails,
-something of ours is broken."""
+something of ours is broken.
+
+`FACTS` says which test holds which fault, and which ours does with the same."""
 
 from __future__ import annotations
 
 import asyncio
 import gc
 import inspect
+import io
 import json
 import logging
+import re
 import threading
 import weakref
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import InvalidStateError
+from pathlib import Path
 from typing import Any
 
 import pytest
 from cattrs import Converter
 from lsprotocol import types as lsp
 from pygls.exceptions import JsonRpcException, JsonRpcInternalError, JsonRpcInvalidParams
-from pygls.io_ import run_async
+from pygls.io_ import StdinAsyncReader, run_async
 from pygls.lsp.server import LanguageServer
 from pygls.protocol import LanguageServerProtocol, default_converter, lsp_method
 from pygls.workspace import TextDocument
@@ -29,6 +34,7 @@ from ao_lsp.server.lsp.dispatch import Dispatch
 from ao_lsp.server.lsp.documents import Document
 from ao_lsp.server.lsp.editor import Editor
 from ao_lsp.server.lsp.wire import encode
+from tests.daemons import LONG_S
 from tests.lsp.in_process import Client, Sent, soon
 
 SECRET = "the prompt that was recorded"
@@ -319,6 +325,166 @@ def test_one_odd_diagnostic_of_another_server_refuses_a_code_action(stock: Stock
     params = {**where, "context": {"diagnostics": [{"range": {"start": at, "end": at}, "message": None, "tags": [9]}]}}
     with pytest.raises(JsonRpcException):
         stock.protocol.structure_message({"jsonrpc": "2.0", **request(1, "textDocument/codeAction", params)})
+
+
+async def test_a_handler_in_a_thread_is_answered_from_that_thread(stock: Stock) -> None:
+    # A writer of asyncio's is for its loop's thread only. None of ours runs in one: what takes long is awaited.
+    wrote: list[int] = []
+    go_on = threading.Event()
+
+    @stock.server.feature("x/slow")
+    @stock.server.thread()
+    def slow(_: Any) -> None:
+        go_on.wait(LONG_S)
+
+    real = stock.writer.write
+
+    def write(data: bytes) -> None:
+        wrote.append(threading.get_ident())
+        loop.call_soon_threadsafe(real, data)
+
+    loop = asyncio.get_running_loop()
+    stock.writer.write = write  # type: ignore[method-assign]  # to see by whom it is called
+    await stock.run(request(1, "x/slow"))
+    go_on.set()
+    await soon(stock.writer.came.wait())
+    assert wrote != []
+    assert threading.get_ident() not in wrote
+    stock.server.shutdown()  # type: ignore[no-untyped-call]  # pygls'
+
+
+async def test_what_ours_does_in_a_thread_is_answered_from_the_loop(client: Client) -> None:
+    wrote: list[int] = []
+    real = client.sent.write
+
+    def write(framed: bytes) -> None:
+        wrote.append(threading.get_ident())
+        real(framed)
+
+    async def slow(_: Any) -> int:
+        return await asyncio.to_thread(threading.get_ident)
+
+    client.sent.write = write  # type: ignore[method-assign]  # to see by whom it is called
+    client.feature("x/slow", slow)
+    await client.begin()
+    answer = await client.ask("x/slow")
+    assert answer["result"] != threading.get_ident()
+    assert set(wrote) == {threading.get_ident()}
+
+
+async def test_an_editor_whose_process_is_gone_is_served_on(stock: Stock) -> None:
+    stock.server.feature("x/ask")(lambda _: None)
+    params = {**INITIALIZE["params"], "processId": 2**22 + 1}  # there can be no such process
+    await stock.run({**INITIALIZE, "params": params}, request(1, "x/ask"))
+    assert len(stock.writer.answers(1)) == 1
+
+
+async def test_standard_input_is_read_by_a_thread_of_those_that_handlers_run_in() -> None:
+    read: list[int] = []
+
+    class Input(io.BytesIO):
+        def readline(self, size: int | None = -1, /) -> bytes:
+            read.append(threading.get_ident())
+            return super().readline(size)
+
+    server = LanguageServer("stock", "1")
+    assert await StdinAsyncReader(Input(b"a\n"), server.thread_pool).readline() == b"a\n"
+    assert threading.get_ident() not in read
+    server.shutdown()  # type: ignore[no-untyped-call]  # pygls'
+
+
+FACTS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
+    "clients of one server share a writer": (
+        ("test_two_clients_of_a_server_share_one_writer",),
+        ("test_dispatch.py::test_when_one_client_leaves_the_others_stay",),
+    ),
+    "exit ends the process": (
+        ("test_the_exit_of_a_client_is_the_end_of_the_process",),
+        ("test_dispatch.py::test_exit_ends_the_connection_in_every_state_and_nothing_else",),
+    ),
+    "a payload is taken for a message": (
+        ("test_a_payload_that_looks_like_a_message_is_taken_for_one",),
+        ("test_dispatch.py::test_a_payload_may_look_like_a_message",),
+    ),
+    "parameters that do not fit are not answered": (
+        ("test_parameters_that_do_not_fit_are_not_answered_but_pop_up",),
+        ("test_dispatch.py::test_parameters_that_do_not_fit_are_refused_without_quoting_them",),
+    ),
+    "requests after shutdown and before initialize": (
+        ("test_a_request_after_shutdown_is_not_answered", "test_a_request_before_initialize_is_answered_as_any_other"),
+        (
+            "test_dispatch.py::test_nothing_is_done_after_shutdown",
+            "test_dispatch.py::test_nothing_is_answered_before_initialize",
+        ),
+    ),
+    "cancellations come too late": (
+        ("test_a_cancellation_is_not_seen_before_the_request_has_run",),
+        ("test_inbox.py::test_a_cancellation_overtakes_the_request_that_it_cancels",),
+    ),
+    "handlers in threads write from there": (
+        ("test_a_handler_in_a_thread_is_answered_from_that_thread",),
+        ("test_pygls_contract.py::test_what_ours_does_in_a_thread_is_answered_from_the_loop",),
+    ),
+    "nobody waits for a client that does not read": (
+        ("test_a_client_that_does_not_read_is_never_waited_for",),
+        ("test_wire.py::test_a_client_that_stays_behind_is_dropped",),
+    ),
+    "servers that are gone are kept": (
+        ("test_servers_that_are_gone_are_kept",),
+        ("test_pygls_contract.py::test_clients_of_ours_that_are_gone_are_not_kept",),
+    ),
+    "a converter for each server": (
+        ("test_every_server_makes_a_converter_of_its_own",),
+        ("test_pygls_contract.py::test_all_editors_share_one_converter",),
+    ),
+    "untyped parameters lose keys": (
+        ("test_parameters_without_a_type_lose_their_keys",),
+        ("test_pygls_contract.py::test_what_may_be_anything_is_handed_on_as_it_is",),
+    ),
+    "parameters of commands have no defaults": (
+        ("test_a_command_whose_parameters_have_defaults_cannot_be_called_without_them",),
+        ("test_dispatch.py::test_arguments_of_commands_may_look_like_a_message",),
+    ),
+    "late answers are a fault": (
+        ("test_an_answer_that_nobody_waits_for_any_more_is_a_fault",),
+        ("test_dispatch.py::test_answers_that_nobody_waits_for_are_let_be",),
+    ),
+    "errors and logs tell what was in it": (
+        ("test_an_error_tells_the_client_what_was_in_it", "test_whatever_is_sent_is_logged"),
+        (
+            "test_dispatch.py::test_a_handler_that_raises_is_named_and_nothing_that_it_knew",
+            "test_dispatch.py::test_what_was_said_is_not_logged",
+        ),
+    ),
+    "headers have one spelling": (
+        ("test_a_header_in_small_letters_is_not_read",),
+        ("test_wire.py::test_a_header_is_read_however_it_is_written",),
+    ),
+    "nobody looks after the editor's process": (
+        ("test_an_editor_whose_process_is_gone_is_served_on",),
+        ("test_session.py::test_the_forwarder_ends_with_its_editor_even_if_somebody_else_holds_the_pipe",),
+    ),
+    "standard input is read by threads": (
+        ("test_standard_input_is_read_by_a_thread_of_those_that_handlers_run_in",),
+        ("test_no_daemon.py::test_the_server_runs_without_a_daemon_and_finds_what_was_recorded",),
+    ),
+    "a busy client lets nobody have a turn": (
+        ("test_what_one_client_has_sent_is_all_done_before_anybody_else_has_a_turn",),
+        (
+            "test_inbox.py::test_others_have_their_turn_while_a_flood_is_read",
+            "test_dispatch.py::test_one_message_is_acted_on_at_a_turn",
+        ),
+    ),
+}
+"""What pygls does, by which test that is seen, and which (`FILE::TEST`) shows that ours does better."""
+
+
+def test_every_fact_has_its_tests() -> None:
+    folder = Path(__file__).parent
+    for theirs, ours in FACTS.values():
+        for named in (*(f"{Path(__file__).name}::{test}" for test in theirs), *ours):
+            file, _, test = named.partition("::")
+            assert re.search(rf"def {test}\(", (folder / file).read_text("utf-8")), named
 
 
 # -- what we use of pygls
