@@ -91,9 +91,10 @@ def test_a_program_is_recorded_seen_edited_and_rerun_from_eglot(
 @pytest.mark.parametrize("name", ["emacs-28", "emacs-30"])
 def test_the_client_compiles_without_a_warning(tmp_path: Path, name: str) -> None:
     file = shutil.copy(CLIENT / "ao.el", tmp_path)
-    command: list[str | Path] = [installed.program(name), "-Q", "--batch", "--eval", "(setq byte-compile-error-on-warn t)"]
+    command: list[str | Path] = [installed.program(name), "-Q", "--batch"]
+    command += ["--eval", "(setq byte-compile-error-on-warn t)", "-f", "batch-byte-compile", file]
     result = subprocess.run(
-        [*command, "-f", "batch-byte-compile", file],
+        command,
         capture_output=True, text=True, timeout=60, check=False, env={**os.environ, "HOME": str(tmp_path)},
     )  # fmt: skip
     assert (result.returncode, result.stderr) == (0, "")

@@ -106,3 +106,27 @@ def test_a_program_is_recorded_seen_edited_and_rerun_from_helix(hx: Helix, reque
         screen.send("Enter")
     screen.wait_for("graph.txt", "1  ○    plan", "◆◀╯  write", "●◀╯  revise", "● live   ○ replayed   ◆ edited")
     assert "Traceback" not in log()
+
+
+@pytest.mark.parametrize("hx", ["hx-25.07"], indirect=True)
+def test_which_of_several_calls_is_meant_is_asked_in_helix(hx: Helix) -> None:
+    hx.command("sh ao-record research_agent.py")
+    hx.terminal.wait_for("--- Draft")
+    hx.go(SEARCH)
+    hx.sees("→ Asked about", edits=True)
+    hx.choose(SEARCH, "ao: edit the output of")
+    hx.terminal.wait_for("Edit the output of which call?", "call 2 (search)", "call 4 (search)")
+    hx.terminal.send("Down", "Enter")
+    hx.terminal.wait_for("search-3.output.md")
+
+
+def test_a_failed_call_is_a_diagnostic_in_helix(hx: Helix, agent: Path) -> None:
+    source = agent.read_text("utf-8")
+    agent.write_text(source.replace('QUICK = "gpt-5.4-mini"', 'QUICK = "fail-401"'), "utf-8")
+    hx.command("reload")
+    hx.command("sh ao-record research_agent.py")
+    hx.terminal.wait_for("AuthenticationError")
+    hx.go(PLAN)
+    hx.sees("●  32 ")  # in the gutter
+    hx.terminal.type(" d")  # the list of diagnostics
+    hx.terminal.wait_for("research_agent.py failed here", seconds=10)
