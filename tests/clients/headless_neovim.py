@@ -46,7 +46,11 @@ local function lenses()
 end
 local function hints()
   return vim.tbl_map(function(hint)
-    return ('%d %s'):format(hint.inlay_hint.position.line + 1, hint.inlay_hint.label)
+    local label = hint.inlay_hint.label
+    if type(label) == 'table' then
+      label = table.concat(vim.tbl_map(function(part) return part.value end, label))
+    end
+    return ('%d %s'):format(hint.inlay_hint.position.line + 1, label)
   end, vim.lsp.inlay_hint.get({ bufnr = 0 }))
 end
 local function outputs()
