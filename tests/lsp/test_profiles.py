@@ -109,8 +109,9 @@ async def shows(user: User, uri: str, line: int, hint: str, but: tuple[int, str]
     """Wait until a line has a hint that begins so, and (`but`) another line no longer has the one that it had."""
     for _ in range(int(LONG_S / 0.05)):
         hints = await user.hints(uri)
-        if hints.get(line, "").startswith(hint) and (but is None or hints.get(but[0]) not in (None, but[1])):
-            return
+        other = hints.get(but[0], "") if but is not None else "→ "
+        if hints.get(line, "").startswith(hint) and other.startswith("→ ") and (but is None or other != but[1]):
+            return  # and not while it runs
         await asyncio.sleep(0.05)  # between two looks
     raise AssertionError(f"no hint {hint!r} on line {line}: {hints}")
 
