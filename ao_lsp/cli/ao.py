@@ -66,6 +66,19 @@ def _why(options: argparse.Namespace) -> None:
     client.print_json(result) if options.json else show.why(result)
 
 
+def _origins(options: argparse.Namespace) -> None:
+    file, line = options.where
+    asked = {"run": options.run, "file": os.path.abspath(file), "line": line, "name": options.name}
+    result = client.connected().request("ao.origins", asked)
+    client.print_json(result) if options.json else show.origins(result)
+
+
+def _where(text: str) -> tuple[str, int | None]:
+    """`FILE` or `FILE:LINE`."""
+    file, colon, line = text.rpartition(":")
+    return (file, int(line)) if colon and line.isdecimal() else (text, None)
+
+
 def _part(text: str) -> tuple[int | None, int | None]:
     """`120:260`, `120:` or `:260`: characters."""
     start, colon, end = text.partition(":")
@@ -323,6 +336,11 @@ def _parser() -> argparse.ArgumentParser:
         "part", metavar="START:END", nargs="?", type=_part, default=(None, None),
         help="only what is in these characters of the input, from 0; either may be left out",
     )  # fmt: skip
+
+    made = add("origins", _origins, "Show which calls the values of variables came from, line by line.")
+    add_run(made)
+    made.add_argument("where", metavar="FILE[:LINE]", type=_where, help="a source file, and a line of it")
+    made.add_argument("name", metavar="NAME", nargs="?", help="only variables of this name")
 
     made = add("edit", _edit, "Store an edit: what a rerun receives from a call, or sends in it.")
     add_run(made)

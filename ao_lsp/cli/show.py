@@ -151,6 +151,17 @@ def why(result: Json) -> None:
         _way([{"function": None, "text": None, **hop} for hop in edge["path"]])
 
 
+def origins(result: Json) -> None:
+    if not result["variables"]:
+        print("no variable there is known to have values of calls")
+    for number, variable in enumerate(result["variables"]):
+        print(end="\n" if number else "")
+        print(f"{painted(variable['name'], '1')}  {_place(result['file'])}:{variable['line']}")
+        for source in variable["sources"]:
+            print(f"{painted('← ' + str(source['number']), '1')}  {_who(source['call'])}")
+            _way(source["path"])
+
+
 def _source(source: Json) -> None:
     """A source, the lines on its way, and where it stands."""
     mark = "" if source["evidence"] == "tracked" else "~"

@@ -10,7 +10,7 @@ from ao_lsp.server import providers, subruns
 from ao_lsp.server.matching.ranges import Range, Standing, standing, told_apart
 from ao_lsp.server.matching.reading import said
 from ao_lsp.server.model import Call, Edge, Exchange, Graph, Run
-from ao_lsp.server.results.calls import NodeJson, WhyJson, WhySourceJson
+from ao_lsp.server.results.calls import HopJson, NodeJson, WhyJson, WhySourceJson
 from ao_lsp.server.sources import Sources, function_at
 from ao_lsp.server.views import node_json, outside_json
 
@@ -123,15 +123,20 @@ def _source(
 ) -> Source:
     exchange = exchanges.get(call.id)
     outputs = said(call, exchange) if exchange is not None else ()
-    hops = tuple(_hop(file, line, run, files) for file, line in edge.path)
+    hops = tuple(hop_at(file, line, run, files) for file, line in edge.path)
     return Source(edge, standing(outputs, asked.text), hops)
 
 
-def _hop(file: str, line: int, run: Run, files: Sources) -> Hop:
+def hop_at(file: str, line: int, run: Run, files: Sources) -> Hop:
+    """A line, as far as it is known what the run read there."""
     lines = files.as_run(file, run)
     if lines is None or not 0 < line <= len(lines):
         return Hop(file, line, None, None)
     return Hop(file, line, function_at(lines, line), lines[line - 1].strip())
+
+
+def hop_json(hop: Hop) -> HopJson:
+    return {"file": hop.file, "line": hop.line, "function": hop.function, "text": hop.text}
 
 
 def _source_json(source: Source, node: NodeJson, asked: Input) -> WhySourceJson:
@@ -141,9 +146,7 @@ def _source_json(source: Source, node: NodeJson, asked: Input) -> WhySourceJson:
         "source": edge.source,
         "target": edge.target,
         "evidence": edge.evidence,
-        "path": [
-            {"file": hop.file, "line": hop.line, "function": hop.function, "text": hop.text} for hop in source.hops
-        ],
+        "path": [hop_json(hop) for hop in source.hops],
         "call": node,
         "certain": source.standing.sure,
         "ranges": [

@@ -4,6 +4,7 @@ said to come from anywhere."""
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -181,6 +182,15 @@ async def test_each_variable_is_said_to_come_from_what_it_came_from_and_from_not
         assert wrong == []
 
 
+def origins(file: Path, *arguments: str) -> str:
+    """What `ao origins` says."""
+    command: list[str | Path] = [Path(sys.executable).with_name("ao"), "origins", "last", *arguments]
+    env = {**os.environ, "AO_NO_DAEMON": "1"}
+    return subprocess.run(
+        command, cwd=file.parent, env=env, check=True, capture_output=True, timeout=60
+    ).stdout.decode()
+
+
 WAYS = """
 def titled(text):
     heading = "# " + text
@@ -210,6 +220,16 @@ async def test_the_way_has_each_line_from_the_call_to_the_name_and_uses_have_it_
         assert ways["page", titled] == [opened, reply, 'heading = "# " + text', titled]
         assert ways["page", "print(page)"] == ways["page", titled]
         assert ways["text", "def titled(text):"] == [opened, reply, drafted, titled, "def titled(text):"]
+        # The same for scripts, and for people.
+        line = lines.index("print(page)") + 1
+        (page,) = json.loads(origins(file, f"{file.name}:{line}", "page", "--json"))["variables"]
+        (source,) = page["sources"]
+        assert (page["name"], page["line"], page["defined"], source["number"]) == ("page", line, False, 1)
+        assert [hop["text"] for hop in source["path"]] == ways["page", "print(page)"]
+        told_of = origins(file, file.name)
+        assert f"page  program.py:{line - 1}\n← 1  ask " in told_of
+        assert told_of.count(titled) == 2  # on the way to `page`, and into `text`
+        assert origins(file, f"{file.name}:1") == "no variable there is known to have values of calls\n"
 
 
 CHILD = """

@@ -40,6 +40,7 @@ COMMANDS: dict[str, Command[Any]] = {
     "ao.call": opening.CALL,
     "ao.chooseCall": choosing.CHOOSE,
     "ao.why": tracing.WHY,
+    "ao.origins": tracing.ORIGINS,
     "ao.diff": comparing.DIFF,
     "ao.versions": versions.VERSIONS,
     "ao.show": versions.SHOW,

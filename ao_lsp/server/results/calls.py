@@ -240,6 +240,32 @@ class WhyJson(TypedDict):
     outside: list[OutsideJson]
 
 
+class VariableSourceJson(TypedDict):
+    """A call that values of a variable came from, and how they got there."""
+
+    number: int
+    call: NodeJson
+    path: Annotated[list[HopJson], "from the call's line to the variable's; empty where there were too many to record"]
+
+
+class VariableJson(TypedDict):
+    """A variable whose values came from calls."""
+
+    name: str
+    line: Annotated[int, "from 1"]
+    column: Annotated[int, "from 0, in code points"]
+    defined: Annotated[bool, "it is given its value there; false: it is used"]
+    sources: Annotated[list[VariableSourceJson], "in the order of the calls"]
+
+
+class OriginsJson(TypedDict):
+    """Which calls the values of variables came from. What the recording leaves a doubt of is not among them."""
+
+    run: str
+    file: str
+    variables: Annotated[list[VariableJson], "in the order of the source"]
+
+
 class MessageChangeJson(TypedDict):
     """A message that is not the same in two runs; tool calls as `name(arguments)`."""
 

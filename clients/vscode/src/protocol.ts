@@ -828,6 +828,26 @@ export interface Options extends Client {
   settings?: Settings | null;
 }
 
+/** Which calls the values of variables came from. What the recording leaves a doubt of is not among them. */
+export interface Origins {
+  run: string;
+  file: string;
+  /** in the order of the source */
+  variables: Variable[];
+}
+
+/** Parameters of `ao.origins`. */
+export interface OriginsParams {
+  /** a source file: its path, or the one from the folder in which the program was started */
+  file: string;
+  /** which run: its id, the beginning of it, a name, or `last` */
+  run?: string;
+  /** only what is on this line, from 1; null: all that is given a value */
+  line?: number | null;
+  /** only variables of this name */
+  name?: string | null;
+}
+
 /** What a call gave. */
 export interface Output {
   text: string | null;
@@ -1351,6 +1371,27 @@ export interface ValueChange {
   b: unknown;
 }
 
+/** A variable whose values came from calls. */
+export interface Variable {
+  name: string;
+  /** from 1 */
+  line: number;
+  /** from 0, in code points */
+  column: number;
+  /** it is given its value there; false: it is used */
+  defined: boolean;
+  /** in the order of the calls */
+  sources: VariableSource[];
+}
+
+/** A call that values of a variable came from, and how they got there. */
+export interface VariableSource {
+  number: number;
+  call: Node;
+  /** from the call's line to the variable's; empty where there were too many to record */
+  path: Hop[];
+}
+
 /** States of the code, newest first. */
 export interface Versions {
   versions: ListedVersion[];
@@ -1463,6 +1504,8 @@ export interface Commands {
   "ao.chooseCall": { params: ChooseCallParams; result: Chosen | Nothing };
   /** where the input of a call came from, line by line */
   "ao.why": { params: WhyParams; result: Why };
+  /** which calls the values of variables came from, line by line */
+  "ao.origins": { params: OriginsParams; result: Origins };
   /** what changed from run `a` to run `b`, call by call */
   "ao.diff": { params: DiffParams; result: Diff };
   /** states of the code that was run, newest first */

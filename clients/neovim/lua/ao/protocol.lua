@@ -557,6 +557,19 @@
 ---@class ao.Options: ao.Client
 ---@field settings? ao.Settings for clients that cannot tell settings otherwise
 
+--- Which calls the values of variables came from. What the recording leaves a doubt of is not among them.
+---@class ao.Origins
+---@field run string
+---@field file string
+---@field variables ao.Variable[] in the order of the source
+
+--- Parameters of `ao.origins`.
+---@class ao.OriginsParams
+---@field file string a source file: its path, or the one from the folder in which the program was started
+---@field run? string which run: its id, the beginning of it, a name, or `last`
+---@field line? integer only what is on this line, from 1; null: all that is given a value
+---@field name? string only variables of this name
+
 --- What a call gave.
 ---@class ao.Output
 ---@field text? string
@@ -916,6 +929,20 @@
 ---@field a any
 ---@field b any
 
+--- A variable whose values came from calls.
+---@class ao.Variable
+---@field name string
+---@field line integer from 1
+---@field column integer from 0, in code points
+---@field defined boolean it is given its value there; false: it is used
+---@field sources ao.VariableSource[] in the order of the calls
+
+--- A call that values of a variable came from, and how they got there.
+---@class ao.VariableSource
+---@field number integer
+---@field call ao.Node
+---@field path ao.Hop[] from the call's line to the variable's; empty where there were too many to record
+
 --- States of the code, newest first.
 ---@class ao.Versions
 ---@field versions ao.ListedVersion[]
@@ -992,6 +1019,7 @@
 ---| "ao.call" # one call, whole: messages, output, request, response, edits: takes ao.CallParams, gives ao.WholeCall|ao.RawCall|ao.OpenedCall|ao.OpenedRawCall
 ---| "ao.chooseCall" # choose one of the calls that were made at a place, of any run, and what to do with it: takes ao.ChooseCallParams, gives ao.Chosen|ao.Nothing
 ---| "ao.why" # where the input of a call came from, line by line: takes ao.WhyParams, gives ao.Why
+---| "ao.origins" # which calls the values of variables came from, line by line: takes ao.OriginsParams, gives ao.Origins
 ---| "ao.diff" # what changed from run `a` to run `b`, call by call: takes ao.DiffParams, gives ao.Diff
 ---| "ao.versions" # states of the code that was run, newest first: takes ao.VersionsParams, gives ao.Versions
 ---| "ao.show" # a file as it was, or which files there were: takes ao.ShowParams, gives ao.CodeFiles|ao.CodeText
