@@ -77,7 +77,7 @@ async def test_a_run_a_subrun_and_a_call_are_chosen_and_what_to_do(agent: Path) 
     several(agent)
     async with editor("neovim-0.12") as user:
         uri = await user.open(agent)
-        assert (await user.lens_titles(uri))[SEARCH][3] == "3 runs…"
+        assert (await user.lens_titles(uri))[SEARCH][-1] == "3 runs…"
         user.answers = {
             "Which run?": at(2000.0),
             "Which subrun?": "sample",
@@ -107,7 +107,7 @@ async def test_another_run_can_be_chosen_where_a_call_is(agent: Path) -> None:
     searches(agent, "run4", ["f1", "f2"], 4000.0)
     async with editor("vscode") as user:
         uri = await user.open(agent)
-        assert (await user.lens_titles(uri))[SEARCH][3] == "4 runs…"
+        assert (await user.lens_titles(uri))[SEARCH][-1] == "4 runs…"
         user.answers = {
             "Edit the output of which call?": ["another run…", "call 1 (search)"],
             "Which run?": at(1000.0),

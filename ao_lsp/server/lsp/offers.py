@@ -56,15 +56,15 @@ def offers(place: Place, file: str, records: bool = False) -> list[Offer]:
         which = f" of {call.number}" if len(calls) > 1 else ""
         label = f"ao: take back the edited {field} of {words.call_name(call)}"
         found.append(Offer(f"↶ edited {field}{which}", label, "ao.unedit", argument))
-    if place.earlier:
-        count = 1 + len(place.earlier)
-        least = f"{count}{'+' if count >= MOST_RUNS else ''} runs…"
-        argument = {"run": run.id, "call": calls[-1].id}
-        found.append(Offer(least, f"ao: choose a call of {least}", "ao.chooseCall", argument))
     shown = {"run": run.id, "format": "text", "open": True}
     found.append(Offer("graph", f"ao: graph of {run.name}", "ao.graph", shown))
     last = {"run": run.id, "call": calls[-1].id, "open": True}
     found.append(Offer(words.summary(calls, run), f"ao: show {words.call_name(calls[-1])} whole", "ao.call", last))
+    if place.earlier:  # last: it is what a narrow window cuts off
+        count = 1 + len(place.earlier)
+        least = f"{count}{'+' if count >= MOST_RUNS else ''} runs…"
+        argument = {"run": run.id, "call": calls[-1].id}
+        found.append(Offer(least, f"ao: choose a call of {least}", "ao.chooseCall", argument))
     return found
 
 
