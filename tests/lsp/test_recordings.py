@@ -15,7 +15,7 @@ from ao_lsp import protocol
 from ao_lsp.server.core import Core, open_core
 from ao_lsp.server.gauge import Gauge
 from ao_lsp.server.ingest import Stream
-from ao_lsp.server.lsp import session
+from ao_lsp.server.lsp import hovers, session
 from ao_lsp.server.lsp.editor import Editor
 from ao_lsp.server.lsp.recordings import recordings_of
 from tests.lsp.conftest import AGENT, plan_site, search_site
@@ -153,3 +153,30 @@ class _Nowhere:
     """A writer to a client that has left."""
 
     transport = None
+
+
+async def test_a_hover_is_written_once_until_something_changes(
+    core: Core, agent: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written: list[str] = []
+    real = hovers.hover
+
+    def hover(*given: Any) -> str:
+        written.append(real(*given))
+        return written[-1]
+
+    monkeypatch.setattr(hovers, "hover", hover)
+    program, client = Program(core, agent), opened(core, agent)
+    await program.start()
+    await program.call("c2")
+    await client.begin()
+    at = {"textDocument": {"uri": agent.as_uri()}, "position": {"line": 13, "character": 14}}
+    await lenses(client, agent)
+    first = [(await client.ask("textDocument/hover", at))["result"]["contents"]["value"] for _ in range(5)]
+    before = len(written)
+    assert before <= 2, "the first time, texts are compared, which is a change, too"
+    assert set(first) == set(written)
+    await program.call("c3")
+    assert "1 other call" in (await client.ask("textDocument/hover", at))["result"]["contents"]["value"]
+    assert len(written) > before
+    await client.editor.close()

@@ -27,7 +27,7 @@ from ao_lsp.server.lsp.negotiation import offer
 from ao_lsp.server.lsp.places import Place
 from ao_lsp.server.lsp.progress import Progress
 from ao_lsp.server.lsp.publishing import Diagnostics
-from ao_lsp.server.lsp.recordings import recordings_of
+from ao_lsp.server.lsp.recordings import Said, recordings_of
 from ao_lsp.server.lsp.refresh import keep_fresh, refresh_all
 from ao_lsp.server.lsp.units import Units
 from ao_lsp.server.lsp.variables import InBuffer, Tracing
@@ -68,6 +68,8 @@ class Editor(LanguageServer):
         self._tracing = Tracing(core, self.sources)
         self.editing, self.contents = Editing(self), Contents(self)
         self.diagnostics = Diagnostics(self)
+        self.hover_texts: dict[int, tuple[Place, Said, str]] = {}
+        """By the id of the place, which is kept with it."""
         self.complained: set[str] = set()
         self.graphs: dict[str, str] = {}
         """The runs whose graphs the client has asked for by `ao/graph`, with their sessions."""

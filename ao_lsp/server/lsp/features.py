@@ -13,8 +13,11 @@ from ao_lsp.server.lsp import configured, hierarchy, hovers, panel, variable_hin
 from ao_lsp.server.lsp.hints import hint
 from ao_lsp.server.lsp.lenses import actions, lenses
 from ao_lsp.server.lsp.offers import ACTION_KIND, SOURCE_KIND
+from ao_lsp.server.lsp.places import Place
 from ao_lsp.server.lsp.publishing import SOURCE
+from ao_lsp.server.lsp.recordings import Record, Said
 from ao_lsp.server.lsp.symbols import flat_symbols, symbols
+from ao_lsp.server.sources import keep
 from ao_lsp.server.views import Json
 
 if TYPE_CHECKING:
@@ -128,10 +131,19 @@ async def _hover(ls: Editor, params: lsp.HoverParams) -> lsp.Hover | None:
     place = min(here, key=lambda one: abs(one.extent.column - column))
     assert place.record is not None  # noqa: S101 - it has calls
     said = await ls.recordings.said(place.calls[-1])
-    text = hovers.hover(place.calls, place.record, said, ls.client.markdown)
+    text = _hover_text(ls, place, place.record, said)
     kind = lsp.MarkupKind.Markdown if ls.client.markdown else lsp.MarkupKind.PlainText
     extent = document.range(place.extent.start, place.extent.end, ls.units)
     return lsp.Hover(contents=lsp.MarkupContent(kind, text), range=extent)
+
+
+def _hover_text(ls: Editor, place: Place, record: Record, said: Said) -> str:
+    """As it was written last, where neither the place nor what was said there has changed: editors ask often."""
+    known = ls.hover_texts.get(id(place))
+    if known is None or known[0] is not place or known[1] is not said:
+        known = place, said, hovers.hover(place.calls, record, said, ls.client.markdown)
+        keep(ls.hover_texts, id(place), known)
+    return known[2]
 
 
 async def _variable_hover(ls: Editor, document: Document, variable: Shown) -> lsp.Hover:
