@@ -39,6 +39,10 @@ def called(call: str, text: str = "hi", **more: Any) -> list[tuple[dict[str, Any
     ]
 
 
+def valued(file: str = "/project/agent.py") -> tuple[dict[str, Any], dict[str, bytes]]:
+    return {"type": "values", "file": file}, {"made": b'[[12, 4, 12, 30, "work", [[["c1", [12]]]]]]'}
+
+
 def ended() -> tuple[dict[str, Any], dict[str, bytes]]:
     return {"type": "run.end", "status": "finished", "exit_code": 0}, {}
 

@@ -20,7 +20,7 @@ from ao_lsp.server.store.sql import SqlStore
 from ao_lsp.server.store.sqlite import SqliteDriver, open_store
 from tests.daemons import ask, log
 from tests.recorder import chat_request, chat_response
-from tests.server.stored import an_edit, arrivals, called, ended, record, started
+from tests.server.stored import an_edit, arrivals, called, ended, record, started, valued
 
 PAGE = 4096
 RUNS, CALLS = 20, 10
@@ -33,7 +33,7 @@ async def path(tmp_path: Path) -> str:
     store = await open_store(path)
     for run in range(RUNS):
         calls = [event for call in range(CALLS) for event in called(f"c{call}", text(run, call))]
-        await store.record(arrivals(f"run{run}", [started(f"session{run}"), *calls, ended()]))
+        await store.record(arrivals(f"run{run}", [started(f"session{run}"), *calls, valued(), ended()]))
     await store.put_edit(an_edit("edited"))
     await store.close()
     return path

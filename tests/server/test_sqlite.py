@@ -21,7 +21,7 @@ from ao_lsp.server.store.errors import translated
 from ao_lsp.server.store.schema import MIGRATIONS, migrate
 from ao_lsp.server.store.sql import SqlStore
 from ao_lsp.server.store.sqlite import SqliteDriver, open_store
-from tests.server.stored import an_edit, arrivals, asked, called, record, started
+from tests.server.stored import an_edit, arrivals, asked, called, record, started, valued
 
 PAGE = Path(__file__).parents[2] / "docs" / "store.md"
 
@@ -258,3 +258,11 @@ async def test_the_page_about_the_store_has_its_tables(store: SqlStore) -> None:
     described = re.findall(r"^\| `(\w+)` \|", page, re.MULTILINE)
     found = await writer(store).execute_fetchall("SELECT name FROM sqlite_schema WHERE type = 'table' ORDER BY name")
     assert sorted(described) == [name for (name,) in found if not name.startswith("search")]
+
+
+async def test_in_which_expressions_values_were_made_is_kept_by_file_and_goes_with_the_run(store: SqlStore) -> None:
+    await store.record(arrivals("run1", [started(), *called("c1"), valued(), valued("/b.py")]))
+    ((file, said),) = await store.made("run1", ["/project/agent.py", "/c.py"])
+    assert (file, said) == ("/project/agent.py", valued()[1]["made"])
+    await store.delete_runs(["run1"])
+    assert await store.made("run1", ["/project/agent.py", "/b.py"]) == []
