@@ -16,6 +16,8 @@ OFFERED = frozenset(
     {
         "initialize", "shutdown", "textDocument/codeLens", "textDocument/codeAction", "textDocument/inlayHint",
         "textDocument/hover", "workspace/executeCommand", "ao/graph", "ao/runs", "ao/call", "ao/events",
+        "textDocument/documentSymbol", "textDocument/prepareCallHierarchy", "callHierarchy/incomingCalls",
+        "callHierarchy/outgoingCalls", "textDocument/diagnostic", "ao/content",
     }
 )  # fmt: skip
 """Requests that are answered."""

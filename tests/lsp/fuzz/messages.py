@@ -67,7 +67,7 @@ class Author:
         said: tuple[tuple[int, Callable[[], tuple[str, Any]]], ...] = (
             (30, self._hover), (20, self._ranged), (6, self._lens), (6, self._action), (10, self._open),
             (20, self._change), (3, self._close), (3, self._save), (1, self._panel), (1, self._command),
-            (2, self._other),
+            (2, self._other), (3, self._hierarchy),
         )  # fmt: skip
         self._says = [make for _, make in said]
         self._weights = [weight for weight, _ in said]
@@ -136,7 +136,18 @@ class Author:
         return "textDocument/inlayHint", {"textDocument": {"uri": uri}, "range": self._within(text)}
 
     def _lens(self) -> tuple[str, Any]:
-        return "textDocument/codeLens", {"textDocument": {"uri": self._file()[0]}}
+        asked = ("textDocument/codeLens", "textDocument/documentSymbol", "textDocument/diagnostic")
+        return self.random.choice(asked), {"textDocument": {"uri": self._file()[0]}}
+
+    def _hierarchy(self) -> tuple[str, Any]:
+        uri, text = self._file()
+        if self.random.random() < 0.5:
+            where = {"textDocument": {"uri": uri}, "position": self._at(text)}
+            return "textDocument/prepareCallHierarchy", where
+        extent = self._within(text)
+        data = self.random.choice(({"run": self._scene.run, "call": "c1"}, None, "c1", {}))
+        item = {"name": "plan", "kind": 12, "uri": uri, "range": extent, "selectionRange": extent, "data": data}
+        return self.random.choice(("callHierarchy/incomingCalls", "callHierarchy/outgoingCalls")), {"item": item}
 
     def _action(self) -> tuple[str, Any]:
         uri, text = self._file()
@@ -179,7 +190,7 @@ class Author:
     def _panel(self) -> tuple[str, Any]:
         asked: tuple[tuple[str, Any], ...] = (
             ("ao/graph", {"run": self._scene.run}), ("ao/runs", {"limit": 2}), ("ao/call", self._call()),
-            ("ao/events", {"run": self._scene.run, "after": 0}),
+            ("ao/events", {"run": self._scene.run, "after": 0}), ("ao/content", {"uri": "ao:///runs/run1/graph"}),
         )  # fmt: skip
         return self.random.choice(asked)
 
