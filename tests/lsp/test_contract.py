@@ -171,6 +171,7 @@ def read(editor: Editor, folder: Path) -> None:
         editor.run("ao.openPrompt", call=number)
         editor.run("ao.openOutput", call=number, format="json")
     editor.run("ao.call", call=1, open=True)
+    assert editor.run("ao.origins", file=str(folder / "program.py"))
     assert editor.run("ao.chooseCall", call=1)["call"] == shown["nodes"][0]["id"]
     editor.run("ao.why", call=1, start=0, end=5)
     editor.ask("ao/runs")
