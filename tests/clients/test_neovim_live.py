@@ -57,7 +57,7 @@ def screen(program: Path, agent: Path, path: str, tmp_path: Path) -> Iterator[Te
     home = {f"XDG_{name}_HOME": str(tmp_path / name) for name in ("CONFIG", "DATA", "STATE", "CACHE")}
     command: list[str | Path] = [program, "--clean", "-u", config, f"+{SEARCH}", agent]
     with tmux.terminal(
-        command, cwd=agent.parent, env={**os.environ, **home, "PATH": path}, columns=320, lines=50
+        command, cwd=agent.parent, env={**os.environ, **home, "PATH": path}, columns=190, lines=50
     ) as running:
         yield running
 

@@ -47,6 +47,50 @@ if not compat.has_lenses then
   })
 end
 
+local namespace = vim.api.nvim_create_namespace('ao.lenses')
+
+--- Show lenses above their lines, as Neovim 0.12 does. Before, it has them behind the line, where a hint is already and
+--- most of them are cut off; and in no order, as they begin in the same column.
+---@param lenses lsp.CodeLens[]
+---@param bufnr integer
+local function display(lenses, bufnr)
+  vim.api.nvim_buf_clear_namespace(bufnr, namespace, 0, -1)
+  local rows, count = {}, vim.api.nvim_buf_line_count(bufnr) ---@type table<integer, lsp.CodeLens[]>, integer
+  for _, lens in ipairs(lenses) do
+    local row = lens.range.start.line
+    if row < count and lens.command then
+      rows[row] = rows[row] or {}
+      table.insert(rows[row], lens)
+    end
+  end
+  for row, here in pairs(rows) do
+    local chunks = { { vim.api.nvim_buf_get_lines(bufnr, row, row + 1, false)[1]:match('^%s*'), 'LspCodeLensSeparator' } }
+    for place, lens in ipairs(here) do
+      table.insert(chunks, { place > 1 and ' | ' or '', 'LspCodeLensSeparator' })
+      table.insert(chunks, { (lens.command.title:gsub('%s+', ' ')), 'LspCodeLens' })
+    end
+    local options = { virt_lines = { chunks }, virt_lines_above = row > 0 }
+    if row == 0 then -- nothing shows above the first line
+      table.remove(chunks, 1)
+      options = { virt_text = chunks }
+    end
+    vim.api.nvim_buf_set_extmark(bufnr, namespace, row, 0, options)
+  end
+end
+
+if not compat.has_lenses then
+  vim.api.nvim_create_autocmd('LspDetach', {
+    group = group,
+    desc = 'Take the lenses of a server away that has left',
+    callback = function(event)
+      local client = vim.lsp.get_client_by_id(event.data.client_id)
+      if client and client.name == 'ao' and vim.api.nvim_buf_is_loaded(event.buf) then
+        vim.api.nvim_buf_clear_namespace(event.buf, namespace, 0, -1)
+      end
+    end,
+  })
+end
+
 --- Requests that are under way, by client and buffer. "again": and already out of date.
 ---@type table<string, 'asked'|'again'|nil>
 local asking = {}
@@ -75,11 +119,8 @@ function M.refresh(client, bufnr)
       local again = asking[key] == 'again'
       asking[key] = nil
       if not err and vim.api.nvim_buf_is_loaded(bufnr) then
-        -- Lenses of a line are sorted by their columns, and by no order where those are the same.
-        for place, lens in ipairs(result or {}) do
-          lens.range.start.character = place
-        end
-        vim.lsp.codelens.on_codelens(err, result, ctx)
+        vim.lsp.codelens.save(result, bufnr, ctx.client_id)
+        display(result or {}, bufnr)
       end
       if again then
         M.refresh(client, bufnr)
