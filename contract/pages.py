@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 
 from ao_lsp.server.commands import ALIASES
-from ao_lsp.server.lsp.negotiation import HISTORY, REVISION, VERSION
+from ao_lsp.server.lsp.connection.negotiation import HISTORY, REVISION, VERSION
 from ao_lsp.server.results.errors import CODES
 from contract.changes import added
 from contract.schema import schema

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from ao_lsp.server.commands import ALIASES
-from ao_lsp.server.lsp.negotiation import REVISION, VERSION
+from ao_lsp.server.lsp.connection.negotiation import REVISION, VERSION
 from ao_lsp.server.results.errors import CODES, GENERAL
 from contract.shapes import Choice, Definition, Either, Field, Items, Named, Plain, Shape, Table
 from contract.surface import Operation, Surface

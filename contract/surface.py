@@ -10,7 +10,7 @@ from typing import Any
 from ao_lsp.server.command import Command
 from ao_lsp.server.commands import COMMANDS
 from ao_lsp.server.control import Control
-from ao_lsp.server.lsp.commands import EDITOR_ONLY
+from ao_lsp.server.lsp.doing.commands import EDITOR_ONLY
 from ao_lsp.server.lsp.panel import HEARD, METHODS, NOTIFICATIONS
 from ao_lsp.server.results.editors import ClientJson, OptionsJson, ServerJson, SettingsJson
 from ao_lsp.server.results.errors import ErrorDataJson

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from ao_lsp.server.lsp.negotiation import REVISION, VERSION
+from ao_lsp.server.lsp.connection.negotiation import REVISION, VERSION
 from contract.shapes import Choice, Definition, Either, Field, Items, Named, Plain, Shape, Table
 from contract.surface import Operation, Surface
 

@@ -43,6 +43,15 @@ MAY_IMPORT = {
     "ao_lsp.cli.local": {"ao_lsp.connect", "ao_lsp.server"},
 }
 
+# The same within the language server: what each of its parts may import of the others at run time.
+LANGUAGE_SERVER = {
+    "buffers": set(),
+    "connection": {"buffers"},
+    "recorded": {"buffers"},
+    "shown": {"buffers", "recorded"},
+    "doing": {"buffers", "connection", "recorded", "shown"},
+}
+
 # Third-party packages, and the only part that may import each.
 THIRD_PARTY = {
     "aiosqlite": "ao_lsp.server.store",
@@ -98,6 +107,18 @@ def test_imports_go_in_the_documented_directions(module: str) -> None:
             # `from ao_lsp import paths` imports ao_lsp.paths; `from ao_lsp import __version__` the package.
             imported = part_of(name)
             assert imported == part or imported in MAY_IMPORT[part], f"{part} must not import {imported}"
+
+
+@pytest.mark.parametrize("part", LANGUAGE_SERVER)
+def test_the_language_server_is_in_layers(part: str) -> None:
+    whole = "ao_lsp.server.lsp"
+    allowed = {part, *LANGUAGE_SERVER[part]}
+    for module, path in MODULES.items():
+        if within(module, f"{whole}.{part}"):
+            for name in imports(path):
+                if within(name, whole) and not any(within(name, f"{whole}.{one}") for one in allowed):
+                    # For types only: at run time it would be a circle.
+                    assert name == f"{whole}.editor.Editor", f"{module} must not import {name}"
 
 
 @pytest.mark.parametrize("module", MODULES)

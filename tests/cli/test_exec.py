@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from ao_lsp.server.commands import ALIASES, COMMANDS
-from ao_lsp.server.lsp.commands import EDITOR_COMMANDS, EDITOR_ONLY
+from ao_lsp.server.lsp.doing.commands import EDITOR_COMMANDS, EDITOR_ONLY
 from tests.cli.test_ao import ao, ao_json
 from tests.daemons import ask, log, start, until
 from tests.recorder import record_run

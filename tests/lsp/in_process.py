@@ -8,9 +8,9 @@ from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
 
 from ao_lsp.server.core import Core
-from ao_lsp.server.lsp.dispatch import Dispatch
+from ao_lsp.server.lsp.connection.dispatch import Dispatch
+from ao_lsp.server.lsp.connection.wire import Outgoing
 from ao_lsp.server.lsp.editor import Editor
-from ao_lsp.server.lsp.wire import Outgoing
 from tests.daemons import LONG_S
 
 T = TypeVar("T")

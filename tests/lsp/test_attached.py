@@ -8,9 +8,9 @@ from collections.abc import Sequence
 import pytest
 from lsprotocol import types as lsp
 
-from ao_lsp.server.lsp.documents import Document
-from ao_lsp.server.lsp.following import Follower
-from ao_lsp.server.lsp.places import find_places, spots
+from ao_lsp.server.lsp.buffers.documents import Document
+from ao_lsp.server.lsp.buffers.following import Follower
+from ao_lsp.server.lsp.recorded.places import find_places, spots
 from ao_lsp.server.model import Run, Site
 from ao_lsp.server.sources import Sources
 from tests.lsp.test_attached_typing import Read, record

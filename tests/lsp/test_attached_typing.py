@@ -10,10 +10,10 @@ from string import ascii_lowercase
 
 import pytest
 
-from ao_lsp.server.lsp.following import Follower
-from ao_lsp.server.lsp.places import find_places, spots
-from ao_lsp.server.lsp.recordings import Record
-from ao_lsp.server.lsp.trail import Extent
+from ao_lsp.server.lsp.buffers.following import Follower
+from ao_lsp.server.lsp.buffers.trail import Extent
+from ao_lsp.server.lsp.recorded.places import find_places, spots
+from ao_lsp.server.lsp.recorded.recordings import Record
 from ao_lsp.server.model import Run, Site
 from ao_lsp.server.sources import Sources
 from tests.lsp.typing import CALLEE, Typist, agent

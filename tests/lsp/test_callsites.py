@@ -7,8 +7,8 @@ from keyword import kwlist
 
 import pytest
 
-from ao_lsp.server.lsp.callsites import CallSite, find, still_there
-from ao_lsp.server.lsp.follow import line_map
+from ao_lsp.server.lsp.buffers.callsites import CallSite, find, still_there
+from ao_lsp.server.lsp.buffers.follow import line_map
 
 
 def found(*lines: str) -> list[str]:

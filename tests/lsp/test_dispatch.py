@@ -14,11 +14,11 @@ from lsprotocol import types as lsp
 from pygls.exceptions import JsonRpcInvalidParams
 
 from ao_lsp.server.core import Core, open_core
-from ao_lsp.server.lsp import dispatch
-from ao_lsp.server.lsp.dispatch import AnswerError
-from ao_lsp.server.lsp.inbox import Inbox
+from ao_lsp.server.lsp.connection import dispatch
+from ao_lsp.server.lsp.connection.dispatch import AnswerError
+from ao_lsp.server.lsp.connection.inbox import Inbox
+from ao_lsp.server.lsp.connection.wire import encode, read_message
 from ao_lsp.server.lsp.session import attend
-from ao_lsp.server.lsp.wire import encode, read_message
 from ao_lsp.server.params import CommandError
 from ao_lsp.server.store import StoreError
 from tests.lsp.in_process import Client, soon

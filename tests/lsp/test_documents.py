@@ -8,11 +8,11 @@ import re
 import pytest
 from lsprotocol import types as lsp
 
-from ao_lsp.server.lsp import documents
-from ao_lsp.server.lsp.client import ENCODINGS
-from ao_lsp.server.lsp.documents import Document, file_of
-from ao_lsp.server.lsp.units import Units
-from ao_lsp.server.lsp.words import uri_of
+from ao_lsp.server.lsp.buffers import documents
+from ao_lsp.server.lsp.buffers.documents import Document
+from ao_lsp.server.lsp.buffers.units import Units
+from ao_lsp.server.lsp.buffers.uris import file_of, uri_of
+from ao_lsp.server.lsp.connection.client import ENCODINGS
 
 UTF_16 = Units("utf-16")
 URI = "file:///project/agent.py"

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from ao_lsp.server.lsp.negotiation import HISTORY, REVISION
+from ao_lsp.server.lsp.connection.negotiation import HISTORY, REVISION
 from contract.changes import earlier
 from tests.lsp.test_protocol_doc import SCHEMA
 

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 
 import pytest
 
-from ao_lsp.server.lsp import follow
-from ao_lsp.server.lsp.follow import line_map
+from ao_lsp.server.lsp.buffers import follow
+from ao_lsp.server.lsp.buffers.follow import line_map
 
 PLAN = ["def plan(topic):", "    reply = ask(topic)", "    return reply.text", ""]
 SEARCH = ["def search(question):", "    found = ask(question, tools)", "    check(found)", "    return found.text", ""]

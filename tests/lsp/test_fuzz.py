@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from ao_lsp.server.lsp.dispatch import Dispatch
-from ao_lsp.server.lsp.documents import Document
+from ao_lsp.server.lsp.buffers.documents import Document
+from ao_lsp.server.lsp.connection.dispatch import Dispatch
+from ao_lsp.server.lsp.connection.inbox import Inbox
 from ao_lsp.server.lsp.editor import Editor
-from ao_lsp.server.lsp.inbox import Inbox
 from tests.daemons import LONG_S, log
 from tests.lsp.conftest import AGENT, record
 from tests.lsp.editors import AO_LSP

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from ao_lsp.server.lsp import inbox as module
-from ao_lsp.server.lsp.inbox import Inbox
-from ao_lsp.server.lsp.wire import MalformedError, encode
+from ao_lsp.server.lsp.connection import inbox as module
+from ao_lsp.server.lsp.connection.inbox import Inbox
+from ao_lsp.server.lsp.connection.wire import MalformedError, encode
 from tests.lsp.in_process import soon
 
 

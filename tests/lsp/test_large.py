@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from ao_lsp.server.lsp import large
+from ao_lsp.server.lsp.connection import large
 
 TEXT = 'a "quoted" \\ text / of\tmany é 😀 \u2028 \x7f letters\r\n'
 

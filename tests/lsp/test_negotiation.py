@@ -13,8 +13,8 @@ from jsonschema import Draft202012Validator
 
 from ao_lsp.server.core import Core, open_core
 from ao_lsp.server.lsp import panel
-from ao_lsp.server.lsp.client import read_client
-from ao_lsp.server.lsp.negotiation import REVISION, VERSION, negotiated
+from ao_lsp.server.lsp.connection.client import read_client
+from ao_lsp.server.lsp.connection.negotiation import REVISION, VERSION, negotiated
 from tests.lsp.in_process import Client
 from tests.lsp.test_protocol_doc import SCHEMA
 from tests.server.test_commands import record

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from ao_lsp.server.lsp.callsites import Finder, find
-from ao_lsp.server.lsp.outline import functions, pieces
+from ao_lsp.server.lsp.buffers.callsites import Finder, find
+from ao_lsp.server.lsp.buffers.outline import functions, pieces
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -95,7 +95,7 @@ def test_statements_are_cut_before_they_are_too_many() -> None:
 
 
 def test_piece_by_piece_the_same_calls_are_found_as_in_the_whole() -> None:
-    from ao_lsp.server.lsp import callsites  # of which a private function reads a text as one piece
+    from ao_lsp.server.lsp.buffers import callsites  # of which a private function reads a text as one piece
 
     seen = 0
     for file in [*sorted((ROOT / "examples").rglob("*.py")), *sorted((ROOT / "conformance").rglob("*.py"))]:
@@ -108,7 +108,7 @@ def test_piece_by_piece_the_same_calls_are_found_as_in_the_whole() -> None:
 
 
 def test_what_has_not_changed_is_not_parsed_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    from ao_lsp.server.lsp import callsites
+    from ao_lsp.server.lsp.buffers import callsites
 
     parsed: list[str] = []
     parse = callsites._parsed

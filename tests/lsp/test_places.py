@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from ao_lsp.server.lsp.documents import Document
-from ao_lsp.server.lsp.following import Follower
-from ao_lsp.server.lsp.places import Place, find_places, spots
-from ao_lsp.server.lsp.recordings import Record
+from ao_lsp.server.lsp.buffers.documents import Document
+from ao_lsp.server.lsp.buffers.following import Follower
+from ao_lsp.server.lsp.recorded.places import Place, find_places, spots
+from ao_lsp.server.lsp.recorded.recordings import Record
 from ao_lsp.server.model import Call, Run, Site
 from ao_lsp.server.sources import Sources
 from tests.server.graphs import call, graph

@@ -14,7 +14,7 @@ from lsprotocol import types as lsp
 from pygls.exceptions import JsonRpcException
 
 from ao_lsp.server.core import Core, open_core
-from ao_lsp.server.lsp.progress import progress
+from ao_lsp.server.lsp.doing.progress import progress
 from tests.daemons import ask, log, start, until
 from tests.lsp.conftest import record
 from tests.lsp.editors import User, editor
@@ -48,7 +48,7 @@ async def created(client: Client) -> None:
 
 
 async def test_percentages_never_go_back_and_there_is_one_end(core: Core, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ao_lsp.server.lsp.progress._REPORT_S", 0.0)
+    monkeypatch.setattr("ao_lsp.server.lsp.doing.progress._REPORT_S", 0.0)
     client = Client(core)
     await client.begin(**SHOWS)
     async with progress(client.editor, "Work", lambda: None) as shown:

@@ -30,10 +30,10 @@ from pygls.protocol import LanguageServerProtocol, default_converter, lsp_method
 from pygls.workspace import TextDocument
 
 from ao_lsp.server.core import open_core
-from ao_lsp.server.lsp.dispatch import Dispatch
-from ao_lsp.server.lsp.documents import Document
+from ao_lsp.server.lsp.buffers.documents import Document
+from ao_lsp.server.lsp.connection.dispatch import Dispatch
+from ao_lsp.server.lsp.connection.wire import encode
 from ao_lsp.server.lsp.editor import Editor
-from ao_lsp.server.lsp.wire import encode
 from tests.daemons import LONG_S
 from tests.lsp.in_process import Client, Sent, soon
 

@@ -15,9 +15,10 @@ from ao_lsp import protocol
 from ao_lsp.server.core import Core, open_core
 from ao_lsp.server.gauge import Gauge
 from ao_lsp.server.ingest import Stream
-from ao_lsp.server.lsp import hovers, session
+from ao_lsp.server.lsp import session
 from ao_lsp.server.lsp.editor import Editor
-from ao_lsp.server.lsp.recordings import recordings_of
+from ao_lsp.server.lsp.recorded.recordings import recordings_of
+from ao_lsp.server.lsp.shown import hovers
 from tests.lsp.conftest import AGENT, plan_site, search_site
 from tests.lsp.in_process import Client, soon
 from tests.recorder import Recorder

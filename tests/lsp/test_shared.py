@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from ao_lsp.server.lsp import shared as module
-from ao_lsp.server.lsp.shared import Shared
+from ao_lsp.server.lsp.recorded import shared as module
+from ao_lsp.server.lsp.recorded.shared import Shared
 from tests.lsp.in_process import soon
 
 

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 import pytest
 
-from ao_lsp.server.lsp.follow import line_map
-from ao_lsp.server.lsp.trail import Extent, Trail
+from ao_lsp.server.lsp.buffers.follow import line_map
+from ao_lsp.server.lsp.buffers.trail import Extent, Trail
 from ao_lsp.server.model import Site
 
 BEFORE = ["def work(topic, notes):", "    reply = client.ask(topic, model=m)", "    return reply.text + notes", ""]

@@ -10,7 +10,14 @@ from typing import Any, TypeAlias
 
 import pytest
 
-from ao_lsp.server.lsp.wire import INVALID_REQUEST, PARSE_ERROR, MalformedError, Outgoing, encode, read_message
+from ao_lsp.server.lsp.connection.wire import (
+    INVALID_REQUEST,
+    PARSE_ERROR,
+    MalformedError,
+    Outgoing,
+    encode,
+    read_message,
+)
 from tests.lsp.in_process import soon
 
 HOVER = {"jsonrpc": "2.0", "id": 1, "method": "textDocument/hover", "params": {"text": "é😀"}}

@@ -8,8 +8,8 @@ from collections.abc import Callable
 
 from lsprotocol import types as lsp
 
-from ao_lsp.server.lsp.documents import Document
-from ao_lsp.server.lsp.units import Units
+from ao_lsp.server.lsp.buffers.documents import Document
+from ao_lsp.server.lsp.buffers.units import Units
 
 UNITS = Units("utf-8")
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from lsprotocol import types as lsp
 
-from ao_lsp.server.lsp.dispatch import AnswerError
+from ao_lsp.server.lsp.connection.dispatch import AnswerError
 from ao_lsp.server.lsp.refresh import refresh_all
 from ao_lsp.settings import of_table
 

@@ -16,22 +16,22 @@ from ao_lsp import __version__
 from ao_lsp.server.command import Caller
 from ao_lsp.server.core import Core
 from ao_lsp.server.lsp import features, panel, standing
-from ao_lsp.server.lsp.attached import Attached, Attaching
-from ao_lsp.server.lsp.client import Client
-from ao_lsp.server.lsp.commands import EDITOR_COMMANDS, execute
-from ao_lsp.server.lsp.contents import Contents
-from ao_lsp.server.lsp.dispatch import AnswerError, Dispatch
-from ao_lsp.server.lsp.documents import Document, file_of
-from ao_lsp.server.lsp.editing import Editing
-from ao_lsp.server.lsp.negotiation import offer
-from ao_lsp.server.lsp.places import Place
-from ao_lsp.server.lsp.progress import Progress
-from ao_lsp.server.lsp.publishing import Diagnostics
-from ao_lsp.server.lsp.recordings import Said, recordings_of
+from ao_lsp.server.lsp.buffers.documents import Document
+from ao_lsp.server.lsp.buffers.units import Units
+from ao_lsp.server.lsp.buffers.uris import file_of, uri_of
+from ao_lsp.server.lsp.connection.client import Client
+from ao_lsp.server.lsp.connection.dispatch import AnswerError, Dispatch
+from ao_lsp.server.lsp.connection.negotiation import offer
+from ao_lsp.server.lsp.doing.commands import EDITOR_COMMANDS, execute
+from ao_lsp.server.lsp.doing.contents import Contents
+from ao_lsp.server.lsp.doing.editing import Editing
+from ao_lsp.server.lsp.doing.progress import Progress
+from ao_lsp.server.lsp.recorded.attached import Attached, Attaching
+from ao_lsp.server.lsp.recorded.places import Place
+from ao_lsp.server.lsp.recorded.recordings import Said, recordings_of
+from ao_lsp.server.lsp.recorded.variables import InBuffer, Tracing
 from ao_lsp.server.lsp.refresh import keep_fresh, refresh_all
-from ao_lsp.server.lsp.units import Units
-from ao_lsp.server.lsp.variables import InBuffer, Tracing
-from ao_lsp.server.lsp.words import uri_of
+from ao_lsp.server.lsp.shown.publishing import Diagnostics
 from ao_lsp.server.results.editors import ServerJson
 from ao_lsp.server.sources import Sources
 

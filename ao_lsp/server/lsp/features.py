@@ -9,21 +9,22 @@ from typing import TYPE_CHECKING, Any
 from lsprotocol import types as lsp
 from pygls.exceptions import JsonRpcMethodNotFound
 
-from ao_lsp.server.lsp import configured, hierarchy, hovers, panel, variable_hints, variable_hovers
-from ao_lsp.server.lsp.hints import hint
-from ao_lsp.server.lsp.lenses import actions, lenses
-from ao_lsp.server.lsp.offers import ACTION_KIND, SOURCE_KIND
-from ao_lsp.server.lsp.places import Place
-from ao_lsp.server.lsp.publishing import SOURCE
-from ao_lsp.server.lsp.recordings import Record, Said
-from ao_lsp.server.lsp.symbols import flat_symbols, symbols
+from ao_lsp.server.lsp import configured, panel
+from ao_lsp.server.lsp.recorded.places import Place
+from ao_lsp.server.lsp.recorded.recordings import Record, Said
+from ao_lsp.server.lsp.shown import hierarchy, hovers, variable_hints, variable_hovers
+from ao_lsp.server.lsp.shown.hints import hint
+from ao_lsp.server.lsp.shown.lenses import actions, lenses
+from ao_lsp.server.lsp.shown.offers import ACTION_KIND, SOURCE_KIND
+from ao_lsp.server.lsp.shown.publishing import SOURCE
+from ao_lsp.server.lsp.shown.symbols import flat_symbols, symbols
 from ao_lsp.server.sources import keep
 from ao_lsp.server.views import Json
 
 if TYPE_CHECKING:
-    from ao_lsp.server.lsp.documents import Document
+    from ao_lsp.server.lsp.buffers.documents import Document
     from ao_lsp.server.lsp.editor import Editor
-    from ao_lsp.server.lsp.variables import Shown
+    from ao_lsp.server.lsp.recorded.variables import Shown
 
 
 # Folders, too: what is in them is renamed with them.

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any, cast
 
 from ao_lsp.server import command, events, refs
 from ao_lsp.server.commands import COMMANDS, execute, opening, reading
-from ao_lsp.server.lsp.locate import LocateParams, locate
+from ao_lsp.server.lsp.doing.contents import CONTENT_DID_CHANGE
+from ao_lsp.server.lsp.recorded.locate import LocateParams, locate
 from ao_lsp.server.params import CommandError, param, read
 from ao_lsp.server.results.calls import RawCallJson, WholeCallJson
 from ao_lsp.server.results.editors import (
@@ -143,7 +144,6 @@ METHODS: Mapping[str, Request] = {
 GRAPH_DID_CHANGE = "$/ao/graphDidChange"
 DID_SHOW = "$/ao/didShow"
 STATUS = "$/ao/status"
-CONTENT_DID_CHANGE = "$/ao/contentDidChange"
 
 HEARD: Mapping[str, Notification] = {
     DID_SHOW: Notification("which graphs can be seen: only changes of these are told", ShownParams, since=2),

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 from lsprotocol import types as lsp
 
-from ao_lsp.server.lsp.dispatch import AnswerError
+from ao_lsp.server.lsp.connection.dispatch import AnswerError
 from ao_lsp.server.lsp.panel import GRAPH_DID_CHANGE
-from ao_lsp.server.lsp.recordings import names_of
+from ao_lsp.server.lsp.recorded.recordings import names_of
 from ao_lsp.server.model import Change
 
 if TYPE_CHECKING:

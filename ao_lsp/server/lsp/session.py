@@ -9,10 +9,10 @@ from typing import Any
 from ao_lsp.server.command import environment_of
 from ao_lsp.server.core import Core
 from ao_lsp.server.gauge import Gauge
-from ao_lsp.server.lsp.dispatch import CANCELLED
+from ao_lsp.server.lsp.connection.dispatch import CANCELLED
+from ao_lsp.server.lsp.connection.inbox import Inbox
+from ao_lsp.server.lsp.connection.wire import MalformedError, Outgoing
 from ao_lsp.server.lsp.editor import Editor
-from ao_lsp.server.lsp.inbox import Inbox
-from ao_lsp.server.lsp.wire import MalformedError, Outgoing
 
 log = logging.getLogger(__name__)
 

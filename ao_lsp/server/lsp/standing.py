@@ -6,8 +6,8 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from ao_lsp.server.commands.standing import status
+from ao_lsp.server.lsp.doing.progress import LONG_S, progress
 from ao_lsp.server.lsp.panel import STATUS
-from ao_lsp.server.lsp.progress import LONG_S, progress
 
 if TYPE_CHECKING:
     from ao_lsp.server.lsp.editor import Editor
