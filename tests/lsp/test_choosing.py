@@ -125,8 +125,36 @@ async def test_a_client_that_cannot_ask_gets_the_newest_and_is_told_so(agent: Pa
         uri = await user.open(agent)
         await user.click(uri, SEARCH, "✎ output")
         assert user.shown[0].read_text("utf-8") == "output of run4 f2\n"
-        assert user.messages == ["Neovim cannot ask which call is meant; taken was call 2 (search) of run run4"]
+        told = "Neovim cannot ask which call is meant; taken was call 2 (search) of run run4"
+        assert user.messages == [f"{told}. From now on the menu of code actions names each"]
         assert await user.click(uri, SEARCH, "4 runs") == {"run": "run4", "call": "f2"}
+
+
+async def test_a_client_that_has_refused_to_ask_has_an_action_for_each_call(agent: Path) -> None:
+    start()
+    searches(agent, "run1", ["c1", "c2"], 1000.0)
+    async with editor("helix-25.01") as user:
+        user.can_ask = False
+        uri = await user.open(agent)
+        assert "ao: edit the output of call 1 (search) or 1 more call…" in [
+            t for t, _ in await user.actions(uri, SEARCH)
+        ]
+        await user.click(uri, SEARCH, "✎ output")
+        actions = await user.actions(uri, SEARCH)
+        titles = [title for title, _ in actions]
+        for verb in (
+            "rerun from",
+            "edit the output of",
+            "edit the input of",
+            "open the prompt of",
+            "open the output of",
+        ):
+            assert [title for title in titles if title.startswith(f"ao: {verb} ")] == [
+                f"ao: {verb} call 1 (search)", f"ao: {verb} call 2 (search)",
+            ]  # fmt: skip
+        await user.choose(dict(actions)["ao: edit the output of call 1 (search)"])
+        assert len(user.messages) == 3, user.messages
+        assert "-1.output.md" in user.messages[-1]
 
 
 async def test_the_command_line_has_what_can_be_chosen(agent: Path) -> None:

@@ -71,6 +71,8 @@ class Editor(LanguageServer):
         self.hover_texts: dict[int, tuple[Place, Said, str]] = {}
         """By the id of the place, which is kept with it."""
         self.complained: set[str] = set()
+        self.asks = True
+        """Whether the client can ask its user something: until it has refused to. Few of those that can say so."""
         self.graphs: dict[str, str] = {}
         """The runs whose graphs the client has asked for by `ao/graph`, with their sessions."""
         self.visible: frozenset[str] | None = None
@@ -242,7 +244,11 @@ class Editor(LanguageServer):
         if self.client.name == "helix":  # its menu is as wide as the question, and cuts off the rest
             text = text.ljust(min(_WIDE, max(map(len, choices), default=0) + 1), "\u00a0")
         params = lsp.ShowMessageRequestParams(kind, text, actions)
-        answer = await self.protocol.ask(lsp.WINDOW_SHOW_MESSAGE_REQUEST, params)
+        try:
+            answer = await self.protocol.ask(lsp.WINDOW_SHOW_MESSAGE_REQUEST, params)
+        except AnswerError:
+            self.asks = False
+            raise
         title = answer.get("title") if isinstance(answer, dict) else None
         return title if title in choices else None
 

@@ -95,7 +95,7 @@ async def _code_action(ls: Editor, params: lsp.CodeActionParams) -> list[lsp.Cod
     lines = params.range.start.line, params.range.end.line
     client, only = ls.client, params.context.only
     automatic = params.context.trigger_kind == lsp.CodeActionTriggerKind.Automatic
-    return actions(*found, lines, only, ls.has_log, client.action_literals, client.records, automatic)
+    return actions(*found, lines, only, ls.has_log, client.action_literals, client.records, automatic, ls.asks)
 
 
 async def _inlay_hint(ls: Editor, params: lsp.InlayHintParams) -> list[lsp.InlayHint]:

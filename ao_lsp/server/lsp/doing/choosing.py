@@ -69,7 +69,8 @@ async def choose_call(editor: Editor, question: str, run: str, call: Call, runs_
         return await _asked(editor, question, visits, runs_first and len(visits) > 1)
     except AnswerError:
         name = words.call_name(call)
-        editor.say(f"{editor.client.name} cannot ask which call is meant; taken was {name} of run {run}")
+        told = f"{editor.client.name} cannot ask which call is meant; taken was {name} of run {run}"
+        editor.say(f"{told}. From now on the menu of code actions names each")
         return call
 
 

@@ -40,14 +40,15 @@ def actions(
     literals: bool,
     records: bool = False,
     automatic: bool = False,
+    asks: bool = True,
 ) -> list[lsp.CodeAction | lsp.Command]:
     """The offers of the places on these lines (first, last), and what there is to read. `only` are the kinds that the
-    client wants, `literals` says whether it knows actions that have one; `has_log` as of `readings`, `records` as of
-    `offers`; `automatic`: nobody has asked for a menu."""
+    client wants, `literals` says whether it knows actions that have one; `has_log` as of `readings`, `records` and
+    `asks` as of `offers`; `automatic`: nobody has asked for a menu."""
     file = document.path or ""
     here = [place for place in places if place.extent.line <= lines[1] and lines[0] <= place.extent.end_line]
-    found = [(offer.kind, offer) for place in here for offer in offers(place, file, records)]
-    found += [(offer.kind, offer) for place in here for offer in readings(place, has_log)]
+    found = [(offer.kind, offer) for place in here for offer in offers(place, file, records, asks)]
+    found += [(offer.kind, offer) for place in here for offer in readings(place, has_log, asks)]
     found = [(kind, offer) for kind, offer in found if _is_wanted(kind, only)]
     # A menu that comes by itself is no place for what concerns the whole file; nor is one that is about a call.
     if only is not None or (not here and not automatic):

@@ -14,7 +14,7 @@ from ao_lsp.server.model import Call
 ACTION_KIND = "refactor.rewrite.ao"
 SOURCE_KIND = "source.ao"
 
-_MOST_EDITS = 9
+_MOST_EDITS = _MOST_CALLS = 9
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,9 +32,10 @@ class Offer:
         return f"{ACTION_KIND}.{self.command.removeprefix('ao.')}"
 
 
-def offers(place: Place, file: str, records: bool = False) -> list[Offer]:
+def offers(place: Place, file: str, records: bool = False, asks: bool = True) -> list[Offer]:
     """The offers at a place in `file`, in the order in which they are shown. `records`: the client records programs by
-    itself; others are told how."""
+    itself; others are told how. `asks`: it can ask its user which of several calls is meant; for others there is an
+    offer for each."""
     if place.record is None:
         said = (
             ("▶ record", "ao: record this program") if records else ("not recorded yet", "ao: how to record this call")
@@ -45,11 +46,11 @@ def offers(place: Place, file: str, records: bool = False) -> list[Offer]:
     answered = [call for call in ended if call.status == "ok"]
     found: list[Offer] = []
     if ended:
-        found.append(of_call("▶ rerun from here", "rerun from", "ao.rerunFrom", run.id, ended[0], ended))
+        found += of_calls("▶ rerun from here", "rerun from", "ao.rerunFrom", run.id, ended[0], ended, asks)
     if answered:
-        found.append(of_call("✎ output", "edit the output of", "ao.editOutput", run.id, answered[-1], answered))
+        found += of_calls("✎ output", "edit the output of", "ao.editOutput", run.id, answered[-1], answered, asks)
     if ended:
-        found.append(of_call("✎ input", "edit the input of", "ao.editInput", run.id, ended[-1], ended))
+        found += of_calls("✎ input", "edit the input of", "ao.editInput", run.id, ended[-1], ended, asks)
     edited = [(call, field) for call in calls for field in ("output", "input") if _is_edited(place, call, field)]
     for call, field in edited[:_MOST_EDITS]:
         argument = {"run": run.id, "call": call.id, "field": field}
@@ -72,14 +73,18 @@ def _is_edited(place: Place, call: Call, field: str) -> bool:
     return place.record is not None and (call.id, field) in place.record.edits
 
 
-def of_call(title: str, verb: str, command: str, run: str, call: Call, among: list[Call]) -> Offer:
-    """An offer for one of the calls `among`; `call` is what is meant where the user cannot be asked which."""
-    argument: dict[str, Any] = {"run": run, "call": call.id}
-    if len(among) == 1:
-        return Offer(title, f"ao: {verb} {words.call_name(call)}", command, argument)
-    argument["here"] = True
+def of_calls(
+    title: str, verb: str, command: str, run: str, call: Call, among: list[Call], asks: bool = True
+) -> list[Offer]:
+    """What can be done with one of the calls `among`: an offer that asks which, or, where nobody can be asked, one for
+    each of the last calls. `call` is what is meant where asking fails."""
+    if len(among) == 1 or not asks:
+        return [
+            Offer(title, f"ao: {verb} {words.call_name(one)}", command, {"run": run, "call": one.id})
+            for one in among[-_MOST_CALLS:]
+        ]
     label = f"ao: {verb} {words.call_name(among[0])} or {words.counted(len(among) - 1, 'more call')}…"
-    return Offer(title, label, command, argument)
+    return [Offer(title, label, command, {"run": run, "call": call.id, "here": True})]
 
 
 def file_offers(places: Sequence[Place], file: str) -> list[tuple[str, Offer]]:

@@ -5,17 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from ao_lsp.server.lsp.recorded.places import Place
-from ao_lsp.server.lsp.shown.offers import Offer, of_call
+from ao_lsp.server.lsp.shown.offers import Offer, of_calls
 
 
-def readings(place: Place, has_log: Callable[[str], bool]) -> list[Offer]:
-    """The texts to be opened at a place; `has_log` tells whether what a run printed was kept."""
+def readings(place: Place, has_log: Callable[[str], bool], asks: bool = True) -> list[Offer]:
+    """The texts to be opened at a place; `has_log` tells whether what a run printed was kept, `asks` is as of
+    `offers`."""
     if place.record is None or not place.calls:
         return []
     run, calls = place.record.run, list(place.calls)
     found = [
-        of_call("prompt", "open the prompt of", "ao.openPrompt", run.id, calls[-1], calls),
-        of_call("output", "open the output of", "ao.openOutput", run.id, calls[-1], calls),
+        *of_calls("prompt", "open the prompt of", "ao.openPrompt", run.id, calls[-1], calls, asks),
+        *of_calls("output", "open the output of", "ao.openOutput", run.id, calls[-1], calls, asks),
     ]
     if run.parent_run is not None:
         told = {"a": run.parent_run, "b": run.id}
