@@ -164,6 +164,7 @@ def test_methods_of_the_same_name_stay_in_their_classes() -> None:
 def short_of_time(monkeypatch: pytest.MonkeyPatch) -> None:
     """Every text counts as very long."""
     monkeypatch.setattr(follow, "_MOST_PAIRS", 0)
+    monkeypatch.setattr(follow, "_MOST_REFLOWED", 0)
 
 
 @pytest.mark.usefixtures("short_of_time")
@@ -214,6 +215,7 @@ def test_a_large_block_that_was_replaced_is_not_compared_letter_by_letter(monkey
 
 def test_small_blocks_are_compared_until_they_are_too_many(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(follow, "_MOST_CHARACTERS", 200)
+    monkeypatch.setattr(follow, "_MOST_REFLOWED", 0)
     old, new = ["a = ask(1)", "between"], ["log()", "a = ask(1, 2)", "between"]
     assert line_map([*old, *old, "end"], [*new, *new, "end"]) == {0: 1, 1: 2, 3: 5, 4: 6}
 
