@@ -155,6 +155,19 @@ async def test_the_order_in_which_processes_are_heard_does_not_matter(core: Core
     assert {node["id"] for node in found["nodes"]} == {"c3", "c9"}
 
 
+async def test_a_subrun_is_run_again_as_its_program_also_when_its_process_was_heard_first(core: Core) -> None:
+    worker = Recorder(stream="worker")
+    worker.event("process.start", run="run1", pid=1, parent_stream="s1")
+    begin(worker, "outer")  # with a command line of its own
+    await take(core, worker)
+    program = Recorder()
+    program.start(argv=["main.py", "--all"], cwd="/project")
+    await take(core, program)
+    found = await core.store.run("outer")
+    assert found is not None
+    assert (found.argv, found.cwd) == (("main.py", "--all"), "/project")
+
+
 async def test_what_happens_in_a_subrun_is_a_change_of_the_whole_run(core: Core) -> None:
     with core.changes.subscribe() as changes:
         await take(core, nested())

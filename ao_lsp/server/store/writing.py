@@ -63,11 +63,15 @@ _BELOW = """WITH RECURSIVE below (id) AS (
 END_SUBRUNS = "UPDATE runs SET ended = ?, status = ? WHERE root = ? AND status = 'running'"
 """A program that is over leaves no subrun running."""
 # A subrun may have begun in a child process with a command line of its own; what is run again is the whole program.
-_OF_PROGRAM = """UPDATE runs
+# Which of the two is heard of first does not matter.
+_OF_PROGRAM, _OF_SUBRUNS = (
+    f"""UPDATE runs
     SET (argv, target, options, cwd, python, python_version, env, version, version_root, version_note)
     = (SELECT argv, target, options, cwd, python, python_version, env, version, version_root, version_note
     FROM runs AS program WHERE program.id = runs.root)
-    WHERE id = ? AND (SELECT started FROM runs AS program WHERE program.id = runs.root) IS NOT NULL"""
+    WHERE {which} = ? AND (SELECT started FROM runs AS program WHERE program.id = runs.root) IS NOT NULL"""  # noqa: S608
+    for which in ("id", "root")
+)
 _STREAM = """INSERT INTO streams (run, id, seen, pid, process_started, host) VALUES (?, ?, ?, ?, ?, ?)
     ON CONFLICT (run, id) DO UPDATE SET seen = excluded.seen, pid = coalesce(excluded.pid, streams.pid),
     process_started = coalesce(excluded.process_started, streams.process_started)"""
@@ -108,6 +112,7 @@ async def _write(db: Transaction, batch: Batch, streams: Streams) -> None:
     await _each(db, "INSERT INTO runs (id) VALUES (?) ON CONFLICT DO NOTHING", [(run,) for run in batch.touched])
     await _each(db, _RUN, batch.runs)
     await _each(db, _OF_PROGRAM, [(run,) for run, _ in batch.subruns])
+    await _each(db, _OF_SUBRUNS, [(run,) for run, _ in batch.roots])
     host = processes.host()
     await _each(
         db,
