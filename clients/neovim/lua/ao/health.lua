@@ -90,7 +90,7 @@ local function check_server()
     fail(('it cannot be asked: %s'):format(reason))
     return
   end
-  ok(('it answers: %d recorded runs'):format(runs.total))
+  ok(('it answers: %d recorded run%s'):format(runs.total, runs.total == 1 and '' or 's'))
   local standing = require('ao.status').standing()
   if standing and standing.health ~= 'ok' then
     warn(standing.message)
