@@ -38,6 +38,22 @@ class Made:
     ways: dict[str, tuple[tuple[str, int], ...]] = field(default_factory=dict)
 
 
+class Recordings:
+    """What events tell of several files, read where it is asked for."""
+
+    def __init__(self, said: Iterable[tuple[str, bytes]]) -> None:
+        self._said: dict[str, list[bytes]] = {}
+        for file, text in said:
+            self._said.setdefault(file, []).append(text)
+
+    def __bool__(self) -> bool:
+        return bool(self._said)
+
+    def of(self, names: Iterable[str]) -> dict[Span, Made]:
+        """The expressions of a file that goes by these names."""
+        return read((name, text) for name in names for text in self._said.get(name, ()))
+
+
 def read(said: Iterable[tuple[str, bytes]]) -> dict[Span, Made]:
     """The expressions of one file, from the events that tell of it, each `(file, JSON)`. What makes no sense is left
     out."""

@@ -8,32 +8,17 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 from model_server import ModelServer
 
-from ao_lsp.server import values, variables
-from ao_lsp.server.store.sqlite import open_store
-from tests.daemons import own_home
-from tests.runner.recorded import RECORD
+from ao_lsp.server import values
+from tests.server import traced
+from tests.server.traced import ASK, origins, recorded, told, wrong
 
+home = traced.home
 PYTHONS = [sys.executable, *filter(None, os.environ.get("AO_TEST_PYTHONS", "").split(os.pathsep))]
-
-ASK = """
-import json, os, urllib.request
-
-
-def ask(text):  # text: 1
-    body = json.dumps({"model": "m", "messages": [{"role": "user", "content": text}]}).encode()  # body: 1
-    request = urllib.request.Request(  # request: 1
-        os.environ["OPENAI_BASE_URL"] + "/chat/completions", body, {"content-type": "application/json"}
-    )
-    with urllib.request.urlopen(request) as response:  # response: 1 2 3 4 5
-        return json.load(response)["choices"][0]["message"]["content"]
-"""
 
 PROGRAM = """
 first = ask("one")  # first: 1
@@ -117,52 +102,6 @@ final = Agent().run()
 """
 
 
-@contextmanager
-def recorded(folder: Path, source: str, server: ModelServer, python: str | None = None) -> Iterator[Path]:
-    """A program that has been recorded, without a daemon."""
-    file = folder / "program.py"
-    file.write_text(ASK + source)
-    env = {**os.environ, **server.env, "AO_NO_DAEMON": "1"}
-    subprocess.run([RECORD, *(["--python", python] if python else []), file], env=env, check=True, timeout=60)
-    subprocess.run(
-        [Path(sys.executable).with_name("ao"), "graph"], env=env, check=True, capture_output=True, timeout=60
-    )
-    yield file
-
-
-async def told(home: str, file: Path) -> tuple[dict[int, dict[str, list[int]]], variables.Variables]:
-    """The names that are given values, by line, with the numbers of the calls."""
-    store = await open_store(str(next(Path(home).rglob("ao.db"))))
-    try:
-        ((run, _),) = await store.run_names()
-        graph = await store.graph(run)
-        assert graph is not None
-        made = values.read(await store.made(run, [str(file)]))
-    finally:
-        await store.close()
-    lines = file.read_text().split("\n")
-    found = variables.trace(lines, str(file), variables.Recorded(frozenset([str(file)]), made, graph.calls, True))
-    number = {call.id: call.number for call in graph.calls}
-    by_line: dict[int, dict[str, list[int]]] = {}
-    for one in found.defined:
-        by_line.setdefault(one.span.line, {})[one.name] = sorted(number[call] for call in one.calls)
-    return by_line, found
-
-
-@pytest.fixture
-def home(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    """The test's own AO_HOME."""
-    with own_home(monkeypatch) as path:
-        yield path
-
-
-def said(line: str) -> dict[str, list[int]]:
-    """What a line's comment says."""
-    _, mark, comment = line.partition("  # ")
-    pairs = (part.split(":") for part in comment.split(",")) if mark else ()
-    return {name.strip(): [int(number) for number in numbers.split()] for name, numbers in pairs}
-
-
 def _tracks(python: str) -> bool:
     asked = [python, "-c", "import sys; print(sys.version_info >= (3, 11))"]
     return subprocess.run(asked, capture_output=True, check=True, timeout=60).stdout == b"True\n"
@@ -172,23 +111,12 @@ def _tracks(python: str) -> bool:
 async def test_each_variable_is_said_to_come_from_what_it_came_from_and_from_nothing_else(
     home: str, tmp_path: Path, model_server: ModelServer, python: str
 ) -> None:
-    with recorded(tmp_path, PROGRAM, model_server, python) as file:
+    with recorded(tmp_path, {"program.py": ASK + PROGRAM}, model_server, python) as file:
         found, _ = await told(home, file)
         if not _tracks(python):
             assert not found
             return
-        lines = enumerate(file.read_text().split("\n"))
-        wrong = [f"{line}: {found.get(number, {})}" for number, line in lines if found.get(number, {}) != said(line)]
-        assert wrong == []
-
-
-def origins(file: Path, *arguments: str) -> str:
-    """What `ao origins` says."""
-    command: list[str | Path] = [Path(sys.executable).with_name("ao"), "origins", "last", *arguments]
-    env = {**os.environ, "AO_NO_DAEMON": "1"}
-    return subprocess.run(
-        command, cwd=file.parent, env=env, check=True, capture_output=True, timeout=60
-    ).stdout.decode()
+        assert wrong(file, found) == []
 
 
 WAYS = """
@@ -206,7 +134,7 @@ print(page)
 async def test_the_way_has_each_line_from_the_call_to_the_name_and_uses_have_it_too(
     home: str, tmp_path: Path, model_server: ModelServer
 ) -> None:
-    with recorded(tmp_path, WAYS, model_server) as file:
+    with recorded(tmp_path, {"program.py": ASK + WAYS}, model_server) as file:
         _, found = await told(home, file)
         lines = file.read_text().split("\n")
         ways = {
@@ -248,7 +176,7 @@ outer = text.lower()
 async def test_children_tell_their_own_and_the_end_of_a_run_what_reached_no_call(
     home: str, tmp_path: Path, model_server: ModelServer
 ) -> None:
-    with recorded(tmp_path, CHILD, model_server) as file:
+    with recorded(tmp_path, {"program.py": ASK + CHILD}, model_server) as file:
         found, _ = await told(home, file)
         names = {name: calls for names in found.values() for name, calls in names.items()}
         assert [names[name] for name in ("inner", "changed", "outer")] == [[1], [1], [1]]

@@ -49,7 +49,8 @@ class OriginsParams:
 async def _origins(core: Core, _: Caller, params: OriginsParams) -> OriginsJson:
     graph = await refs.find_graph(core, params.run)
     names = _names_of(graph.run.cwd, params.file)
-    said = await core.store.made(graph.run.root or graph.run.id, names)
+    seen = variables.seen_files(graph.calls, graph.edges)
+    said = await core.store.made(graph.run.root or graph.run.id, sorted(seen.union(names)))
     found = await asyncio.to_thread(_traced, graph, names, said, params)
     return {"run": graph.run.id, "file": params.file, "variables": found}
 
@@ -70,8 +71,11 @@ def _traced(graph: Graph, names: list[str], said: list[tuple[str, bytes]], param
             f"nobody knows what was in {params.file} when the run read it",
             "it is gone, or was changed since then; with versions of code switched on (AO_VERSIONS) that is kept",
         )
-    recorded = variables.Recorded(frozenset(names), values.read(said), graph.calls, run.status == "finished")
-    traced = variables.trace(lines, file, recorded)
+    made = values.Recordings(said)
+    recorded = variables.Recorded(frozenset(names), made.of(names), graph.calls, run.status == "finished")
+    seen = variables.seen_files(graph.calls, graph.edges)
+    others = variables.Others(seen, lambda name: made.of([name]), lambda name: files.as_run(name, run))
+    traced = variables.trace(lines, file, recorded, others)
     uses = [] if params.line is None else [(one, False) for one in traced.used]
     every = sorted([*((one, True) for one in traced.defined), *uses], key=lambda pair: pair[0].span)
     known = {call.id: call for call in (*graph.calls, *(other for _, other in graph.outside))}

@@ -1,7 +1,8 @@
 """Which names of a source have values that came from calls, in one run. Pure.
 
-`names.py` knows where names get their values, `evidence.py` what the run shows, `tracing.py` how a value got from
-there to here. All of it is about the source as the run read it; where that is in a buffer, the editor's side knows.
+`names.py` knows where names get their values, `evidence.py` what the run shows, `modules.py` which function of which
+file a call calls, `tracing.py` how a value got from there to here. All of it is about the sources as the run read them;
+where that is in a buffer, the editor's side knows.
 """
 
 from __future__ import annotations
@@ -10,12 +11,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ao_lsp.server.values import Span
-from ao_lsp.server.variables.evidence import Evidence, Recorded
-from ao_lsp.server.variables.names import Definition, names_in
-from ao_lsp.server.variables.syntax import COMPREHENSIONS, Node, parsed, scope_of, without_parentheses
-from ao_lsp.server.variables.tracing import Hop, Tracing, Value, is_conditional
+from ao_lsp.server.variables.evidence import Recorded
+from ao_lsp.server.variables.modules import Modules, Others, seen_files
+from ao_lsp.server.variables.names import Definition
+from ao_lsp.server.variables.syntax import COMPREHENSIONS, Node, scope_of, without_parentheses
+from ao_lsp.server.variables.tracing import Hop, Tracings, Value, is_conditional
 
-__all__ = ["Hop", "Recorded", "Variable", "Variables", "trace"]
+__all__ = ["Hop", "Others", "Recorded", "Variable", "Variables", "seen_files", "trace"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,10 +50,10 @@ class Variables:
 class _Reader:
     """Looks at every name of a source."""
 
-    def __init__(self, lines: Sequence[str], file: str, recorded: Recorded) -> None:
-        self._root = parsed(lines)
-        self._evidence = Evidence(self._root, recorded)
-        self._tracing = Tracing(file, names_in(self._root), self._evidence)
+    def __init__(self, lines: Sequence[str], file: str, recorded: Recorded, others: Others | None) -> None:
+        modules = Modules(lines, file, recorded, others)
+        self._root, self._evidence = modules.first.root, modules.first.evidence
+        self._tracing = Tracings(modules).of(modules.first)
 
     def read(self) -> Variables:
         found = map(self._defined, self._tracing.names.all())
@@ -92,9 +94,10 @@ class _Reader:
         return bool(here) and value.calls <= here
 
 
-def trace(lines: Sequence[str], file: str, recorded: Recorded) -> Variables:
-    """The names of the source of `file`, which has these lines, in the run that `recorded` is of."""
-    return _Reader(lines, file, recorded).read()
+def trace(lines: Sequence[str], file: str, recorded: Recorded, others: Others | None = None) -> Variables:
+    """The names of the source of `file`, which has these lines, in the run that `recorded` is of. What functions of
+    `others` do with values counts, too."""
+    return _Reader(lines, file, recorded, others).read()
 
 
 def _variable(node: Node, given: Node, value: Value, repeats: bool = False) -> Variable:

@@ -33,6 +33,7 @@ class Evidence:
     """`Recorded`, laid over the source's tree."""
 
     def __init__(self, root: Node, recorded: Recorded) -> None:
+        self.names = recorded.names
         self.made = recorded.made
         self.sites: dict[Span, list[Call]] = {}
         """The calls that were made right in an expression."""
@@ -42,6 +43,10 @@ class Evidence:
         """By the bare name of a function of the file: the calls that it, or what it called, made."""
         self.from_elsewhere: set[str] = set()
         """The functions that another file's code was seen to call."""
+        self.callers: dict[str, set[tuple[str, Span]]] = {}
+        """By the bare name of such a function: the expressions that called it, `(file, extent)`."""
+        self.entered: dict[Span, set[tuple[str, str, int]]] = {}
+        """The functions that an expression called, each `(file, function, line)`, from 1, of something in it."""
         for call in recorded.calls:
             self._add(call, recorded.names)
         self._sites_on: dict[int, list[Span]] = {}
@@ -57,12 +62,17 @@ class Evidence:
             self.sites.setdefault(span, []).append(call)
         stack = call.stack or ((call.site,) if call.site is not None else ())
         for site, caller in zip(stack, [*stack[1:], None], strict=True):
+            at = span_of(caller) if caller is not None else None
+            if caller is not None and at is not None and caller.file in names:
+                self.entered.setdefault(at, set()).add((site.file, site.function, site.line))
             if site.file not in names:
                 continue
             function = bare(site.function)
             self.inside.setdefault(function, set()).add(call.id)
             if caller is not None and caller.file not in names:
                 self.from_elsewhere.add(function)
+                if at is not None:
+                    self.callers.setdefault(function, set()).add((caller.file, at))
             if (span := span_of(site)) is not None:
                 self.frames.setdefault(span, set()).add(call.id)
 

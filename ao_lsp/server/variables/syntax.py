@@ -100,3 +100,16 @@ def without_parentheses(node: Node) -> Node:
     while node.kind == "parenthesized_expression" and len(node.children) == 1:
         node = node.children[0]
     return node
+
+
+def call_at(root: Node, span: Span) -> Node | None:
+    """The call that has just this extent; None where none has."""
+    waiting = [root]
+    while waiting:
+        node = waiting.pop()
+        if node.kind == "call" and node.span == span:
+            return node
+        waiting.extend(
+            child for child in node.children if child.span.start <= span.start and span.end <= child.span.end
+        )
+    return None

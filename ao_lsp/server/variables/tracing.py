@@ -1,8 +1,8 @@
 """From which calls the value of an expression came, in one run: nothing but what the run shows for certain.
 
 Where a value was made is recorded (values.py). What is handed on as it is leaves no trace, and is followed here through
-the source: names, displays, conditions, parts of replies, the functions of the file and their arguments. Wherever there
-are two ways and nothing says which one the program took, nothing is known.
+the sources: names, displays, conditions, parts of replies, functions of the user's files and their arguments. Wherever
+there are two ways and nothing says which one the program took, nothing is known.
 """
 
 from __future__ import annotations
@@ -10,13 +10,24 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
-from ao_lsp.server.variables.evidence import Evidence
-from ao_lsp.server.variables.names import Definition, Names, follows
-from ao_lsp.server.variables.syntax import COMPREHENSIONS, LOOPS, Node, scope_of, statement_of, without_parentheses
+from ao_lsp.server.variables.modules import Callee, Module, Modules
+from ao_lsp.server.variables.names import Definition, follows
+from ao_lsp.server.variables.syntax import (
+    COMPREHENSIONS,
+    LOOPS,
+    Node,
+    call_at,
+    scope_of,
+    statement_of,
+    without_parentheses,
+)
 
 Hop = tuple[str, int]
 
 _DEPTH = 40
+
+_MOST_CALLERS = 50
+"""Of one function in other files, that are looked at."""
 
 # What gives its argument, or a collection of what is in it.
 _THROUGH = frozenset({"list", "tuple", "set", "sorted", "reversed", "iter", "str", "dict"})
@@ -27,6 +38,8 @@ _PARTS = frozenset(
     {"strip", "lstrip", "rstrip", "lower", "upper", "title", "split", "rsplit", "splitlines", "partition", "rpartition",
      "replace", "removeprefix", "removesuffix", "get", "values", "items", "group", "groups", "copy", "read", "json"}
 )  # fmt: skip
+
+_HOLDING = frozenset({"list", "tuple", "set", "dictionary"})
 
 _CONSTANTS = frozenset(
     {"string", "concatenated_string", "integer", "float", "true", "false", "none", "comparison_operator",
@@ -73,15 +86,33 @@ class Entered:
     function: Node
     call: Node
     outer: Entered | None
+    caller: Tracing
+    """Of the source that the call is in."""
+
+
+class Tracings:
+    """Of the sources of a run."""
+
+    def __init__(self, modules: Modules) -> None:
+        self.modules = modules
+        self.busy: set[tuple[int, Entered | None]] = set()
+        """The expressions that are being looked at."""
+        self._of: dict[Module, Tracing] = {}
+
+    def of(self, module: Module) -> Tracing:
+        if module not in self._of:
+            self._of[module] = Tracing(module, self)
+        return self._of[module]
 
 
 class Tracing:
     """Follows the values of one source in one run."""
 
-    def __init__(self, file: str, names: Names, evidence: Evidence) -> None:
-        self._file, self.names, self.evidence = file, names, evidence
+    def __init__(self, module: Module, all_of: Tracings) -> None:
+        self._file, self.names, self.evidence = module.file, module.names, module.evidence
+        self._module, self._all = module, all_of
         self._known: dict[tuple[int, Entered | None], Value | None] = {}
-        self._busy: set[tuple[int, Entered | None]] = set()
+        self._busy = all_of.busy
         self._callers: dict[str, list[Node]] | None = None
         self._mentions: dict[str, int] = {}
         self._entered: dict[tuple[int, int, Entered | None], Entered] = {}
@@ -103,6 +134,9 @@ class Tracing:
             value = self._each(definition, source, inside)
         elif source is not None and definition.kind == "entered" and not definition.path:
             value = self._entered_with(definition, source, inside)
+        elif definition.kind == "other" and (found := self._all.modules.imported(self._module, definition)) is not None:
+            value = self._all.of(found.module).defined(found.definition)
+            return value if value is not None and len(value.sets) < 2 else None
         if value is None or not value.sets:
             return value
         return value.through((self._file, definition.name.span.line + 1))
@@ -168,6 +202,8 @@ class Tracing:
             return None
         if len(value.sets) > 1 and loop is not None and loop.kind == "for_statement" and _breaks(loop):
             return None
+        if len(value.sets) > 1 and source.kind in ("attribute", "subscript"):
+            return None  # in some of the replies there may be none
         return value
 
     # -- expressions
@@ -283,6 +319,7 @@ class Tracing:
         return bool(self.evidence.calls_at(node) or (node.parent is not None and self.evidence.calls_at(node.parent)))
 
     def _one_of(self, nodes: Iterable[Node], inside: Entered | None) -> Value | None:
+        nodes = list(nodes)
         values = [self.value(node, inside) for node in nodes]
         some = [value for value in values if value is None or value.sets]
         if not some:
@@ -290,8 +327,8 @@ class Tracing:
         first = some[0]
         if first is None or any(value is None or set(value.sets) != set(first.sets) for value in some):
             return None
-        if len(first.sets) > 1 and len(some) != 1:
-            return None
+        if len(first.sets) > 1 and (len(some) != 1 or any(node.kind in _HOLDING for node in nodes)):
+            return None  # each time it may have been another of these: a reply need not have a list of tools to call
         return Value(first.sets, all(value is not None and value.solid for value in some), first.ways)
 
     def _all_of(self, nodes: Iterable[Node], inside: Entered | None) -> Value | None:
@@ -324,7 +361,7 @@ class Tracing:
             return None
         entered = self._enters(node, function, inside)
         if entered is not None:
-            return self._returned(entered)
+            return self._all.of(entered[0]).returned(entered[1])
         arguments = _positional(node)
         if function.kind == "identifier":
             if function.text in _THROUGH and len(arguments) == 1 and not self.names.of(scope_of(node), function.text):
@@ -338,18 +375,23 @@ class Tracing:
             given = arguments if method == "gather" else arguments[:1]
             return self._all_of(given, inside) if method == "gather" else self.value(given[0], inside)
         if method in _PARTS:
-            return self._part(function.field("object"), inside)
+            value = self._part(function.field("object"), inside)
+            # In some of several there may be none.
+            return None if method == "get" and value is not None and len(value.sets) > 1 else value
         return None
 
-    def _enters(self, call: Node, function: Node, inside: Entered | None) -> Entered | None:
-        """The function of the file that a call calls, if it is certain which one."""
-        callee = self._callee(call, function)
+    def _enters(self, call: Node, function: Node, inside: Entered | None) -> tuple[Module, Entered] | None:
+        """The function that a call calls, if it is certain which one, and its module."""
+        module, callee = self._module, self._callee(call, function)
         if callee is None:
-            return None
+            found = self._all.modules.callee(self._module, call)
+            if found is None:
+                return None
+            module, callee = found.module, found.function
         key = id(callee), id(call), inside
         if key not in self._entered:
-            self._entered[key] = Entered(callee, call, inside)
-        return self._entered[key]
+            self._entered[key] = Entered(callee, call, inside, self)
+        return module, self._entered[key]
 
     def _callee(self, call: Node, function: Node) -> Node | None:
         if function.kind == "identifier":
@@ -357,7 +399,11 @@ class Tracing:
             callee = definition.source if definition is not None and definition.kind == "other" else None
         elif function.kind == "attribute" and _is_self(function.field("object"), call):
             named = self.names.functions.get(function.children[-1].text, [])
-            callee = named[0] if len(named) == 1 and scope_of(named[0]).kind == "class_definition" else None
+            callee = named[0] if len(named) == 1 and scope_of(named[0]) is scope_of(scope_of(call)) else None
+            if callee is not None and not self._all.modules.agrees(
+                self._module, call, Callee(self._module, callee), True
+            ):
+                return None
         else:
             return None
         if callee is None or callee.kind != "function_definition":
@@ -365,7 +411,8 @@ class Tracing:
         decorated = callee.parent is not None and callee.parent.kind == "decorated_definition"
         return None if decorated else callee
 
-    def _returned(self, entered: Entered) -> Value | None:
+    def returned(self, entered: Entered) -> Value | None:
+        """What a function of this source gives to whom calls it."""
         body = entered.function.field("body")
         if body is None:
             return None
@@ -377,12 +424,12 @@ class Tracing:
         some = [(node, value) for node, value in values if value is None or value.sets]
         if not some:
             return NOTHING
-        hop = self._file, entered.call.span.line + 1
+        hop = entered.caller.hop_at(entered.call)
         if len(found) == 1 and _is_always_reached(found[0], body):
             value = some[0][1]
             return None if value is None else value.through(hop)
         # Of several, those that give what was called for in there.
-        during = self.evidence.calls_during(entered.call)
+        during = entered.caller.evidence.calls_during(entered.call)
         sure = [value for node, value in some if value is not None and self._is_seen(node, entered)]
         sets = dict.fromkeys(calls for value in sure for calls in value.sets if calls <= during)
         if not sets:
@@ -402,19 +449,36 @@ class Tracing:
         if inside is not None:
             if inside.function is not function:
                 return None
-            return self._given(parameter, inside.call, inside.outer)
+            return inside.caller.given(parameter, inside.call, inside.outer)
         sets: dict[frozenset[str], None] = {}
         ways: dict[str, tuple[Hop, ...]] = {}
-        for call in self.calls_of(function):
-            if self.evidence.calls_during(call) or (self.evidence.executed(call) and not is_conditional(call)):
-                value = self._given(parameter, call, None)
+        calls = [(self, call) for call in self.calls_of(function)]
+        for tracing, call in (*calls, *self._called_from_elsewhere(function)):
+            seen = tracing.evidence.calls_during(call)
+            if seen or (tracing.evidence.executed(call) and not is_conditional(call)):
+                value = tracing.given(parameter, call, None)
                 if value is not None:
                     sets.update(dict.fromkeys(value.sets))
-                    ways = {**value.through((self._file, call.span.line + 1)).ways, **ways}
+                    ways = {**value.through(tracing.hop_at(call)).ways, **ways}
         return Value(tuple(sets), False, ways) if sets else None
 
-    def _given(self, parameter: Definition, call: Node, outer: Entered | None) -> Value | None:
-        """The argument of a call for a parameter."""
+    def _called_from_elsewhere(self, function: Node) -> Iterator[tuple[Tracing, Node]]:
+        """Where other files were seen to call a function of this one."""
+        named = function.field("name")
+        callers = self.evidence.callers.get(named.text if named is not None else "", set())
+        for file, span in sorted(callers)[:_MOST_CALLERS]:
+            module = self._all.modules.of(file)
+            call = call_at(module.root, span) if module is not None else None
+            if module is not None and call is not None:
+                found = self._all.modules.callee(module, call)
+                if found is not None and found.function is function:
+                    yield self._all.of(module), call
+
+    def hop_at(self, node: Node) -> Hop:
+        return self._file, node.span.line + 1
+
+    def given(self, parameter: Definition, call: Node, outer: Entered | None) -> Value | None:
+        """The argument of a call, which is in this source, for a parameter."""
         arguments = call.field("arguments")
         if arguments is None or arguments.kind != "argument_list":
             return None
@@ -427,8 +491,7 @@ class Tracing:
         listed = parameter.at.parent.children if parameter.at.parent is not None else []
         positions = [part for part in listed if part.kind not in ("keyword_separator", "positional_separator")]
         index = positions.index(parameter.at)
-        function = call.field("function")
-        if function is not None and function.kind == "attribute":
+        if scope_of(parameter.scope).kind == "class_definition":
             index -= 1  # `self` is not among the arguments
         given = _positional(call)
         return self.value(given[index], outer) if 0 <= index < len(given) else NOTHING
@@ -449,7 +512,7 @@ class Tracing:
 
     def _belongs(self, calls: frozenset[str], inside: Entered) -> bool:
         """Whether a value of these calls was made in this very call of the function."""
-        during = self.evidence.calls_during(inside.call)
+        during = inside.caller.evidence.calls_during(inside.call)
         named = inside.function.field("name")
         made = self.evidence.inside.get(named.text if named is not None else "", set())
         given: frozenset[str] | None = None
@@ -464,18 +527,15 @@ class Tracing:
                 given = self._all_given(inside)
             if call not in given:
                 return False
-        return inside.outer is None or self._belongs_outside(calls, inside)
-
-    def _belongs_outside(self, calls: frozenset[str], inside: Entered) -> bool:
-        outer = inside.outer
-        return outer is None or self._belongs(calls, outer)
+        return inside.outer is None or inside.caller._belongs(calls, inside.outer)
 
     def _all_given(self, inside: Entered) -> frozenset[str]:
         """The calls that the arguments came from."""
         arguments = inside.call.field("arguments")
         found: frozenset[str] = frozenset()
         for part in arguments.children if arguments is not None else ():
-            value = self.value(part.children[-1] if part.kind == "keyword_argument" else part, inside.outer)
+            given = part.children[-1] if part.kind == "keyword_argument" else part
+            value = inside.caller.value(given, inside.outer)
             found |= value.calls if value is not None else frozenset()
         return found
 
@@ -483,7 +543,7 @@ class Tracing:
         """Whether the function is called in one place only."""
         named = inside.function.field("name")
         name = named.text if named is not None else ""
-        if name in self.evidence.from_elsewhere:
+        if name in self.evidence.from_elsewhere or inside.caller is not self:
             return False
         return len(self.calls_of(inside.function)) == 1 and self._mentions.get(name, 0) == 2
 

@@ -17,7 +17,7 @@ from ao_lsp.server.model import Call, Site
 from ao_lsp.server.sources import Sources, keep
 from ao_lsp.server.store import Store
 from ao_lsp.server.values import Span
-from ao_lsp.server.variables import Variable, Variables
+from ao_lsp.server.variables import Others, Variable, Variables
 
 _PAUSE = 10
 """Of a run that goes on, its variables are looked at anew after so many times what that took."""
@@ -116,8 +116,11 @@ class Traces:
         self._traced: dict[tuple[str, str], _Traced] = {}
         self._at_work = asyncio.Lock()
 
-    async def of(self, record: Record, file: str, names: Sequence[str], source: Sequence[str]) -> _Traced:
-        """What a run tells of a file, which has these `names`, and this source, as `file` in the run.
+    async def of(
+        self, record: Record, file: str, names: Sequence[str], source: Sequence[str], sources: Sources
+    ) -> _Traced:
+        """What a run tells of a file, which has these `names`, and this source, as `file` in the run. `sources` has
+        those of the files whose functions it calls.
 
         Raises:
             StoreError: the database fails.
@@ -128,8 +131,10 @@ class Traces:
                 goes_on = record.run.status == "running" and time.monotonic() < known.fresh_until
                 if known.record is record or goes_on:
                     return known
-            said = await self._store.made(record.run.id, list(names))
-            made = await asyncio.to_thread(_trace, record, file, names, source, said)
+            seen = variables.seen_files(record.graph.calls, record.graph.edges)
+            said = values.Recordings(await self._store.made(record.run.id, sorted(seen.union(names))))
+            others = variables.Others(seen, lambda name: said.of([name]), lambda name: sources.as_run(name, record.run))
+            made = await asyncio.to_thread(_trace, record, file, names, source, said, others)
             self._traced[record.run.id, file] = made
             while len(self._traced) > _MOST_KEPT:
                 del self._traced[next(iter(self._traced))]
@@ -162,7 +167,7 @@ class Tracing:
                 for name in attached.names:
                     source = self._sources.as_run(name, record.run)
                     if source is not None:
-                        traced.append(await self._traces.of(record, name, attached.names, source))
+                        traced.append(await self._traces.of(record, name, attached.names, source, self._sources))
                         break
             known = attached, InBuffer(attached, traced)
             keep(self._known, uri, known)
@@ -174,14 +179,14 @@ class Tracing:
 
 
 def _trace(
-    record: Record, file: str, names: Sequence[str], source: Sequence[str], said: Sequence[tuple[str, bytes]]
+    record: Record, file: str, names: Sequence[str], source: Sequence[str], said: values.Recordings, others: Others
 ) -> _Traced:
     began = time.monotonic()
     found = Variables((), (), frozenset())
     if said:  # else it made no calls, or on a Python that does not track
         complete = record.run.status == "finished"
-        recorded = variables.Recorded(frozenset(names), values.read(said), record.graph.calls, complete)
-        found = variables.trace(source, file, recorded)
+        recorded = variables.Recorded(frozenset(names), said.of(names), record.graph.calls, complete)
+        found = variables.trace(source, file, recorded, others)
     known = {call.id: call for call in (*record.graph.calls, *(other for _, other in record.graph.outside))}
     calls: dict[frozenset[str], tuple[Call, ...]] = {}
     used: dict[int, list[Variable]] = {}
