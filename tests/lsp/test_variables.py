@@ -17,6 +17,7 @@ from model_server import ModelServer
 from tests.daemons import log, start
 from tests.lsp.editors import User, editor
 from tests.runner.recorded import RECORD
+from tests.server.traced import ASK
 
 pytestmark = pytest.mark.usefixtures("home")
 
@@ -133,3 +134,22 @@ async def test_they_can_be_switched_off_alone_and_are_those_of_the_last_run(
         found = await hints(user, await user.open(agent), text)
         assert found['task in task = f"Revise the '] == "⟵ write"
         assert not any(where.startswith("critique") for where in found)
+
+
+async def test_values_are_followed_into_functions_of_other_files(tmp_path: Path, model_server: ModelServer) -> None:
+    (tmp_path / "helpers.py").write_text(ASK)
+    program = tmp_path / "program.py"
+    text = 'from helpers import ask\n\nplan = ask("a plan")\nreport = ask("a report on " + plan)\nprint(report)\n'
+    program.write_text(text)
+    start()
+    record(program, model_server)
+    async with editor("neovim-0.12") as user:
+        uri = await user.open(program)
+        found_hints = await hints(user, uri, text)
+        assert found_hints == {'plan in plan = ask("a plan")': "⟵ ask", 'report in report = ask("a repo': "⟵ ask"}
+        found = await user.hover(uri, 5, 8)
+        assert found.startswith("**report** ⟵ ask, in run program.py\n\n**2 ask** → ")
+        assert re.findall(r"^- \[([a-z]+\.py):\d+\]", found, re.MULTILINE) == ["helpers.py", "helpers.py", "program.py"]
+        helpers = await user.open(tmp_path / "helpers.py")
+        assert (await hints(user, helpers, ASK))["text in def ask(text):  # te"] == "⟵ ask"
+    assert "Traceback" not in log()

@@ -26,6 +26,9 @@ Hop = tuple[str, int]
 
 _DEPTH = 40
 
+_MANY = 20
+"""Sets of calls, that are looked up by call."""
+
 _MOST_CALLERS = 50
 """Of one function in other files, that are looked at."""
 
@@ -117,6 +120,8 @@ class Tracing:
         self._mentions: dict[str, int] = {}
         self._entered: dict[tuple[int, int, Entered | None], Entered] = {}
         self._changed: set[tuple[int, str]] | None = None
+        self._replies: dict[int, tuple[list[frozenset[str]], dict[str, tuple[Hop, ...]]]] = {}
+        self._by_call: dict[int, tuple[dict[str, list[frozenset[str]]], bool]] = {}
 
     # -- names
 
@@ -257,10 +262,14 @@ class Tracing:
 
     def _reply(self, node: Node, inside: Entered | None) -> Value | None:
         """What came out of a recorded call is that call's."""
-        calls = self.evidence.calls_at(node) if node.kind in ("call", "await") else []
-        sets = [frozenset((call.id,)) for call in calls if call.status == "ok"]
-        ways = {call.id: ((self._file, node.span.line + 1),) for call in calls}
-        return self._seen(sets, ways, inside, solid=True)
+        if node.kind not in ("call", "await"):
+            return None
+        if id(node) not in self._replies:
+            calls = self.evidence.calls_at(node)
+            way = (self.hop_at(node),)
+            sets = [frozenset((call.id,)) for call in calls if call.status == "ok"]
+            self._replies[id(node)] = sets, {call.id: way for call in calls}
+        return self._seen(*self._replies[id(node)], inside, solid=True)
 
     def _made(self, node: Node, inside: Entered | None) -> Value | None:
         """What was recorded of an expression; None where nothing was."""
@@ -284,14 +293,33 @@ class Tracing:
         )
 
     def _seen(
-        self, sets: Iterable[frozenset[str]], ways: Mapping[str, tuple[Hop, ...]], inside: Entered | None, solid: bool
+        self, sets: list[frozenset[str]], ways: Mapping[str, tuple[Hop, ...]], inside: Entered | None, solid: bool
     ) -> Value | None:
         """Of what was recorded, that which belongs to the call of the function."""
-        kept = tuple(calls for calls in sets if inside is None or self._belongs(calls, inside))
+        if inside is not None and len(sets) > _MANY:
+            kept = tuple(calls for calls in self._possible(sets, inside) if self._belongs(calls, inside))
+        else:
+            kept = tuple(calls for calls in sets if inside is None or self._belongs(calls, inside))
         if not kept:
             return None
         named = frozenset().union(*kept)
-        return Value(kept, solid, {call: way for call, way in ways.items() if call in named})
+        return Value(kept, solid, {call: ways[call] for call in named if call in ways})
+
+    def _possible(self, sets: list[frozenset[str]], inside: Entered) -> Iterable[frozenset[str]]:
+        """Of many, those that may belong to a call of a function: what only its other calls made does not."""
+        if id(sets) not in self._by_call:
+            index: dict[str, list[frozenset[str]]] = {}
+            for calls in sets:
+                for call in calls:
+                    index.setdefault(call, []).append(calls)
+            named = inside.function.field("name")
+            made = self.evidence.inside.get(named.text if named is not None else "", set())
+            self._by_call[id(sets)] = index, index.keys() <= made
+        index, only_made = self._by_call[id(sets)]
+        if not only_made or self._is_only_way(inside):
+            return sets
+        during = inside.caller.evidence.calls_during(inside.call)
+        return dict.fromkeys(calls for call in sorted(during & index.keys()) for calls in index[call])
 
     def _is_solid(self, node: Node, inside: Entered | None) -> bool:
         """Whether all that is read out of a value has the origins of the whole: it is a text, or was made of nothing
