@@ -34,7 +34,7 @@ def test_what_is_typed_reaches_the_program_and_its_answer_is_on_the_screen(shown
 
 def test_the_screen_stays_when_the_program_ends_and_says_how_it_did(shown: tmux.Terminal) -> None:
     shown.send("C-d")
-    shown.wait_for("Pane is dead (status 0")
+    shown.wait_for("[ended with 0]")
 
 
 def test_a_text_that_does_not_come_is_an_error_that_shows_the_screen(shown: tmux.Terminal) -> None:

@@ -113,10 +113,11 @@ def terminal(
         config = Path(folder) / "tmux.conf"
         config.write_text(
             "set -g default-terminal tmux-256color\nset -sg escape-time 0\nset -g status off\n"
-            "set -g remain-on-exit on\nset -g history-limit 2000\n",
+            "set -g history-limit 2000\n",
             "utf-8",
         )
-        line = "exec " + shlex.join(map(str, command))
+        # Not `remain-on-exit`: tmux 3.3 now and then misses that its child has ended, and does not say so then.
+        line = f"{shlex.join(map(str, command))}; printf '\\n[ended with %d]' $?; exec sleep infinity"
         size = ["-x", str(columns), "-y", str(lines)]
         start: list[str | Path] = [
             program,
