@@ -126,6 +126,8 @@ async def asked() -> None:
         run.wait()
         editor.open(file)
         assert len(await editor.hints()) == 1000
+        lines = iter(range(3, 1003))
+        await _costs(daemon, "first hover on each of 1,000 calls", lambda: editor.hover(next(lines), 30), 999)
         await _costs(daemon, "1,000 inlay hints", editor.hints, 50)
         await _costs(daemon, "1,000 inlay hints of a buffer that was edited", lambda: _edited(editor), 20)
         await editor.leave()
