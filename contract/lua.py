@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
-from contract.shapes import Choice, Definition, Either, Field, Items, Named, Plain, Shape, Table, options
+from contract.shapes import Definition, Field, Plain, options
+from contract.spelling import Spelling
 from contract.surface import Operation, Surface
 
-_PLAIN = {"text": "string", "null": "nil"}
+_LUA = Spelling({"text": "string", "null": "nil"}, either="|", table="table<string, {}>", named="ao.{}")
 
 _HEAD = """\
 ---@meta
@@ -34,7 +35,7 @@ def _class(one: Definition, bases: Sequence[str], added: Sequence[Field]) -> str
     for field in added:
         shapes = [shape for shape in options(field.shape) if shape != Plain("null")]
         mark = "" if field.required and len(shapes) == len(options(field.shape)) else "?"
-        kind = "|".join(_unique(map(of_shape, shapes)))
+        kind = _LUA.any_of(shapes)
         lines.append(f"---@field {field.name}{mark} {kind} {field.doc}".rstrip())
     return "\n".join([*lines, ""])
 
@@ -43,26 +44,6 @@ def _table(name: str, operations: Mapping[str, Operation]) -> str:
     lines = [f"---@alias {name}"]
     for one in operations.values():
         takes = f"takes ao.{one.params.name}"
-        gives = "" if one.result is None else f", gives {of_shape(one.result)}"
+        gives = "" if one.result is None else f", gives {_LUA.of(one.result)}"
         lines.append(f'---| "{one.name}" # {one.summary}: {takes}{gives}')
     return "\n".join([*lines, ""])
-
-
-def of_shape(shape: Shape) -> str:
-    match shape:
-        case Plain(name):
-            return _PLAIN.get(name, name)
-        case Choice(values):
-            return "|".join(f'"{value}"' for value in values)
-        case Items(of):
-            return f"({of_shape(of)})[]" if isinstance(of, Choice | Either) else f"{of_shape(of)}[]"
-        case Table(of):
-            return f"table<string, {of_shape(of)}>"
-        case Named(name):
-            return f"ao.{name}"
-        case Either(shapes):
-            return "|".join(_unique(map(of_shape, shapes)))
-
-
-def _unique(texts: Iterable[str]) -> list[str]:
-    return list(dict.fromkeys(texts))

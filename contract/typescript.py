@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from ao_lsp.server.lsp.connection.negotiation import REVISION, VERSION
-from contract.shapes import Choice, Definition, Either, Field, Items, Named, Plain, Shape, Table
+from contract.shapes import Definition, Field
+from contract.spelling import Spelling
 from contract.surface import Operation, Surface
 
-_PLAIN = {"text": "string", "integer": "number", "any": "unknown"}
+_TYPESCRIPT = Spelling(
+    {"text": "string", "integer": "number", "any": "unknown"}, either=" | ", table="Record<string, {}>", named="{}"
+)
 
 _HEAD = f"""\
 // What ao-lsp says to clients. Made by scripts/make-protocol from the types; docs/protocol.md explains it.
@@ -48,36 +51,16 @@ def _interface(one: Definition, bases: Sequence[str], added: Sequence[Field]) ->
     lines = [f"{_doc(one.doc, '')}export interface {one.name}{heads} {{"]
     for field in added:
         mark = "" if field.required else "?"
-        lines.append(f"{_doc(field.doc, '  ')}  {field.name}{mark}: {of_shape(field.shape)};")
+        lines.append(f"{_doc(field.doc, '  ')}  {field.name}{mark}: {_TYPESCRIPT.of(field.shape)};")
     return "\n".join([*lines, "}\n"])
 
 
 def _table(name: str, doc: str, operations: Mapping[str, Operation]) -> str:
     lines = [f"/** {doc} */\nexport interface {name} {{"]
     for one in operations.values():
-        result = "" if one.result is None else f"; result: {of_shape(one.result)}"
+        result = "" if one.result is None else f"; result: {_TYPESCRIPT.of(one.result)}"
         lines.append(f'{_doc(one.summary, "  ")}  "{one.name}": {{ params: {one.params.name}{result} }};')
     return "\n".join([*lines, "}\n"])
-
-
-def of_shape(shape: Shape) -> str:
-    match shape:
-        case Plain(name):
-            return _PLAIN.get(name, name)
-        case Choice(values):
-            return " | ".join(f'"{value}"' for value in values)
-        case Items(of):
-            return f"({of_shape(of)})[]" if isinstance(of, Choice | Either) else f"{of_shape(of)}[]"
-        case Table(of):
-            return f"Record<string, {of_shape(of)}>"
-        case Named(name):
-            return name
-        case Either(shapes):
-            return " | ".join(_unique(map(of_shape, shapes)))
-
-
-def _unique(texts: Iterable[str]) -> list[str]:
-    return list(dict.fromkeys(texts))
 
 
 def _doc(text: str, indent: str) -> str:

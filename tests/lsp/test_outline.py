@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from ao_lsp.server import parsing
 from ao_lsp.server.lsp.buffers.callsites import Finder, find
 from ao_lsp.server.lsp.buffers.outline import functions, pieces
 
@@ -111,13 +112,13 @@ def test_what_has_not_changed_is_not_parsed_again(monkeypatch: pytest.MonkeyPatc
     from ao_lsp.server.lsp.buffers import callsites
 
     parsed: list[str] = []
-    parse = callsites._parsed
+    parse = parsing.parsed
 
     def counted(text: str) -> object:
         parsed.append(text)
         return parse(text)
 
-    monkeypatch.setattr(callsites, "_parsed", counted)
+    monkeypatch.setattr(callsites, "parsed", counted)
     one, two = (
         ["def one():", "    client.chat.completions.create()"],
         ["def two():", "    client.chat.completions.create()"],

@@ -10,7 +10,7 @@ from lsprotocol import types as lsp
 from pygls.exceptions import JsonRpcMethodNotFound
 
 from ao_lsp.server.lsp import configured, panel
-from ao_lsp.server.lsp.recorded.places import Place
+from ao_lsp.server.lsp.recorded.places import Place, called_at
 from ao_lsp.server.lsp.recorded.recordings import Record, Said
 from ao_lsp.server.lsp.shown import hierarchy, hovers, variable_hints, variable_hovers
 from ao_lsp.server.lsp.shown.hints import hint
@@ -123,19 +123,15 @@ async def _hover(ls: Editor, params: lsp.HoverParams) -> lsp.Hover | None:
     document, line = found.document, params.position.line
     column = ls.units.to_column(document.line(line), params.position.character)
     variable = (await ls.variables(found)).at(line, column)
-    places = found.places
-    here = [place for place in places if place.calls and place.extent.line <= line <= place.extent.head_line]
-    if variable is not None and not (variable.variable.repeats and here):
+    place = called_at(found.places, line, column)
+    if variable is not None and not (variable.variable.repeats and place is not None):
         return await _variable_hover(ls, document, variable)
-    if not here:
+    if place is None:
         return None
-    place = min(here, key=lambda one: abs(one.extent.column - column))
     assert place.record is not None  # noqa: S101 - it has calls
     said = await ls.recordings.said(place.calls[-1])
     text = _hover_text(ls, place, place.record, said)
-    kind = lsp.MarkupKind.Markdown if ls.client.markdown else lsp.MarkupKind.PlainText
-    extent = document.range(place.extent.start, place.extent.end, ls.units)
-    return lsp.Hover(contents=lsp.MarkupContent(kind, text), range=extent)
+    return _written(ls, text, document.range(place.extent.start, place.extent.end, ls.units))
 
 
 def _hover_text(ls: Editor, place: Place, record: Record, said: Said) -> str:
@@ -153,8 +149,12 @@ async def _variable_hover(ls: Editor, document: Document, variable: Shown) -> ls
     if unread:
         await asyncio.to_thread(ls.sources.read, unread)
     text = variable_hovers.hover(variable, ls.sources, ls.client.markdown)
+    return _written(ls, text, document.range(variable.start, variable.end, ls.units))
+
+
+def _written(ls: Editor, text: str, extent: lsp.Range) -> lsp.Hover:
     kind = lsp.MarkupKind.Markdown if ls.client.markdown else lsp.MarkupKind.PlainText
-    return lsp.Hover(lsp.MarkupContent(kind, text), document.range(variable.start, variable.end, ls.units))
+    return lsp.Hover(lsp.MarkupContent(kind, text), extent)
 
 
 async def _diagnostic(ls: Editor, params: lsp.DocumentDiagnosticParams) -> lsp.DocumentDiagnosticReport:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from ast_grep_py import SgNode, SgRoot
+from ast_grep_py import SgNode
 
+from ao_lsp.server import parsing
 from ao_lsp.server.values import Span
 
 FUNCTIONS = frozenset({"function_definition", "lambda"})
@@ -63,9 +64,7 @@ class Node:
 
 def parsed(lines: Sequence[str]) -> Node:
     """The tree of a source."""
-    # It refuses half surrogate pairs; with one character for another, all columns stay.
-    text = "\n".join(lines).encode("utf-8", "replace").decode("utf-8")
-    root = Node(SgRoot(text, "python").root(), None)
+    root = Node(parsing.parsed("\n".join(lines)), None)
     waiting = [root]
     while waiting:
         node = waiting.pop()

@@ -9,9 +9,10 @@ from dataclasses import dataclass, replace
 from keyword import iskeyword
 from typing import Any
 
-from ast_grep_py import SgNode, SgRoot
+from ast_grep_py import SgNode
 
 from ao_lsp.server.lsp.buffers.outline import Piece, pieces
+from ao_lsp.server.parsing import parsed
 
 # What a call of a model looks like, and the packages of which one has to be imported for it to be one:
 # other people have a `messages.create`, too. A dotted name stands for that attribute of anything.
@@ -145,7 +146,7 @@ def _find(text: str, imports: _Imports) -> list[CallSite]:
         rules.append(_REQUEST_RULE)
     if not rules:
         return []
-    found = _parsed(text).find_all(config={"rule": {"any": rules}})
+    found = parsed(text).find_all(config={"rule": {"any": rules}})
     return sorted(map(_site, found), key=lambda site: (site.line, site.column))
 
 
@@ -188,14 +189,9 @@ class _Broken:
 
     def _is_broken(self, piece: Piece) -> bool:
         if piece not in self._known:
-            root = _parsed("\n".join(self._lines[piece.first : piece.end]))
+            root = parsed("\n".join(self._lines[piece.first : piece.end]))
             self._known[piece] = root.find(kind="ERROR") is not None
         return self._known[piece]
-
-
-def _parsed(text: str) -> SgNode:
-    # It refuses half surrogate pairs; with one character for another, all columns stay.
-    return SgRoot(text.encode("utf-8", "replace").decode("utf-8"), "python").root()
 
 
 def _method_rules(imported: Collection[str], text: str) -> Iterator[dict[str, Any]]:

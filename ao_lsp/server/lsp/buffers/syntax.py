@@ -7,8 +7,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from ast_grep_py import SgNode, SgRoot
+from ast_grep_py import SgNode
 
+from ao_lsp.server.parsing import parsed
 from ao_lsp.server.sources import keep
 
 Position = tuple[int, int]
@@ -38,9 +39,7 @@ class Syntax:
     """One source. What is asked of it is worked out when it is."""
 
     def __init__(self, lines: Sequence[str]) -> None:
-        # It refuses half surrogate pairs; with one character for another, all columns stay.
-        text = "\n".join(lines).encode("utf-8", "replace").decode("utf-8")
-        self._root = SgRoot(text, "python").root()
+        self._root = parsed("\n".join(lines))
 
     @cached_property
     def functions(self) -> tuple[Function, ...]:

@@ -8,7 +8,7 @@ several callers, their lines are places, too, each with its own calls.
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeAlias
 
@@ -50,6 +50,12 @@ Spots: TypeAlias = Sequence[tuple[Record, Sequence[tuple[Site, list[Call]]]]]
 def spots(names: Collection[str], records: Sequence[Record]) -> Spots:
     """Where runs (newest first) made calls in a file that has these names."""
     return [(record, tuple(_spots(record.graph, names))) for record in records]
+
+
+def called_at(places: Iterable[Place], line: int, column: int) -> Place | None:
+    """The place with calls that is meant at a position, of several in a line the nearest one."""
+    here = [place for place in places if place.calls and place.extent.line <= line <= place.extent.head_line]
+    return min(here, key=lambda one: abs(one.extent.column - column), default=None)
 
 
 def find_places(follower: Follower, recorded: Spots) -> tuple[Place, ...]:

@@ -6,6 +6,7 @@ import asyncio
 import os
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -24,7 +25,7 @@ what an earlier one did there."""
 _IN_LOOP_BYTES = 64 << 10
 
 
-@dataclass(frozen=True, eq=False, slots=True)
+@dataclass(frozen=True, eq=False)
 class Record:
     """A run with what is to be edited in it: `edits` has what the user wrote, by call and field."""
 
@@ -34,6 +35,11 @@ class Record:
     @property
     def run(self) -> Run:
         return self.graph.run
+
+    @cached_property
+    def by_id(self) -> Mapping[str, Call]:
+        """Its calls, by their ids: each hover looks some up."""
+        return {call.id: call for call in self.graph.calls}
 
 
 @dataclass(frozen=True, slots=True)

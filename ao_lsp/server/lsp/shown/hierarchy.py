@@ -19,6 +19,7 @@ from ao_lsp.server.lsp.buffers.uris import uri_of
 from ao_lsp.server.lsp.recorded import words
 from ao_lsp.server.lsp.recorded.attached import Attached
 from ao_lsp.server.lsp.recorded.locate import on_disk, open_buffer
+from ao_lsp.server.lsp.recorded.places import called_at
 from ao_lsp.server.lsp.recorded.recordings import Record
 from ao_lsp.server.lsp.shown.symbols import CALL_KIND
 from ao_lsp.server.model import Call, Site
@@ -44,9 +45,8 @@ async def prepare(editor: Editor, uri: str, position: lsp.Position) -> list[lsp.
 
 
 def _meant(attached: Attached, line: int, column: int) -> tuple[Record, Sequence[Call]] | None:
-    here = [place for place in attached.places if place.calls and place.extent.line <= line <= place.extent.head_line]
-    if here:
-        place = min(here, key=lambda one: abs(one.extent.column - column))
+    place = called_at(attached.places, line, column)
+    if place is not None:
         return (place.record, place.calls) if place.record is not None else None
     for function in syntax_of(attached.document.lines).functions:
         if function.name_start[0] == line and function.name_start[1] <= column <= function.name_end[1]:
@@ -65,9 +65,8 @@ async def incoming(editor: Editor, item: lsp.CallHierarchyItem) -> list[lsp.Call
         StoreError: the database fails.
     """
     record, ours = await _of(editor, item)
-    by_id = {call.id: call for call in record.graph.calls}
     used = {edge.source for edge in record.graph.edges if edge.target in ours}
-    found = [await _item(editor, record, calls) for calls in _by_place(by_id[call] for call in used)]
+    found = [await _item(editor, record, calls) for calls in _by_place(record.by_id[call] for call in used)]
     others = {call.id: call for edge, call in record.graph.outside if edge.target in ours}
     for call in others.values():
         other = await editor.recordings.of_run(call.run)
@@ -83,10 +82,9 @@ async def outgoing(editor: Editor, item: lsp.CallHierarchyItem) -> list[lsp.Call
         StoreError: the database fails.
     """
     record, ours = await _of(editor, item)
-    by_id = {call.id: call for call in record.graph.calls}
     using = {edge.target for edge in record.graph.edges if edge.source in ours}
-    here = await _item(editor, record, sorted((by_id[call] for call in ours), key=lambda call: call.number))
-    found = [await _item(editor, record, calls) for calls in _by_place(by_id[call] for call in using)]
+    here = await _item(editor, record, sorted((record.by_id[call] for call in ours), key=lambda call: call.number))
+    found = [await _item(editor, record, calls) for calls in _by_place(record.by_id[call] for call in using)]
     return [lsp.CallHierarchyOutgoingCall(to=one, from_ranges=[here.selection_range]) for one in found]
 
 

@@ -108,7 +108,7 @@ def _head(call: Call, record: Record, to: Words) -> str:
 
 def _origins(call: Call, record: Record, to: Words) -> Iterator[str]:
     """Where its input came from, and where its output went, with the lines on the way."""
-    by_id = {one.id: one for one in record.graph.calls}
+    by_id = record.by_id
     end = "  " if to.markdown else ""
     for edge in record.graph.edges:
         if edge.target == call.id:
