@@ -26,7 +26,7 @@ python = sys.executable
 
 POOLS = """
 import multiprocessing as mp, os, sys, traceback
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, wait
 def fails(x):
     return x.nope
 def ends(x):
@@ -182,7 +182,8 @@ CHILDREN: dict[str, Program] = {
         "for method in ('fork', 'spawn', 'forkserver'):\n    context = mp.get_context(method)\n    with context.Pool(1) as pool:\n        print(pool.map(said, [1, 2]))\n"
         "        try:\n            pool.map(fails, [3])\n        except AttributeError:\n            traceback.print_exc()\n"
         "    with ProcessPoolExecutor(1, mp_context=context) as pool:\n        print(list(pool.map(said, 'ab')))\n"
-        "        try:\n            pool.submit(fails, 5).result()\n        except AttributeError:\n            traceback.print_exc()\n"
+        # `result` raises from one line where it had to wait, and from another where it had not.
+        "        failed = pool.submit(fails, 5)\n        wait([failed])\n        try:\n            failed.result()\n        except AttributeError:\n            traceback.print_exc()\n"
         "    try:\n        with ProcessPoolExecutor(1, mp_context=context) as pool:\n            pool.submit(ends, 3).result()\n    except Exception as e:\n        print(type(e), e)"
     ),
     "processes of multiprocessing": _pool(
