@@ -121,12 +121,13 @@ def patched_python(folder: Path, code: str) -> str:
 
 
 def gone(pid: int) -> bool:
-    """Whether the process has ended; a zombie has."""
+    """Whether the process has ended; a zombie has, once no thread of it is left: the last one lets go of its locks."""
     try:
         with open(f"/proc/{pid}/stat", "rb") as stat:
-            return stat.read().rpartition(b")")[2].split()[0] in (b"Z", b"X")
+            fields = stat.read().rpartition(b")")[2].split()
     except OSError:
         return True
+    return fields[0] in (b"Z", b"X") and int(fields[17]) <= 1
 
 
 def kill(pid: int) -> None:
