@@ -54,6 +54,7 @@ class Outbox:
         self._held: Held | None = None  # the socket's descriptor
         self._frames = protocol.Frames()
         self._greeted = False
+        self._wary = False  # what goes to a daemon that has not greeted us yet is spooled, too
         self._sent = 0  # seq of the last event that was handed to the socket
         self._pause = RECONNECT_S[0]
         self._due = 0.0  # when the next attempt to connect may be made
@@ -106,6 +107,7 @@ class Outbox:
         if self._spool is not None:
             self._spool.close()
         self.__init__(self.run, stream)  # type: ignore[misc]  # everything starts anew
+        self._wary = True  # a forked child may end without a word to us, by `os._exit`
 
     def _append(self, event: dict[str, Any], parts: dict[str, bytes]) -> None:
         if paths.moved() is not None:
@@ -145,7 +147,8 @@ class Outbox:
             self._pause = min(2 * self._pause, RECONNECT_S[1])
         self._send()
         self._receive(0)
-        if self._socket is None:
+        # A daemon that is about to leave refuses us, and reads nothing: before it has greeted us, nobody knows.
+        if self._socket is None or (self._wary and not self._greeted):
             self._write_spool()
 
     def _connect(self) -> bool:
@@ -241,6 +244,7 @@ class Outbox:
             # Its descriptor may be the program's by now, who must not lose it.
             self._socket.detach()
             self._held.close()
+            self._wary = True
         self._socket = self._held = None
 
     # -- the spool file; with `_io` held

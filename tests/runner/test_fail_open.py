@@ -20,8 +20,8 @@ from model_server import ModelServer
 
 from ao_lsp import paths, protocol
 from tests.daemons import LONG_S, ask, daemons_of, kill, log, start, until
-from tests.runner.beside_python import PLAIN, SDK, Beside, Process, all_calls_are_there
-from tests.runner.recorded import Programs, graph
+from tests.runner.beside_python import PLAIN, POST, SDK, Beside, Process, all_calls_are_there
+from tests.runner.recorded import Programs, column, graph
 
 
 @pytest.fixture
@@ -44,7 +44,8 @@ def beside(programs: Programs, model_server: ModelServer) -> Beside:
 )
 def test_without_a_daemon_all_is_spooled(env: dict[str, str], beside: Beside, home: str) -> None:
     beside.same(PLAIN, env=env, code=3)
-    assert daemons_of(home) == []
+    # What was started in the place of a daemon has its command line until it has ended.
+    until(lambda: not daemons_of(home), "a daemon runs")
     all_calls_are_there()
 
 
@@ -153,6 +154,56 @@ def test_whoever_answers_in_the_place_of_the_daemon_loses_nothing(what: str, bes
     with somebody_else(GARBAGE[what]):
         beside.same(PLAIN, code=3)
     all_calls_are_there()
+
+
+FORKED = (
+    POST
+    + """
+    child = os.fork()
+    if child == 0:
+        post("of the child")
+        os._exit(0)
+    os.waitpid(child, 0)
+    """
+)
+
+
+def test_a_forked_child_that_ends_at_once_loses_nothing_to_a_daemon_that_reads_nothing(
+    programs: Programs, model_server: ModelServer
+) -> None:
+    with somebody_else(None):
+        programs.record(FORKED, env=model_server.env)
+    until(lambda: column(graph(), "status") == ["ok"], "the call of the child is lost")
+
+
+ENDING_AT_ONCE = (
+    POST
+    + """
+    post("to the first daemon")
+    print("between", flush=True)
+    sys.stdin.readline()
+    post("to the next one")
+    os._exit(0)
+    """
+)
+
+
+def test_a_program_that_ends_at_once_loses_nothing_to_a_next_daemon_that_reads_nothing(
+    programs: Programs, model_server: ModelServer
+) -> None:
+    daemon = start()
+    file = programs.write(ENDING_AT_ONCE)
+    with programs.start(file.name, env=model_server.env, stdin=subprocess.PIPE) as process:
+        try:
+            assert process.stdout is not None
+            assert process.stdout.readline() == b"between\n"
+            kill(daemon)
+            os.unlink(paths.socket_path())
+            with somebody_else(None):
+                assert process.communicate(b"\n", timeout=LONG_S) == (b"", b"")
+        finally:
+            process.kill()
+    until(lambda: column(graph(), "status") == ["ok"] * 2, "the last call is lost")
 
 
 # -- the disk
