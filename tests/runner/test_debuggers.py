@@ -82,8 +82,7 @@ def of_program(outcome: tuple[int, str, str]) -> tuple[int, str, str]:
 # -- debugpy
 
 
-@pytest.fixture
-def port() -> int:
+def free_port() -> int:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         number: int = free.getsockname()[1]
@@ -101,11 +100,12 @@ def listening(how: str, port: int) -> list[str]:
     return ["debugged.py"]
 
 
-def session(launcher: tuple[str, ...], arguments: list[str], port: int, env: dict[str, str]) -> list[Any]:
+def session(launcher: tuple[str, ...], how: str, env: dict[str, str]) -> list[Any]:
     """Debug the program; what was seen at each stop."""
     seen: list[Any] = []
+    port = free_port()  # of its own: the adapter of the session before may listen for a moment yet
     process = subprocess.Popen(
-        [*launcher, *arguments], env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        [*launcher, *listening(how, port)], env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
     try:
         debugger = connected(port, process)
@@ -178,9 +178,8 @@ def _debug(debugger: Debugger, seen: list[Any]) -> None:
 
 @needs_hidden_frames
 @pytest.mark.parametrize("how", ["-m debugpy", "debugpy.listen"])
-def test_debugpy_stops_and_steps_where_it_does_under_python(how: str, port: int, env: dict[str, str]) -> None:
-    arguments = listening(how, port)
-    plain = session(PYTHON, arguments, port, env)
-    recorded = session(RECORDED, arguments, port, env)
+def test_debugpy_stops_and_steps_where_it_does_under_python(how: str, env: dict[str, str]) -> None:
+    plain = session(PYTHON, how, env)
+    recorded = session(RECORDED, how, env)
     assert len(plain) > 15
     assert recorded == plain
